@@ -1,0 +1,52 @@
+"""From names to loaded models: what a scheduler asks for engines and verifiers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ttc_core import models, registry
+from ttc_core.settings import settings
+from ttc_core.types import Engine, Verifier
+
+
+class Backend(Protocol):
+    """Hands out engines and verifiers by name, each loaded once."""
+
+    def engine(self, name: str) -> Engine:
+        """The engine that runs model `name`."""
+        ...
+
+    def verifier(self, name: str) -> Verifier:
+        """The verifier `name`."""
+        ...
+
+
+class LocalBackend:
+    """The models under `data/models/`, loaded when first asked for and kept for the life of the process."""
+
+    def __init__(self) -> None:
+        self._engines: dict[str, Engine] = {}
+        self._verifiers: dict[str, Verifier] = {}
+
+    def engine(self, name: str) -> Engine:
+        """Load (once) the engine for a policy or for a model that a verifier reads.
+
+        Raises:
+            UnknownName: no such model.
+        """
+        if name not in self._engines:
+            card = models.find(name)
+            build = registry.get("engine", card.engine)
+            self._engines[name] = build(card.name, card.folder, batch=settings().batch)
+        return self._engines[name]
+
+    def verifier(self, name: str) -> Verifier:
+        """Load (once) a verifier.
+
+        Raises:
+            UnknownName: no such verifier.
+        """
+        if name not in self._verifiers:
+            card = models.find(name, policy=False)
+            self._verifiers[name] = registry.get("verifier", card.kind).load(card.name, card.folder)
+        return self._verifiers[name]

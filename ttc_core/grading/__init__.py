@@ -1,0 +1,1 @@
+"""From model text to answers, and from answers to right or wrong."""

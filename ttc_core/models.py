@@ -1,0 +1,72 @@
+"""Which models there are: the cards under `data/models/`, one folder a member of the embedded family."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttc_core.errors import TTCError, UnknownName
+from ttc_core.settings import settings
+
+POLICY = "policy"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One model or verifier. `kind` is "policy" or the name of a registered verifier; `card` is the whole file."""
+
+    name: str
+    kind: str
+    engine: str
+    parameters: int
+    folder: Path
+    card: Mapping[str, Any]
+
+
+class BrokenCard(TTCError):
+    """A model folder whose card cannot be read."""
+
+
+def catalogue() -> dict[str, ModelCard]:
+    """All models by name, sorted.
+
+    Raises:
+        BrokenCard: a card is not JSON or lacks its name, kind or parameters.
+    """
+    found = {}
+    for path in sorted((settings().data_dir / "models").glob("*/card.json")):
+        try:
+            card = json.loads(path.read_text("utf-8"))
+            found[card["name"]] = ModelCard(
+                card["name"], card["kind"], card.get("engine", "embedded"), int(card["parameters"]), path.parent, card
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BrokenCard(f"the model card {path.parent.name}/card.json cannot be read: {error}") from error
+    return found
+
+
+def find(name: str, *, policy: bool | None = None) -> ModelCard:
+    """The card of `name`; policy=True wants a model that writes solutions, False a verifier, None either.
+
+    Raises:
+        UnknownName: with the names there are.
+    """
+    known = catalogue()
+    fitting = {n: c for n, c in known.items() if policy is None or (c.kind == POLICY) == policy}
+    if name not in fitting:
+        what = {True: "model", False: "verifier", None: "model or verifier"}[policy]
+        raise UnknownName(f"no {what} is called {name!r}", hint=suggest(name, fitting))
+    return fitting[name]
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A hint naming the closest known names, or all when they are few."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"there is: {', '.join(names[:20])}" if names else "there is none"

@@ -1,0 +1,35 @@
+"""The environment, read once."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DATA = REPOSITORY / "data"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are. Each field comes from TTC_<FIELD IN CAPITALS>."""
+
+    data_dir: Path = DATA
+    database_url: str = f"sqlite:///{DATA / 'workbench.db'}"
+    batch: int = 256  # rows the embedded engine decodes together
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        ValueError: TTC_BATCH is not a positive whole number.
+    """
+    data = Path(os.environ.get("TTC_DATA_DIR", str(DATA)))
+    url = os.environ.get("TTC_DATABASE_URL", f"sqlite:///{data / 'workbench.db'}")
+    batch = int(os.environ.get("TTC_BATCH", "256"))
+    if batch < 1:
+        raise ValueError("TTC_BATCH must be at least 1")
+    return Settings(data, url, batch)

@@ -1,0 +1,364 @@
+"""The frozen values that strategies, verifiers, engines, scheduler and store exchange.
+
+A search is a tree of `Node`s under one problem. A node is what one `Sample` request brought: one reasoning step, a few
+steps, or a whole solution. Its id is its path: the root is ``"r"``, its fourth sample ``"r.3"``, that node's first
+``"r.3.0"``. Ids therefore depend on nothing but the search itself, and seeds are derived from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+NodeId = str
+ROOT: NodeId = "r"
+
+Until = Literal["step", "end"]
+Finish = Literal["step", "end", "length", "error"]
+State = Literal["open", "kept", "pruned", "final", "failed"]
+
+
+def child_id(parent: NodeId, index: int) -> NodeId:
+    """Id of the sample number `index` (from 0) below `parent`."""
+    return f"{parent}.{index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One question. `answer` is the ground truth or None when nobody knows it; strategies never look at it."""
+
+    id: str
+    question: str
+    answer: str | None = None
+    dataset: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a search may spend, in generations: complete sampled solutions' worth of work (the paper's unit)."""
+
+    generations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One sampled piece of a solution, as recorded.
+
+    text         what the model wrote here, delimiter included
+    tokens       its token ids, () where the engine does not give them
+    steps        how many reasoning steps the text holds (>= 1 unless failed)
+    finish       "step": stopped at a step end; "end": the solution is complete; "length": cut off; "error": no reply
+    answer       canonical final answer when finish == "end" and one was found
+    logprob      sum of the natural-log probabilities of its tokens at temperature 1 under the policy, None if unknown
+    scores       verifier's P(right so far) at each step end in this node, () until scored; each in [0, 1]
+    path_scores  the scores of all steps from the root through this node
+    carry        what the verifier wants handed on to the children's scoring
+    state, why   "open" while undecided, "kept" when sampled further, "pruned" with the reason, "final", "failed"
+    spec         how it was sampled (until, steps, temperature): a recorded node only answers an equal request
+    """
+
+    id: NodeId
+    parent: NodeId
+    text: str
+    finish: Finish
+    tokens: tuple[int, ...] = ()
+    steps: int = 1
+    answer: str | None = None
+    logprob: float | None = None
+    scores: tuple[float, ...] = ()
+    path_scores: tuple[float, ...] = ()
+    carry: tuple[float, ...] = ()
+    state: State = "open"
+    why: str = ""
+    spec: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Nothing can be sampled below it: the solution ended, was cut off or failed."""
+        return self.finish != "step"
+
+    @property
+    def score(self) -> float | None:
+        """The last step's score, None while unscored."""
+        return self.scores[-1] if self.scores else None
+
+
+# --- what a strategy yields, and what it receives for each -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Sample `n` continuations of `node`, numbered from `first`; the reply is `Sampled`.
+
+    until="step" stops after `steps` reasoning steps, until="end" at the end of the solution. temperature None means
+    the run's own.
+    """
+
+    node: NodeId
+    n: int = 1
+    first: int = 0
+    until: Until = "step"
+    steps: int = 1
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Let the verifier score these nodes; the reply is `Scored`. Parents must have been scored before."""
+
+    nodes: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Record that these nodes are given up and why; the reply is None."""
+
+    nodes: tuple[NodeId, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Run sub-searches side by side without a barrier; the reply is the tuple of their return values, in order."""
+
+    searches: tuple[Generator[list[Request], list[Any], Any], ...]
+
+
+Request = Sample | Score | Prune | Parallel
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The continuations that came, in sample order; `failed` did not come and are left out."""
+
+    nodes: tuple[Node, ...]
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The nodes with their scores, in the order asked; those whose score failed are left out and counted."""
+
+    nodes: tuple[Node, ...]
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A complete solution that took part in the final choice.
+
+    score: aggregated step score in [0, 1], None for methods without a verifier; weight: total weight of its answer's
+    group after selection.
+    """
+
+    node: NodeId
+    answer: str | None
+    score: float | None
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a search returns. `excluded` counts candidates left out because sampling or scoring them failed."""
+
+    answer: str | None
+    chosen: NodeId | None
+    candidates: tuple[Candidate, ...]
+    excluded: int = 0
+
+
+Search = Generator[list[Request], list[Any], Outcome]
+
+
+class Strategy(Protocol):
+    """A frozen dataclass whose fields are its hyper-parameters (see `registry.param`)."""
+
+    def run(self, problem: Problem, budget: Budget, rng: Any) -> Search:
+        """Yield lists of requests, receive their replies in the same order, return the outcome."""
+        ...
+
+
+# --- what a verifier yields ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Forward the node being scored, after its context, through `model`; the reply is an `Evaluated`.
+
+    read: token ids whose logits are wanted at every step end of the node.
+    """
+
+    model: str
+    read: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepScores:
+    """values: P(right so far) at each step end of the node, each in [0, 1]; carry: handed on to its children."""
+
+    values: tuple[float, ...]
+    carry: tuple[float, ...] = ()
+
+
+class Verifier(Protocol):
+    """Scores a node step by step, with the models it names."""
+
+    name: str
+    models: tuple[str, ...]
+
+    def score(self, problem: Problem, carry: tuple[float, ...]) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
+        """Yield evaluations, receive them in order, return the step scores. carry: the parent's, () at the root."""
+        ...
+
+
+# --- what an engine computes -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of context. `tokens` hold only for the tokenizer named; an engine with another one encodes `text`."""
+
+    text: str
+    tokens: tuple[int, ...] = ()
+    tokenizer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateJob:
+    """Continue `context`. `ticket` is unique within an engine's life. The n samples of a request are n jobs."""
+
+    ticket: int
+    context: tuple[Segment, ...]
+    seed: int
+    until: Until = "step"
+    steps: int = 1
+    temperature: float = 1.0
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateJob:
+    """Forward `target` after `context`; logits of the ids in `read` at every step end of the target."""
+
+    ticket: int
+    context: tuple[Segment, ...]
+    target: Segment
+    read: tuple[int, ...] = ()
+
+
+Job = GenerateJob | EvaluateJob
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """Reply to a GenerateJob. `error` set means that nothing else counts.
+
+    computed / cached: context tokens forwarded for this job / found in the cache.
+    """
+
+    ticket: int
+    text: str = ""
+    tokens: tuple[int, ...] = ()
+    tokenizer: str = ""
+    steps: int = 0
+    finish: Finish = "end"
+    logprob: float | None = None
+    generated: int = 0
+    computed: int = 0
+    cached: int = 0
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Reply to an EvaluateJob.
+
+    logprobs   natural-log probability of each target token given all before it, length T
+    step_ends  indices into the target tokens at which a step ends, length S (the last token always counts as one)
+    logits     one row per step end, one column per id in `read`: (S, len(read))
+    """
+
+    ticket: int
+    logprobs: tuple[float, ...] = ()
+    step_ends: tuple[int, ...] = ()
+    logits: tuple[tuple[float, ...], ...] = ()
+    computed: int = 0
+    cached: int = 0
+    error: Exception | None = None
+
+
+class Engine(Protocol):
+    """One loaded model. Synchronous: `submit` queues, `poll` works or waits and returns what finished."""
+
+    name: str
+    parameters: int
+    capacity: int  # how many jobs it can usefully hold at a time
+
+    def prompt(self, problem: Problem) -> Segment:
+        """The model's own prompt for this question."""
+        ...
+
+    def submit(self, jobs: list[Job]) -> None:
+        """Queue jobs; never blocks on work."""
+        ...
+
+    def poll(self, timeout: float = 0.0) -> list[Generated | Evaluated]:
+        """Work (or wait, at most `timeout` seconds) and return the replies that became ready, [] if none."""
+        ...
+
+    def cancel(self, tickets: set[int]) -> None:
+        """Forget these jobs; no reply comes for them."""
+        ...
+
+    def now(self) -> float:
+        """Seconds on this engine's clock (virtual for the scripted engine)."""
+        ...
+
+
+# --- what a run costs ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a search cost. Tokens are forwarded tokens; FLOPs = 2 x parameters x tokens (Kaplan et al. 2020)."""
+
+    generations: int = 0
+    prompt_tokens_computed: int = 0
+    prompt_tokens_cached: int = 0
+    generated_tokens: int = 0
+    verifier_tokens: int = 0
+    policy_flops: float = 0.0
+    verifier_flops: float = 0.0
+    seconds: float = 0.0
+    failed_samples: int = 0
+    failed_scores: int = 0
+
+    @property
+    def policy_tokens(self) -> int:
+        """Tokens the policy forwarded: prompt computed + generated."""
+        return self.prompt_tokens_computed + self.generated_tokens
+
+
+# --- what a run is ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """Everything that determines a run; equal specs give equal trees."""
+
+    question: str
+    strategy: str
+    budget: int
+    seed: int = 0
+    params: Mapping[str, Any] = field(default_factory=dict)
+    dataset: str = ""
+    problem_id: str = ""
+    answer: str | None = None
+    model: str = "mini-s"
+    verifier: str = "mini-implicit"
+    temperature: float = 1.0
+
+
+Status = Literal["pending", "running", "done", "failed", "stopped"]

@@ -1,0 +1,1 @@
+"""Scanned by the registry: one file each."""
