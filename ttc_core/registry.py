@@ -140,7 +140,14 @@ def params(cls: type) -> list[Param]:
         default = None if f.default is MISSING else f.default
         meta = {key: f.metadata.get(key) for key in ("min", "max")}
         described.append(
-            Param(f.name, hints[f.name], default, f.metadata.get("help", ""), choices=f.metadata.get("choices", ()), **meta)
+            Param(
+                f.name,
+                hints[f.name],
+                default,
+                f.metadata.get("help", ""),
+                choices=f.metadata.get("choices", ()),
+                **meta,
+            )
         )
     return described
 

@@ -208,7 +208,9 @@ class Verifier(Protocol):
     name: str
     models: tuple[str, ...]
 
-    def score(self, problem: Problem, carry: tuple[float, ...]) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
+    def score(
+        self, problem: Problem, carry: tuple[float, ...]
+    ) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
         """Yield evaluations, receive them in order, return the step scores. carry: the parent's, () at the root."""
         ...
 

@@ -1,0 +1,129 @@
+"""An engine that computes nothing: replies are a function of context and seed, time is virtual.
+
+The scheduler's tests and benchmarks stand on it. Lengths of steps are log-normal (sigma 0.6 looks like real models),
+jobs occupy one of `capacity` lanes for tokens x seconds per token on the engine's own clock, and `fault` may answer
+any job with an error. No model card names this engine, so nothing a user runs reaches it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from ttc_core.registry import engine
+from ttc_core.types import Evaluated, EvaluateJob, Finish, Generated, GenerateJob, Job, Problem, Segment
+
+
+def _no_fault(job: Job) -> Exception | None:
+    return None
+
+
+@engine("scripted")
+@dataclass(eq=False)
+class Scripted:
+    """A virtual model.
+
+    depth      mean number of steps of a solution, the answer line included
+    answers    how many different answers there are
+    sigma      spread of the log-normal step length; `step_tokens` is its median
+    latency    virtual seconds a generated token takes; scoring a step takes as long as one token
+    fault      called with each job; an exception it returns is that job's reply
+    """
+
+    name: str = "scripted"
+    parameters: int = 1_000_000
+    capacity: int = 64
+    depth: int = 5
+    answers: int = 4
+    step_tokens: float = 12.0
+    sigma: float = 0.6
+    latency: float = 0.001
+    fault: Callable[[Job], Exception | None] = _no_fault
+
+    def __post_init__(self) -> None:
+        self.clock = 0.0
+        self.busy_seconds = 0.0
+        self.jobs_seen: list[Job] = []
+        self._queue: deque[Job] = deque()
+        self._running: list[tuple[float, int, Generated | Evaluated]] = []
+
+    def prompt(self, problem: Problem) -> Segment:
+        """The question and a newline."""
+        return Segment(problem.question + "\n")
+
+    def submit(self, jobs: list[Job]) -> None:
+        """Queue jobs; they start when a lane is free."""
+        self.jobs_seen += jobs
+        self._queue += jobs
+        self._fill()
+
+    def poll(self, timeout: float = 0.0) -> list[Generated | Evaluated]:
+        """Advance the clock to the next completion and return all replies of that moment."""
+        if not self._running:
+            return []
+        self.clock = self._running[0][0]
+        ready = []
+        while self._running and self._running[0][0] <= self.clock:
+            ready.append(heapq.heappop(self._running)[2])
+        self._fill()
+        return ready
+
+    def cancel(self, tickets: set[int]) -> None:
+        """Forget these jobs."""
+        self._queue = deque(job for job in self._queue if job.ticket not in tickets)
+        self._running = [entry for entry in self._running if entry[1] not in tickets]
+        heapq.heapify(self._running)
+
+    def now(self) -> float:
+        """Virtual seconds."""
+        return self.clock
+
+    def _fill(self) -> None:
+        while self._queue and len(self._running) < self.capacity:
+            job = self._queue.popleft()
+            reply, tokens = self._reply(job)
+            seconds = tokens * self.latency
+            self.busy_seconds += seconds
+            heapq.heappush(self._running, (self.clock + seconds, job.ticket, reply))
+
+    def _reply(self, job: Job) -> tuple[Generated | Evaluated, int]:
+        error = self.fault(job)
+        if isinstance(job, GenerateJob):
+            return (Generated(job.ticket, error=error), 1) if error else self._generate(job)
+        return (Evaluated(job.ticket, error=error) if error else self._evaluate(job)), 1
+
+    def _generate(self, job: GenerateJob) -> tuple[Generated, int]:
+        rng = self._random(job.context, job.seed if job.temperature > 0 else 0)
+        written = "".join(segment.text for segment in job.context[1:]).count("\n")
+        text, steps, tokens = "", 0, 0
+        finish: Finish = "step"
+        while steps < (job.steps if job.until == "step" else 10**6) and finish == "step":
+            steps += 1
+            last = written + steps >= self.depth + rng.choice((-1, 0, 1))
+            text += f"Answer: {rng.randrange(self.answers)}\n" if last else f"step {rng.randrange(1000)}\n"
+            tokens += max(1, round(self.step_tokens * math.exp(rng.gauss(0.0, self.sigma))))
+            finish = "end" if last else "step"
+        if tokens > job.max_tokens:
+            tokens, finish = job.max_tokens, "length"
+        return Generated(job.ticket, text, (), "", steps, finish, -0.1 * tokens, tokens), tokens
+
+    def _evaluate(self, job: EvaluateJob) -> Evaluated:
+        ends = [i for i, line in enumerate(job.target.text.splitlines())] or [0]
+        logits, context = [], [*job.context]
+        for line in job.target.text.splitlines(keepends=True) or [""]:
+            rng = self._random((*context, Segment(line)), 1)
+            logits.append(tuple(rng.gauss(0.0, 2.0) for _ in job.read))
+            context.append(Segment(line))
+        logprobs = tuple(-abs(self._random((*job.context, job.target), 2 + i).gauss(0.0, 0.5)) for i in ends)
+        return Evaluated(job.ticket, logprobs, tuple(ends), tuple(logits), computed=len(ends))
+
+    def _random(self, context: tuple[Segment, ...], seed: int) -> Random:
+        """Randomness that depends on the text so far, however it is cut into segments, and the seed."""
+        text = "".join(segment.text for segment in context)
+        digest = hashlib.blake2b(f"{self.name}\x1f{seed}\x1f{text}".encode("utf-8", "surrogatepass"), digest_size=8)
+        return Random(int.from_bytes(digest.digest(), "little"))

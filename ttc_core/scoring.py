@@ -1,0 +1,156 @@
+"""Drives a verifier over the nodes of one search: its evaluations become jobs, its step scores go into the tree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ttc_core.backend import Backend
+from ttc_core.errors import EngineError, EngineFault, StrategyFault
+from ttc_core.tree import Tree
+from ttc_core.types import (
+    Evaluate,
+    Evaluated,
+    EvaluateJob,
+    GenerateJob,
+    Node,
+    NodeId,
+    Problem,
+    Segment,
+    StepScores,
+    Verifier,
+)
+
+# What a search asks of the scheduler: send the job made for a ticket to that model's engine, call back with the reply.
+Send = Callable[[str, Callable[[int], GenerateJob | EvaluateJob], Callable[[Any], None]], None]
+
+
+class Gather:
+    """Collects n values that arrive in any order and hands them on in theirs."""
+
+    def __init__(self, n: int, done: Callable[[list[Any]], None]) -> None:
+        self._values: list[Any] = [None] * n
+        self._missing = n
+        self._done = done
+        if n == 0:
+            done([])
+
+    def slot(self, index: int) -> Callable[[Any], None]:
+        """Receiver of the value number `index`."""
+
+        def fill(value: Any) -> None:
+            self._values[index] = value
+            self._missing -= 1
+            if self._missing == 0:
+                self._done(self._values)
+
+        return fill
+
+
+@dataclass(eq=False)
+class _Scoring:
+    """A verifier at work on one node; several requests may wait for it."""
+
+    generator: Generator[list[Evaluate], list[Evaluated], StepScores]
+    waiting: list[Callable[[Node], None]] = field(default_factory=list)
+
+
+class Scorer:
+    """Scores nodes of one tree. `charge` is told every evaluation, `failed` every score that did not come."""
+
+    charge: Callable[[Evaluated, int], None]
+    failed: Callable[[], None]
+
+    def __init__(
+        self, tree: Tree, problem: Problem, verifier: Verifier, backend: Backend, send: Send, tokenizer: str
+    ) -> None:
+        self._tree, self._problem, self._verifier, self._backend = tree, problem, verifier, backend
+        self._send, self._tokenizer = send, tokenizer
+        self._prompts: dict[str, Segment] = {}
+        self._at_work: dict[NodeId, _Scoring] = {}
+
+    def score(self, node_id: NodeId, fill: Callable[[Node], None]) -> None:
+        """Hand `fill` the node once scored, at once if it is; without scores when scoring failed.
+
+        Raises:
+            StrategyFault: no such node, or its parent has no score yet.
+        """
+        node = self._tree.nodes.get(node_id)
+        if node is None:
+            raise StrategyFault(f"there is no node {node_id!r} to score")
+        if node.scores or node.state == "failed":
+            fill(node)
+        elif node_id in self._at_work:
+            self._at_work[node_id].waiting.append(fill)
+        else:
+            parent = self._tree.nodes.get(node.parent)
+            if parent is not None and not parent.scores:
+                raise StrategyFault(f"node {node_id} is scored before its parent")
+            generator = self._verifier.score(self._problem, parent.carry if parent else ())
+            self._at_work[node_id] = _Scoring(generator, [fill])
+            self._step(node_id, None)
+
+    def close(self) -> None:
+        """Forget the nodes at work; replies that still come are ignored."""
+        self._at_work.clear()
+
+    def _step(self, node_id: NodeId, replies: list[Evaluated] | None) -> None:
+        """Hand the verifier its replies; send what it asks next, or record the score it returns."""
+        try:
+            evaluations = self._at_work[node_id].generator.send(replies)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            self._record(node_id, stop.value)
+            return
+        except EngineError as error:
+            self._fail(node_id, error)
+            return
+        node = self._tree.nodes[node_id]
+        *above, target = self._tree.segments(node_id, self._tokenizer)
+        gather = Gather(len(evaluations), lambda values: self._received(node.id, values))
+        for i, evaluation in enumerate(evaluations):
+            engine = self._backend.engine(evaluation.model)
+            if evaluation.model not in self._prompts:
+                self._prompts[evaluation.model] = engine.prompt(self._problem)
+            context = (self._prompts[evaluation.model], *above)
+            job = _evaluate_job(context, target, evaluation.read)
+            self._send(evaluation.model, job, self._receiver(gather.slot(i), engine.parameters))
+
+    def _receiver(self, fill: Callable[[Any], None], parameters: int) -> Callable[[Any], None]:
+        def receive(reply: Evaluated) -> None:
+            self.charge(reply, parameters)
+            fill(reply)
+
+        return receive
+
+    def _received(self, node_id: NodeId, replies: list[Evaluated]) -> None:
+        errors = [reply.error for reply in replies if reply.error is not None]
+        if node_id not in self._at_work:
+            return
+        if errors:
+            self._fail(node_id, errors[0])
+        else:
+            self._step(node_id, replies)
+
+    def _record(self, node_id: NodeId, scores: StepScores) -> None:
+        bad = [v for v in scores.values if not (math.isfinite(v) and 0.0 <= v <= 1.0)]
+        if bad or not scores.values:
+            self._fail(node_id, EngineFault(f"the verifier returned {bad[0] if bad else 'no score'}"))
+            return
+        parent = self._tree.nodes.get(self._tree.nodes[node_id].parent)
+        path = (*(parent.path_scores if parent else ()), *scores.values)
+        self._deliver(self._tree.change(node_id, scores=scores.values, path_scores=path, carry=scores.carry))
+
+    def _fail(self, node_id: NodeId, error: Exception) -> None:
+        """A score that failed is not zero: the node leaves the search and is counted."""
+        self.failed()
+        self._deliver(self._tree.change(node_id, state="failed", why=f"not scored: {error}"))
+
+    def _deliver(self, node: Node) -> None:
+        for fill in self._at_work.pop(node.id).waiting:
+            fill(node)
+
+
+def _evaluate_job(context: tuple[Segment, ...], target: Segment, read: tuple[int, ...]) -> Callable[[int], EvaluateJob]:
+    return lambda ticket: EvaluateJob(ticket, context, target, read)

@@ -1,0 +1,255 @@
+"""One search: drives a strategy's generators and turns their requests into jobs for engines.
+
+A strategy may run sub-searches in parallel, so a search is a tree of generators (`_Task`). Each waits for the replies
+to the list of requests it yielded; a reply that is already in the tree (recorded before) comes at once, the others
+when the engines deliver. Nothing here waits, knows a clock or touches a database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from ttc_core import accounting, seeds
+from ttc_core.backend import Backend
+from ttc_core.errors import BudgetExceeded, StrategyFault, UserError
+from ttc_core.scoring import Gather, Scorer, Send
+from ttc_core.tree import Tree, initial_state
+from ttc_core.types import (
+    ROOT,
+    Budget,
+    Evaluated,
+    Generated,
+    GenerateJob,
+    Node,
+    NodeId,
+    Outcome,
+    Parallel,
+    Problem,
+    Prune,
+    RunSpec,
+    Sample,
+    Sampled,
+    Score,
+    Scored,
+    Strategy,
+    Usage,
+    child_id,
+)
+
+
+@dataclass(eq=False)
+class _Task:
+    """A generator and the replies it goes on with; `done` receives its return value."""
+
+    generator: Generator[list[Any], list[Any], Any]
+    done: Callable[[Any], None]
+    replies: list[Any] | None = None  # None before the generator has started
+
+
+class SearchRun:
+    """A search under way. `outcome` or `error` is set when it has ended."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        problem: Problem,
+        strategy: Strategy,
+        backend: Backend,
+        read_answer: Callable[[str], str | None],
+        send: Send,
+        recorded: Iterable[Node] = (),
+        usage: Usage = Usage(),
+    ) -> None:
+        self.tree = Tree(recorded)
+        self.usage = usage
+        self.outcome: Outcome | None = None
+        self.error: Exception | None = None
+        self._spec, self._problem, self._send, self._read_answer = spec, problem, send, read_answer
+        self._engine = backend.engine(spec.model)
+        self._prompt = self._engine.prompt(problem)
+        self._scorer: Scorer | None = None
+        if spec.verifier:
+            verifier = backend.verifier(spec.verifier)
+            self._scorer = Scorer(self.tree, problem, verifier, backend, send, self._prompt.tokenizer)
+            self._scorer.charge, self._scorer.failed = self._charge_scoring, self._count_failed_score
+        self._generations = accounting.Generations()
+        self._runnable: list[_Task] = []
+        self._started = self._engine.now()
+        self._seconds_before = usage.seconds
+        rng = Random(seeds.derive(spec.seed, problem.id, "strategy"))
+        self._spawn(strategy.run(problem, Budget(spec.budget), rng), self._finish)
+
+    # --- running generators ------------------------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        """Run every generator whose replies are complete until all wait or the search has ended; never raises."""
+        try:
+            while self._runnable and self.outcome is None and self.error is None:
+                self._resume(self._runnable.pop())
+        except Exception as error:
+            self.error = error
+        self.usage = replace(
+            self.usage,
+            generations=max(self.usage.generations, self._generations.total),
+            seconds=self._seconds_before + self._engine.now() - self._started,
+        )
+
+    def close(self) -> None:
+        """Give up what is still waiting."""
+        self._runnable.clear()
+        if self._scorer is not None:
+            self._scorer.close()
+
+    def _spawn(self, generator: Generator[list[Any], list[Any], Any], done: Callable[[Any], None]) -> None:
+        self._runnable.append(_Task(generator, done))
+
+    def _resume(self, task: _Task) -> None:
+        try:
+            requests = task.generator.send(task.replies)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            task.done(stop.value)
+            return
+        if not isinstance(requests, list):
+            raise StrategyFault(f"a strategy must yield a list of requests, not {type(requests).__name__}")
+        replies = Gather(len(requests), lambda values: self._ready(task, values))
+        for i, request in enumerate(requests):
+            self._ask(request, replies.slot(i))
+
+    def _ready(self, task: _Task, replies: list[Any]) -> None:
+        task.replies = replies
+        self._runnable.append(task)
+
+    def _ask(self, request: Any, fill: Callable[[Any], None]) -> None:
+        if isinstance(request, Sample):
+            self._sample(request, fill)
+        elif isinstance(request, Score):
+            self._score(request, fill)
+        elif isinstance(request, Prune):
+            for node_id in request.nodes:
+                self._prune(node_id, request.why)
+            fill(None)
+        elif isinstance(request, Parallel):
+            gather = Gather(len(request.searches), lambda values: fill(tuple(values)))
+            for i, generator in enumerate(request.searches):
+                self._spawn(generator, gather.slot(i))
+        else:
+            raise StrategyFault(f"a strategy yielded {type(request).__name__}, which is no request")
+
+    def _finish(self, outcome: Any) -> None:
+        if not isinstance(outcome, Outcome):
+            raise StrategyFault(f"a strategy must return an Outcome, not {type(outcome).__name__}")
+        self.outcome = outcome
+
+    def _prune(self, node_id: NodeId, why: str) -> None:
+        node = self.tree.nodes.get(node_id)
+        if node is None:
+            raise StrategyFault(f"there is no node {node_id!r} to prune")
+        self.tree.change(node_id, state="pruned" if node.state in ("open", "kept") else node.state, why=why)
+
+    # --- sampling ----------------------------------------------------------------------------------------------------
+
+    def _sample(self, request: Sample, fill: Callable[[Any], None]) -> None:
+        depth = self.tree.depth(request.node)
+        if request.n < 0 or request.first < 0 or request.steps < 1:
+            raise StrategyFault(f"cannot sample {request.n} continuations of {request.steps} steps")
+        if request.node != ROOT and self.tree.nodes[request.node].complete:
+            raise StrategyFault(f"node {request.node} is complete and cannot be continued")
+        self._generations.add(depth, request.n, request.until, request.steps)
+        if self._generations.total > self._spec.budget:
+            raise BudgetExceeded(f"{self._spec.strategy} asked for more than {self._spec.budget} generations")
+        self.tree.keep(request.node)
+        temperature = self._spec.temperature if request.temperature is None else request.temperature
+        spec = f"{request.until}:{request.steps}:{temperature:g}"
+        gather = Gather(request.n, lambda nodes: fill(_sampled(nodes)))
+        context: tuple[Any, ...] = ()
+        for i in range(request.n):
+            node_id = child_id(request.node, request.first + i)
+            known = self.tree.recall(node_id, spec)
+            if known is not None:
+                gather.slot(i)(known)
+                continue
+            context = context or (self._prompt, *self.tree.segments(request.node, self._prompt.tokenizer))
+            seed = seeds.derive(self._spec.seed, self._problem.id, node_id)
+            self._send(
+                self._spec.model,
+                _generate_job(context, seed, request, temperature),
+                self._receiver(request.node, node_id, spec, gather.slot(i)),
+            )
+
+    def _receiver(
+        self, parent: NodeId, node_id: NodeId, spec: str, fill: Callable[[Node], None]
+    ) -> Callable[[Any], None]:
+        def receive(reply: Generated) -> None:
+            node = self._node(parent, node_id, spec, reply)
+            self._charge(reply, failed=node.finish == "error")
+            self.tree.add(node)
+            fill(node)
+
+        return receive
+
+    def _node(self, parent: NodeId, node_id: NodeId, spec: str, reply: Generated) -> Node:
+        if reply.error is not None:
+            return Node(node_id, parent, "", "error", state="failed", why=str(reply.error), spec=spec)
+        node = Node(
+            node_id,
+            parent,
+            reply.text,
+            reply.finish,
+            reply.tokens,
+            max(1, reply.steps),
+            logprob=reply.logprob,
+            spec=spec,
+        )
+        if node.finish == "end":
+            before = "".join(n.text for n in self.tree.path(parent))
+            node = replace(node, answer=self._read_answer(before + node.text))
+        why = f"cut off after {len(node.tokens) or reply.generated} tokens" if node.finish == "length" else ""
+        return replace(node, state=initial_state(node), why=why)
+
+    def _charge(self, reply: Generated, failed: bool) -> None:
+        u = self.usage
+        self.usage = replace(
+            u,
+            prompt_tokens_computed=u.prompt_tokens_computed + reply.computed,
+            prompt_tokens_cached=u.prompt_tokens_cached + reply.cached,
+            generated_tokens=u.generated_tokens + reply.generated,
+            policy_flops=u.policy_flops + accounting.flops(self._engine.parameters, reply.computed + reply.generated),
+            failed_samples=u.failed_samples + failed,
+        )
+
+    # --- scoring -----------------------------------------------------------------------------------------------------
+
+    def _score(self, request: Score, fill: Callable[[Any], None]) -> None:
+        if self._scorer is None:
+            raise UserError(f"{self._spec.strategy} needs a verifier", hint="name one with --verifier")
+        gather = Gather(len(request.nodes), lambda nodes: fill(_scored(nodes)))
+        for i, node_id in enumerate(request.nodes):
+            self._scorer.score(node_id, gather.slot(i))
+
+    def _charge_scoring(self, reply: Evaluated, parameters: int) -> None:
+        u = self.usage
+        cost = accounting.flops(parameters, reply.computed)
+        tokens = u.verifier_tokens + reply.computed
+        self.usage = replace(u, verifier_tokens=tokens, verifier_flops=u.verifier_flops + cost)
+
+    def _count_failed_score(self) -> None:
+        self.usage = replace(self.usage, failed_scores=self.usage.failed_scores + 1)
+
+
+def _sampled(nodes: list[Node]) -> Sampled:
+    came = tuple(node for node in nodes if node.finish != "error")
+    return Sampled(came, len(nodes) - len(came))
+
+
+def _scored(nodes: list[Node]) -> Scored:
+    came = tuple(node for node in nodes if node.scores)
+    return Scored(came, len(nodes) - len(came))
+
+
+def _generate_job(
+    context: tuple[Any, ...], seed: int, request: Sample, temperature: float
+) -> Callable[[int], GenerateJob]:
+    return lambda ticket: GenerateJob(ticket, context, seed, request.until, request.steps, temperature)

@@ -1,0 +1,110 @@
+"""The tree of one search: nodes by id, and what has already been recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ttc_core.errors import StrategyFault
+from ttc_core.types import ROOT, Node, NodeId, Segment, State
+
+
+class Tree:
+    """Nodes of one search.
+
+    `recorded` nodes come from an earlier part of the same search (before a crash, or at a smaller budget). They answer
+    an equal request instead of sampling again; their state is worked out anew, because a larger search may keep what
+    a smaller one pruned. `changed` hands out every node that differs from what is recorded, once.
+    """
+
+    def __init__(self, recorded: Iterable[Node] = ()) -> None:
+        self._stored = {node.id: node for node in recorded}
+        self.nodes: dict[NodeId, Node] = {}
+        self._depth: dict[NodeId, int] = {ROOT: 0}
+        self._dirty: dict[NodeId, None] = {}
+
+    def recall(self, node_id: NodeId, spec: str) -> Node | None:
+        """The recorded node of this id, brought into the search; None when it has to be sampled.
+
+        Raises:
+            StrategyFault: the id was sampled before in another way (other length or temperature).
+        """
+        node = self.nodes.get(node_id) or self._stored.get(node_id)
+        if node is None:
+            return None
+        if node.spec != spec:
+            raise StrategyFault(f"node {node_id} was sampled as {node.spec!r} and is asked for as {spec!r}")
+        if node_id not in self.nodes:
+            self._enter(_fresh(node))
+        return self.nodes[node_id]
+
+    def add(self, node: Node) -> None:
+        """Take in a newly sampled node."""
+        self._enter(node)
+        self._dirty[node.id] = None
+
+    def change(self, node_id: NodeId, **fields: object) -> Node:
+        """Replace fields of a node."""
+        node = replace(self.nodes[node_id], **fields)  # type: ignore[arg-type]
+        self.nodes[node_id] = node
+        self._dirty[node_id] = None
+        return node
+
+    def keep(self, node_id: NodeId) -> None:
+        """Note that the node is sampled further."""
+        if node_id != ROOT and self.nodes[node_id].state != "kept":
+            self.change(node_id, state="kept", why="")
+
+    def depth(self, node_id: NodeId) -> int:
+        """Reasoning steps from the root through the node.
+
+        Raises:
+            StrategyFault: there is no such node in this search.
+        """
+        if node_id not in self._depth:
+            raise StrategyFault(f"there is no node {node_id!r} in this search")
+        return self._depth[node_id]
+
+    def path(self, node_id: NodeId) -> list[Node]:
+        """The nodes from below the root through this one."""
+        path = []
+        while node_id != ROOT:
+            node = self.nodes[node_id]
+            path.append(node)
+            node_id = node.parent
+        return path[::-1]
+
+    def segments(self, node_id: NodeId, tokenizer: str) -> tuple[Segment, ...]:
+        """The path as context for an engine; token ids belong to `tokenizer`."""
+        return tuple(Segment(node.text, node.tokens, tokenizer) for node in self.path(node_id))
+
+    def changed(self) -> list[Node]:
+        """Nodes that differ from what was last handed out or recorded; they count as recorded from now on."""
+        fresh = [self.nodes[node_id] for node_id in self._dirty if self._stored.get(node_id) != self.nodes[node_id]]
+        self._dirty.clear()
+        self._stored.update((node.id, node) for node in fresh)
+        return fresh
+
+    def settle(self) -> list[Node]:
+        """At the end of the search: all remaining differences, and what a larger search left behind."""
+        self._dirty.update(dict.fromkeys(self.nodes))
+        for node in [*self._stored.values()]:
+            if node.id not in self.nodes and node.state in ("open", "kept"):
+                self._enter(replace(node, state="pruned", why="not part of the search at this budget"))
+                self._dirty[node.id] = None
+        return self.changed()
+
+    def _enter(self, node: Node) -> None:
+        self.nodes[node.id] = node
+        self._depth[node.id] = self._depth.get(node.parent, 0) + max(1, node.steps)
+
+
+def _fresh(node: Node) -> Node:
+    """The node as it was right after sampling and scoring, before any decision about it."""
+    state: State = "failed" if node.state == "failed" else initial_state(node)
+    return replace(node, state=state, why=node.why if state == "failed" else "")
+
+
+def initial_state(node: Node) -> State:
+    """The state of a node about which nothing has been decided."""
+    return {"step": "open", "end": "final", "length": "failed", "error": "failed"}[node.finish]  # type: ignore[return-value]
