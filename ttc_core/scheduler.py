@@ -18,7 +18,7 @@ from ttc_core import grading
 from ttc_core.backend import Backend
 from ttc_core.errors import StrategyFault
 from ttc_core.search import SearchRun
-from ttc_core.types import EvaluateJob, GenerateJob, Node, Outcome, Problem, RunSpec, Strategy, Usage
+from ttc_core.types import NO_USAGE, EvaluateJob, GenerateJob, Node, Outcome, Problem, RunSpec, Strategy, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Scheduler:
         strategy: Strategy,
         recorded: Iterable[Node] = (),
         *,
-        usage: Usage = Usage(),
+        usage: Usage = NO_USAGE,
         priority: int = 0,
     ) -> None:
         """Queue a search. `recorded` and `usage` are what an earlier part of the same search left; priority 0 is served

@@ -18,6 +18,7 @@ from ttc_core.errors import BudgetExceeded, StrategyFault, UserError
 from ttc_core.scoring import Gather, Scorer, Send
 from ttc_core.tree import Tree, initial_state
 from ttc_core.types import (
+    NO_USAGE,
     ROOT,
     Budget,
     Evaluated,
@@ -61,7 +62,7 @@ class SearchRun:
         read_answer: Callable[[str], str | None],
         send: Send,
         recorded: Iterable[Node] = (),
-        usage: Usage = Usage(),
+        usage: Usage = NO_USAGE,
     ) -> None:
         self.tree = Tree(recorded)
         self.usage = usage

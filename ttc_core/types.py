@@ -343,6 +343,8 @@ class Usage:
         return self.prompt_tokens_computed + self.generated_tokens
 
 
+NO_USAGE = Usage()
+
 # --- what a run is ---------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ttc_core import registry
 from ttc_core.engines.scripted import Scripted
 from ttc_core.scheduler import Failed, Finished, Progress, Recorded, Scheduler
-from ttc_core.types import Evaluate, Evaluated, Job, Node, Outcome, Problem, RunSpec, StepScores, Usage
+from ttc_core.types import NO_USAGE, Evaluate, Evaluated, Job, Node, Outcome, Problem, RunSpec, StepScores, Usage
 
 PROBLEM = Problem("p1", "How many?", "1", "scripted")
 
@@ -56,7 +56,7 @@ class Result:
     """What came of one search."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
-    usage: Usage = Usage()
+    usage: Usage = NO_USAGE
     outcome: Outcome | None = None
     error: Exception | None = None
     history: list[dict[str, Node]] = field(default_factory=list)
@@ -77,7 +77,7 @@ def run(
     problems: Iterable[Problem] | None = None,
     strategies: Iterable[Any] | None = None,
     recorded: Iterable[Node] = (),
-    usage: Usage = Usage(),
+    usage: Usage = NO_USAGE,
     max_steps: int = 100_000,
     max_active: int = 256,
 ) -> list[Result]:
@@ -110,7 +110,7 @@ def take(result: Result, event: Any) -> None:
 
 
 def drive(search: Generator[Any, Any, Any], world: Any) -> tuple[Any, list[Any]]:
-    """Hand-feed a strategy: `world(request)` answers each request; Parallel is run depth-first. Returns (value, log)."""
+    """Hand-feed a strategy: `world(request)` answers each request; Parallel runs depth-first. Returns (value, log)."""
     log: list[Any] = []
 
     def go(generator: Generator[Any, Any, Any]) -> Any:
