@@ -1,0 +1,232 @@
+"""The one facade: what pages, command line and worker can do with runs. It hides store and scheduler.
+
+Every function takes `db`, a database URL; None means the configured one. The database has to be there: call
+`ensure_database` once when a process starts. StoreBusy and StoreFault may come from any of them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ttc_core import models, registry, runs_checks, runs_documents
+from ttc_core.errors import UserError
+from ttc_core.runs_views import Catalogue, Document, Listing, NodeDelta, RunView, WorkerView
+from ttc_core.settings import settings
+from ttc_core.types import Problem, RunSpec
+
+if TYPE_CHECKING:
+    from ttc_core.store.database import Database
+
+log = logging.getLogger("ttc.runs")
+
+__all__ = ["Catalogue", "Listing", "NodeDelta", "RunView", "WorkerView"]
+_ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that is easily misread
+
+
+def start(spec: RunSpec, *, parent: str | None = None, db: str | None = None) -> str:
+    """Store a run for a worker to carry out; returns its id. parent: the run it was started from.
+
+    Raises:
+        UserError: it cannot be carried out as asked.
+    """
+    from ttc_core.store import repository
+
+    run_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
+    repository.add(_database(db), run_id, runs_checks.checked(spec), parent=parent)
+    return run_id
+
+
+def extend(run_id: str, budget: int, *, db: str | None = None) -> None:
+    """Continue an ended run to a larger budget; what it has is not sampled again.
+
+    Raises:
+        UnknownName: no such run; UserError: it has not ended, or the budget is not larger.
+    """
+    from ttc_core.store import repository
+
+    repository.reopen(_database(db), run_id, runs_checks.checked_budget(budget))
+
+
+def stop(run_id: str, *, db: str | None = None) -> None:
+    """Ask for a run to stop; an ended one stays as it is.
+
+    Raises:
+        UnknownName: no such run.
+    """
+    from ttc_core.store import repository
+
+    repository.request_stop(_database(db), run_id)
+
+
+def resume(run_id: str, *, db: str | None = None) -> None:
+    """Let a stopped or failed run go on from what is recorded.
+
+    Raises:
+        UnknownName: no such run; UserError: it is neither stopped nor failed.
+    """
+    from ttc_core.store import repository
+
+    repository.reopen(_database(db), run_id)
+
+
+def delete(run_ids: Sequence[str], *, db: str | None = None) -> int:
+    """Delete runs with their trees; returns how many there were."""
+    from ttc_core.store import repository
+
+    return repository.remove(_database(db), run_ids)
+
+
+def get(run_id: str, *, db: str | None = None) -> RunView:
+    """One run.
+
+    Raises:
+        UnknownName: no such run.
+    """
+    from ttc_core.store import repository
+
+    return repository.get(_database(db), run_id)
+
+
+def nodes(run_id: str, since: int = 0, *, db: str | None = None) -> NodeDelta:
+    """The nodes that changed after revision `since`, in the order of their paths.
+
+    Raises:
+        UnknownName: no such run.
+    """
+    from ttc_core.store import repository
+
+    return repository.tree(_database(db), run_id, since)
+
+
+def listing(
+    *,
+    dataset: str | None = None,
+    strategy: str | None = None,
+    model: str | None = None,
+    status: str | None = None,
+    correct: bool | None = None,
+    text: str | None = None,
+    budget: int | None = None,
+    limit: int = 50,
+    offset: int = 0,
+    db: str | None = None,
+) -> Listing:
+    """Stored runs that fit all filters given, newest first. text: part of the question, problem, answer or id."""
+    from ttc_core.store import repository
+
+    equal = {"dataset": dataset, "strategy": strategy, "model": model, "status": status}
+    equal_too = {"correct": correct, "budget": budget}
+    return repository.listing(_database(db), {**equal, **equal_too}, text, limit=limit, offset=offset)
+
+
+def worker_state(*, db: str | None = None) -> WorkerView:
+    """Whether a worker is there to take runs."""
+    from ttc_core.store import leases
+
+    return leases.state(_database(db))
+
+
+def problems(dataset: str) -> list[Problem]:
+    """The problems of a data set, in its order.
+
+    Raises:
+        UnknownName: no such data set.
+    """
+    return runs_checks.problems(dataset)
+
+
+def problem(dataset: str, id: str) -> Problem:
+    """One problem.
+
+    Raises:
+        UnknownName: no such data set or problem.
+    """
+    return runs_checks.problem(dataset, id)
+
+
+def catalogue() -> Catalogue:
+    """What can be asked for: strategies with their hyper-parameters, models, verifiers, data sets, engines."""
+    strategies = {}
+    for name in registry.names("strategy"):
+        cls = registry.get("strategy", name)
+        strategies[name] = (_paragraph(cls), registry.params(cls))
+    cards = models.catalogue()
+    return Catalogue(
+        strategies=strategies,
+        models={name: card for name, card in cards.items() if card.kind == models.POLICY},
+        verifiers={name: card for name, card in cards.items() if card.kind != models.POLICY},
+        datasets={name: _paragraph(registry.get("dataset", name)) for name in registry.names("dataset")},
+        engines={name: _paragraph(registry.get("engine", name)) for name in registry.names("engine")},
+    )
+
+
+def ensure_database(*, db: str | None = None) -> None:
+    """Create the database or bring it up to date; a new one receives the shipped example runs.
+
+    Raises:
+        UserError: its folder does not exist; StoreFault: it was written by a newer version, or is no database.
+    """
+    from ttc_core.store import migrate
+
+    migrate.ensure(_database(db), _import_examples)
+
+
+def execute(run_ids: Sequence[str], *, until: Callable[[], bool] | None = None, db: str | None = None) -> None:
+    """Carry out these runs here and now; returns when they have ended, or stops them when `until` says so.
+
+    A run that another process works on already is waited for.
+    """
+    from ttc_core.runs_driver import Driver
+
+    with Driver(_database(db), role="solve") as driver:
+        driver.complete(list(run_ids), until or (lambda: False))
+
+
+def export_run(run_id: str, *, db: str | None = None) -> Document:
+    """The run as one JSON document, its nodes in the order of their paths; `runs_documents.dumps` spells it.
+
+    Raises:
+        UnknownName: no such run.
+    """
+    return runs_documents.document(get(run_id, db=db), nodes(run_id, db=db).nodes)
+
+
+def import_run(document: Document, *, db: str | None = None) -> str:
+    """Store a run that `export_run` wrote; returns its id.
+
+    Raises:
+        UserError: the document is not right, or a run of its id is stored; nothing is stored then.
+    """
+    from ttc_core.store import repository
+
+    run_id, spec, row, usage, found = runs_documents.parse(document)
+    with _database(db).write() as connection:
+        repository.put(connection, run_id, spec, row, usage, found)
+    return run_id
+
+
+def _import_examples(connection: Any) -> None:
+    from ttc_core.store import repository
+
+    for path in sorted((settings().data_dir / "examples").glob("*.json")):
+        try:
+            run_id, spec, row, usage, found = runs_documents.parse(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, UserError) as error:  # no reason not to start
+            log.warning("the example %s cannot be read: %s", path.name, error)
+            continue
+        repository.put(connection, run_id, spec, row, usage, found)
+
+
+def _database(url: str | None) -> Database:
+    from ttc_core.store.database import database
+
+    return database(url or settings().database_url)
+
+
+def _paragraph(thing: Any) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join((thing.__doc__ or "").partition("\n\n")[0].split())

@@ -1,0 +1,131 @@
+"""Whether a run can be carried out as asked, before anything is stored: every mistake is one clear sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ttc_core import models, registry
+from ttc_core.errors import BadValue, UnknownName, UserError
+from ttc_core.types import Problem, RunSpec
+
+MAX_BUDGET = 65_536  # generations; beyond this a tree is no longer something to look at
+MAX_QUESTION = 20_000  # characters
+MAX_SEED = 2**63 - 1
+MAX_TEMPERATURE = 10.0
+
+
+def checked(spec: RunSpec) -> RunSpec:
+    """The spec with its problem filled in and every hyper-parameter typed and written out.
+
+    Raises:
+        UserError: with one sentence, and a hint naming what would be possible.
+    """
+    strategy = named("strategy", spec.strategy, spec.params)
+    models.find(spec.model, policy=True)
+    if spec.verifier:
+        models.find(spec.verifier, policy=False)
+    checked_budget(spec.budget)
+    _whole("the seed", spec.seed, 0, MAX_SEED)
+    if not (isinstance(spec.temperature, int | float) and 0 <= spec.temperature <= MAX_TEMPERATURE):
+        raise BadValue(f"the temperature must be between 0 and {MAX_TEMPERATURE:g}, not {spec.temperature}")
+    spec = dataclasses.replace(spec, params=_values(strategy), temperature=float(spec.temperature))
+    if spec.dataset:
+        found = problem(spec.dataset, spec.problem_id)
+        return dataclasses.replace(spec, question=found.question, answer=found.answer)
+    if spec.problem_id:
+        raise UserError(
+            f"problem {spec.problem_id!r} is asked for without its data set", hint="name one of the data sets"
+        )
+    if not spec.question.strip():
+        raise BadValue("the question is empty", hint="write one, or choose a problem of a data set")
+    if len(spec.question) > MAX_QUESTION:
+        raise BadValue(f"the question has {len(spec.question):,} characters; at most {MAX_QUESTION:,} are possible")
+    answer = spec.answer.strip() if spec.answer is not None else ""
+    return dataclasses.replace(spec, answer=answer or None)
+
+
+def checked_budget(budget: int) -> int:
+    """The budget, if it is one.
+
+    Raises:
+        BadValue: not a whole number from 1 to MAX_BUDGET.
+    """
+    return _whole("the budget", budget, 1, MAX_BUDGET)
+
+
+def named(kind: str, name: str, values: Mapping[str, Any]) -> Any:
+    """The registered `name` with these hyper-parameters.
+
+    Raises:
+        UnknownName: no such name or parameter, with the nearest ones as hint; BadValue: a value out of its limits.
+    """
+    known = registry.names(kind)
+    if name not in known:
+        raise UnknownName(f"no {_WORD[kind]} is called {name!r}", hint=models.suggest(name, known))
+    return registry.build(kind, name, values)
+
+
+def problems(dataset: str) -> list[Problem]:
+    """The problems of a data set, in its order.
+
+    Raises:
+        UnknownName: no such data set.
+    """
+    return list(_loaded(dataset))
+
+
+def problem(dataset: str, problem_id: str) -> Problem:
+    """One problem of a data set.
+
+    Raises:
+        UnknownName: no such data set, or no such problem; the hint names similar ids.
+    """
+    by_id = _by_id(dataset)
+    if problem_id not in by_id:
+        hint = f"it has {len(by_id)} problems; {models.suggest(problem_id, by_id)}" if by_id else "it has no problems"
+        raise UnknownName(f"data set {dataset!r} has no problem {problem_id!r}", hint=hint)
+    return by_id[problem_id]
+
+
+def problem_of(spec: RunSpec) -> Problem:
+    """What a stored run asks, independent of whether its data set is still there.
+
+    A question of one's own has an id made from its text, so that equal questions get equal seeds.
+    """
+    own = "question-" + hashlib.blake2b(spec.question.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return Problem(spec.problem_id or own, spec.question, spec.answer, spec.dataset)
+
+
+_WORD = {"strategy": "strategy", "verifier": "verifier", "engine": "engine", "dataset": "data set"}
+
+
+@functools.cache
+def _loaded(dataset: str) -> Sequence[Problem]:
+    known = registry.names("dataset")
+    if dataset not in known:
+        raise UnknownName(f"no data set is called {dataset!r}", hint=models.suggest(dataset, known))
+    loaded: Sequence[Problem] = registry.get("dataset", dataset)()
+    return loaded
+
+
+@functools.cache
+def _by_id(dataset: str) -> Mapping[str, Problem]:
+    return {found.id: found for found in _loaded(dataset)}
+
+
+def _values(built: Any) -> dict[str, Any]:
+    return {f.name: getattr(built, f.name) for f in dataclasses.fields(built)}
+
+
+def _whole(what: str, value: Any, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadValue(f"{what} must be a whole number, not {value!r}")
+    if value < least:
+        raise BadValue(f"{what} must be at least {least}, not {value}")
+    if value > most:
+        raise BadValue(f"{what} must be at most {most:,}, not {value:,}")
+    return value

@@ -1,0 +1,175 @@
+"""A stored run as one JSON document and back: for files, other databases, and comparing two runs byte by byte."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from ttc_core.errors import UserError
+from ttc_core.runs_views import Document, RunView
+from ttc_core.types import Candidate, Finish, Node, Outcome, RunSpec, State, Usage
+
+FORMAT = "ttc-run-1"
+_SPEC, _NODE, _USAGE = (get_type_hints(cls) for cls in (RunSpec, Node, Usage))
+
+
+def document(view: RunView, nodes: tuple[Node, ...]) -> Document:
+    """The run and its nodes, which are in the order of their paths; equal runs give equal documents."""
+    outcome = view.outcome
+    return {
+        "format": FORMAT,
+        "id": view.id,
+        "spec": {**_plain(asdict(view.spec)), "params": dict(view.spec.params)},
+        "status": view.status,
+        "created": _stamp(view.created),
+        "started": _stamp(view.started),
+        "finished": _stamp(view.finished),
+        "error": view.error,
+        "hint": view.hint,
+        "correct": view.correct,
+        "outcome": None if outcome is None else _plain(asdict(outcome)),
+        "usage": _plain(asdict(view.usage)),
+        "nodes": [_plain(asdict(node)) for node in nodes],
+    }
+
+
+def dumps(doc: Document) -> str:
+    """The document's one spelling as text: sorted keys, ASCII, one node a line."""
+    nodes = ",\n  ".join(_json(node) for node in doc["nodes"])
+    rest = {key: value for key, value in doc.items() if key != "nodes"}
+    head = ",\n ".join(f"{_json(key)}: {_json(rest[key])}" for key in sorted(rest))
+    return f'{{{head},\n "nodes": [{nodes and f"{chr(10)}  {nodes}{chr(10)} "}]\n}}\n'
+
+
+def same_search(doc: Document) -> Document:
+    """What of the document is determined by its spec alone: without id, times, costs and how often it was restarted."""
+    varying = ("id", "created", "started", "finished", "usage")
+    return {key: value for key, value in doc.items() if key not in varying}
+
+
+def parse(doc: Any) -> tuple[str, RunSpec, dict[str, Any], Usage, list[Node]]:
+    """Id, spec, further columns, usage and nodes of a document.
+
+    Raises:
+        UserError: naming the first place that is wrong.
+    """
+    if not isinstance(doc, dict) or doc.get("format") != FORMAT:
+        raise UserError(f"this is no run document of the format {FORMAT!r}")
+    try:
+        spec = RunSpec(**_typed("spec", doc["spec"], _SPEC))
+        usage = Usage(**_typed("usage", doc["usage"], _USAGE))
+        nodes = [Node(**_typed(f"nodes[{i}]", node, _NODE)) for i, node in enumerate(doc["nodes"])]
+        row = {
+            "status": _one_of("status", doc["status"], ("done", "failed", "stopped")),
+            "created": _seconds("created", doc["created"]),
+            "started": None if doc["started"] is None else _seconds("started", doc["started"]),
+            "finished": None if doc["finished"] is None else _seconds("finished", doc["finished"]),
+            "error": _as("error", doc["error"], str),
+            "hint": _as("hint", doc["hint"], str),
+            "correct": _as("correct", doc["correct"], bool | None),
+            "outcome": None if doc["outcome"] is None else _outcome(doc["outcome"]),
+        }
+        run_id = _as("id", doc["id"], str)
+    except KeyError as error:
+        raise UserError(f"the run document lacks {error}") from error
+    _check_nodes(run_id, nodes)
+    return run_id, spec, row, usage, nodes
+
+
+def _check_nodes(run_id: str, nodes: list[Node]) -> None:
+    if not run_id or not all(c.isascii() and (c.isalnum() or c in "-_") for c in run_id):
+        raise UserError(f"{run_id!r} cannot be the id of a run", hint="letters, digits, - and _")
+    if len({node.id for node in nodes}) != len(nodes):
+        raise UserError("the run document has two nodes of the same id")
+    for node in nodes:
+        _one_of(f"state of node {node.id}", node.state, get_args(State))
+        _one_of(f"finish of node {node.id}", node.finish, get_args(Finish))
+
+
+def _outcome(value: Any) -> Outcome:
+    typed = _typed("outcome", value, get_type_hints(Outcome))
+    hints = get_type_hints(Candidate)
+    found = [Candidate(**_typed(f"candidates[{i}]", c, hints)) for i, c in enumerate(typed["candidates"])]
+    return Outcome(**{**typed, "candidates": tuple(found)})
+
+
+def _typed(where: str, value: Any, hints: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a frozen value from their JSON spelling; fields with a default may be absent."""
+    if not isinstance(value, dict):
+        raise UserError(f"{where} must be an object")
+    unknown = set(value) - set(hints)
+    if unknown:
+        raise UserError(f"{where} has the unknown field {sorted(unknown)[0]!r}")
+    return {name: _as(f"{where}.{name}", value[name], hints[name]) for name in hints if name in value}
+
+
+def _as(where: str, value: Any, wanted: Any) -> Any:
+    """`value` of the JSON document as the type `wanted`.
+
+    Raises:
+        UserError: it is of another type.
+    """
+    options = get_args(wanted) if NoneType in get_args(wanted) else (wanted,)
+    if value is None and NoneType in options:
+        return None
+    (kind,) = [o for o in options if o is not NoneType]
+    name = getattr(kind, "__name__", str(kind))
+    if name == "tuple":
+        if isinstance(value, list):
+            item = get_args(kind)[0]
+            return tuple(v if item is Candidate else _as(f"{where}[{i}]", v, item) for i, v in enumerate(value))
+    elif name == "Mapping":
+        if isinstance(value, dict):
+            return value
+    elif kind is float:
+        if isinstance(value, str) and value in _SPELLED:
+            return _SPELLED[value]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    elif kind in (int, bool):
+        if type(value) is kind:
+            return value
+    elif isinstance(value, str):  # str and the literals, whose values are checked apart
+        return value
+    raise UserError(f"{where} has the wrong type: {str(value)[:40]!r}")
+
+
+# JSON has no infinities; these stand for them
+_SPELLED = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False)
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _seconds(where: str, value: Any) -> float:
+    try:
+        moment = datetime.fromisoformat(_as(where, value, str))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"{where} is no date and time: {value!r}") from error
+
+
+def _one_of(where: str, value: Any, options: tuple[str, ...]) -> str:
+    if value not in options:
+        raise UserError(f"{where} must be one of {', '.join(options)}, not {value!r}")
+    return str(value)

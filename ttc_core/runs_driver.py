@@ -1,0 +1,221 @@
+"""Carries runs out: claims them, feeds the scheduler, and commits what each of its turns brought before the next.
+
+One driver a process. The worker lets it take whatever waits; `runs.execute` gives it certain runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from ttc_core import runs_checks
+from ttc_core.backend import Backend, LocalBackend
+from ttc_core.errors import StoreBusy, StoreError, TTCError
+from ttc_core.scheduler import Event, Failed, Finished, Recorded, Scheduler
+from ttc_core.store import leases, repository
+from ttc_core.store.database import Database
+from ttc_core.store.leases import Change, Claim, End, Lease
+from ttc_core.types import Node, Usage
+
+log = logging.getLogger("ttc.worker")
+
+BEAT_SECONDS = 2.0
+LOOK_SECONDS = 0.2  # how often an idle driver looks for runs: a click starts within this time
+ASK_SECONDS = 0.1  # how often a busy one looks for runs and stop requests
+SLOTS = 16  # runs under way together; more share the engines' batches no better and each take memory
+HUNG_SECONDS = 900.0  # no turn for so long (loading a large model included): the heartbeat stops
+
+
+@dataclass
+class _Job:
+    """A run under way: what its scheduler turn brought and is not committed yet."""
+
+    lease: Lease
+    gold: str | None
+    nodes: list[Node] = field(default_factory=list)
+    usage: Usage | None = None
+    end: End | None = None
+
+
+class Driver:
+    """Use as a context manager: inside, this process is known as a worker; on leaving, it gives back what it holds."""
+
+    def __init__(self, db: Database, *, role: str, backend: Backend | None = None, slots: int = SLOTS) -> None:
+        self._db, self._role, self._slots = db, role, slots
+        self._id = secrets.token_hex(8)
+        self._backend = backend or LocalBackend()
+        self._scheduler = Scheduler(self._backend)
+        self._jobs: dict[str, _Job] = {}
+        self._next_look = self._next_reclaim = 0.0
+        self._alive_at = time.monotonic()
+        self._ended = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        leases.enrol(self._db, self._id, self._role, os.getpid())
+        self._heart.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._ended.set()
+        self._heart.join()
+        try:
+            leases.leave(self._db, self._id)
+        except StoreError as fault:  # the runs are free again once their heartbeat is old
+            log.warning("could not sign off: %s", fault)
+
+    # --- the loops ---------------------------------------------------------------------------------------------------
+
+    def complete(self, run_ids: Sequence[str], until: Callable[[], bool]) -> None:
+        """Work until these runs have ended; stop them when `until` says so.
+
+        Raises:
+            UnknownName: no such run.
+        """
+        for run_id in run_ids:
+            repository.get(self._db, run_id)
+        while open_ := repository.still_open(self._db, run_ids):
+            if until():
+                self._stop([run_id for run_id in open_ if run_id in self._jobs])
+                for run_id in open_:
+                    repository.request_stop(self._db, run_id)
+                return
+            while self.turn(only=open_) and not until():
+                pass
+            if not self._jobs and repository.still_open(self._db, open_):  # another process has them
+                time.sleep(LOOK_SECONDS)
+
+    def work(self, until: Callable[[], bool], *, forever: bool) -> None:
+        """Take runs until none is left, or, with `forever`, until `until` says so."""
+        while not until():
+            if not self.turn():
+                if not forever:
+                    return
+                self._ended.wait(LOOK_SECONDS)
+
+    def turn(self, only: Sequence[str] | None = None) -> bool:
+        """Claim what waits, let the scheduler take one turn, commit what it brought; False if there was nothing to do.
+
+        Raises:
+            StoreFault: the database cannot be written; nothing of this turn is recorded, and its runs remain claimable.
+        """
+        self._alive_at = now = time.monotonic()
+        if now >= self._next_look or not self._jobs:
+            self._next_look = now + ASK_SECONDS
+            self._look(now, only)
+        if not self._jobs:
+            return False
+        try:
+            events = self._scheduler.step()
+        except Exception as error:  # a bug in the scheduler or an engine: these runs fail, the worker goes on
+            log.exception("the scheduler broke")
+            events = [Failed(run_id, error, job.usage or Usage()) for run_id, job in self._jobs.items()]
+            self._scheduler = Scheduler(self._backend)
+        self._note(events)
+        self._commit()
+        return True
+
+    # --- runs in and out ---------------------------------------------------------------------------------------------
+
+    def _look(self, now: float, only: Sequence[str] | None) -> None:
+        if now >= self._next_reclaim:
+            self._next_reclaim = now + BEAT_SECONDS
+            leases.reclaim(self._db)
+        if self._jobs:
+            written = leases.held(self._db, [job.lease for job in self._jobs.values()])
+            self._drop(written.lost)
+            self._stop(written.stop)
+        if len(self._jobs) < self._slots:
+            for claim in leases.claim(self._db, self._id, self._slots - len(self._jobs), only):
+                self._begin(claim)
+
+    def _begin(self, claim: Claim) -> None:
+        spec, run_id = claim.spec, claim.lease.run_id
+        self._jobs[run_id] = _Job(claim.lease, spec.answer)
+        try:
+            strategy = runs_checks.named("strategy", spec.strategy, spec.params)
+            problem = runs_checks.problem_of(spec)
+            self._scheduler.add(run_id, spec, problem, strategy, claim.nodes, usage=claim.usage)
+        except Exception as error:  # for instance a strategy that is no longer there
+            self._note([Failed(run_id, error, claim.usage)])
+            self._commit()
+
+    def _drop(self, run_ids: Iterable[str]) -> None:
+        """Somebody else owns these runs now, or they were deleted."""
+        for run_id in run_ids:
+            log.info("run %s is no longer ours", run_id)
+            self._scheduler.cancel(run_id)
+            self._jobs.pop(run_id, None)
+
+    def _stop(self, run_ids: Iterable[str]) -> None:
+        for run_id in run_ids:
+            self._scheduler.cancel(run_id)
+            self._jobs[run_id].end = End("stopped")
+        self._commit()
+
+    # --- what happened -----------------------------------------------------------------------------------------------
+
+    def _note(self, events: Iterable[Event]) -> None:
+        for event in events:
+            job = self._jobs.get(event.search_id)
+            if job is None:
+                continue
+            if isinstance(event, Recorded):
+                job.nodes.append(event.node)
+                continue
+            job.usage = event.usage
+            if isinstance(event, Finished):
+                job.end = End("done", event.outcome, _graded(event.outcome.answer, job.gold))
+            elif isinstance(event, Failed):
+                job.end = _failure(event.search_id, event.error)
+
+    def _commit(self) -> None:
+        """Write everything noted, in one transaction; wait for as long as another process holds the database."""
+        jobs = {run_id: job for run_id, job in self._jobs.items() if job.nodes or job.usage or job.end}
+        if not jobs:
+            return
+        changes = [Change(job.lease, job.nodes, job.usage, job.end) for job in jobs.values()]
+        while True:
+            try:
+                written = leases.commit(self._db, changes)
+                break
+            except StoreBusy as busy:
+                log.warning("waiting: %s", busy)
+                self._alive_at = time.monotonic()
+        for run_id, job in jobs.items():
+            if job.end is not None:
+                del self._jobs[run_id]
+            job.nodes, job.usage = [], None
+        self._drop(written.lost & self._jobs.keys())
+        if written.stop:
+            self._stop(written.stop & self._jobs.keys())
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            if time.monotonic() - self._alive_at > HUNG_SECONDS:
+                continue
+            try:
+                leases.beat(self._db, self._id)
+            except StoreError as error:
+                log.warning("no heartbeat: %s", error)
+
+
+def _graded(answer: str | None, gold: str | None) -> bool | None:
+    from ttc_core import grading
+
+    return grading.grade(answer, gold)
+
+
+def _failure(run_id: str, error: Exception) -> End:
+    if isinstance(error, TTCError):
+        log.info("run %s failed: %s", run_id, error)
+        return End("failed", error=str(error), hint=error.hint)
+    log.error("run %s failed", run_id, exc_info=error)
+    return End("failed", error=f"{type(error).__name__}: {error}", hint="this is a fault of the workbench; see its log")

@@ -1,0 +1,94 @@
+"""The values that the facade `ttc_core.runs` hands to pages, command line and worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ttc_core.models import ModelCard
+from ttc_core.registry import Param
+from ttc_core.types import Node, Outcome, RunSpec, Status, Usage
+
+STALLED_SECONDS = 10.0  # a heartbeat older than this means that nobody works on the run any more
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One stored run as it stands.
+
+    created, started, finished   UTC, None while it has not happened
+    error, hint                  why it failed and what to do next, "" otherwise
+    answer, correct              the chosen answer; right or wrong, None while unknown or without ground truth
+    outcome                      None until the search has ended
+    nodes, revision              how many nodes are recorded; changes whenever anything of the run does
+    heartbeat_age                seconds since its worker last gave a sign of life, None unless running
+    parent                       the run this one was started from, None if it stands alone
+    """
+
+    id: str
+    spec: RunSpec
+    status: Status
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+    error: str
+    hint: str
+    answer: str | None
+    correct: bool | None
+    outcome: Outcome | None
+    usage: Usage
+    nodes: int
+    revision: int
+    heartbeat_age: float | None
+    parent: str | None
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more comes unless somebody extends or resumes it."""
+        return self.status in ("done", "failed", "stopped")
+
+    @property
+    def stalled(self) -> bool:
+        """Running on paper, but its worker gives no sign of life."""
+        return self.heartbeat_age is not None and self.heartbeat_age > STALLED_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDelta:
+    """The nodes changed after the revision asked for, in the order of their ids, and the revision they bring one to."""
+
+    nodes: tuple[Node, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of stored runs, newest first; `total` counts all that fit the filters. Rows carry no candidates."""
+
+    rows: tuple[RunView, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """The worker with the freshest sign of life. heartbeat_age: seconds, None if there never was one."""
+
+    alive: bool
+    heartbeat_age: float | None
+    pid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What is registered. strategies: name -> (one-paragraph description, hyper-parameters)."""
+
+    strategies: Mapping[str, tuple[str, list[Param]]]
+    models: Mapping[str, ModelCard]
+    verifiers: Mapping[str, ModelCard]
+    datasets: Mapping[str, str]
+    engines: Mapping[str, str]
+
+
+Document = dict[str, Any]

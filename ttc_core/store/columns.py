@@ -1,0 +1,96 @@
+"""How values lie in columns: any text, and lists of numbers packed tight."""
+
+from __future__ import annotations
+
+import re
+import struct
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+# Model text may hold anything a Python string can. PostgreSQL has no NUL in text and neither database has lone
+# surrogates, so these are written as DLE and four hex digits, and DLE itself likewise. All other text is stored as it
+# is, which keeps it readable and lets LIKE find it.
+_ESCAPE = "\x10"
+_UNSTORABLE = re.compile("[\x00\x10\ud800-\udfff]")
+_ESCAPED = re.compile("\x10([0-9a-f]{4})")
+
+
+def escape(text: str) -> str:
+    """`text` as every database can hold it; `unescape` gives it back."""
+    if _UNSTORABLE.search(text) is None:
+        return text
+    return _UNSTORABLE.sub(lambda found: f"{_ESCAPE}{ord(found[0]):04x}", text)
+
+
+def unescape(text: str) -> str:
+    """The inverse of `escape`."""
+    if _ESCAPE not in text:
+        return text
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+class AnyText(TypeDecorator[str]):
+    """Text of any length and content."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else escape(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
+        """From the database."""
+        return None if value is None else unescape(value)
+
+
+def pack_tokens(tokens: Sequence[int]) -> bytes | None:
+    """Token ids as one byte for the width in bytes (1, 2, 4 or 8) and then the ids, little-endian; None for ().
+
+    Raises:
+        OverflowError: an id is negative or needs more than 64 bits.
+    """
+    if not tokens:
+        return None
+    most = max(tokens)
+    code = "B" if most < 1 << 8 else "H" if most < 1 << 16 else "I" if most < 1 << 32 else "Q"
+    return bytes([struct.calcsize(f"<{code}")]) + _little(array(code, tokens)).tobytes()
+
+
+def unpack_tokens(packed: bytes | None) -> tuple[int, ...]:
+    """The inverse of `pack_tokens`."""
+    if not packed:
+        return ()
+    ids = array({1: "B", 2: "H", 4: "I", 8: "Q"}[packed[0]])
+    ids.frombytes(packed[1:])
+    return tuple(_little(ids))
+
+
+def pack_floats(*lists: Sequence[float]) -> bytes | None:
+    """Several short lists of floats: a byte count of 2-byte lengths, then all values as doubles; None if all empty."""
+    if not any(lists):
+        return None
+    flat = [value for values in lists for value in values]
+    return struct.pack(f"<{len(lists)}H{len(flat)}d", *map(len, lists), *flat)
+
+
+def unpack_floats(packed: bytes | None, lists: int) -> tuple[tuple[float, ...], ...]:
+    """The inverse of `pack_floats` for so many lists."""
+    if not packed:
+        return ((),) * lists
+    lengths = struct.unpack_from(f"<{lists}H", packed)
+    flat = struct.unpack_from(f"<{sum(lengths)}d", packed, 2 * lists)
+    starts = [sum(lengths[:i]) for i in range(lists)]
+    return tuple(flat[start : start + length] for start, length in zip(starts, lengths, strict=True))
+
+
+def _little(values: array[int]) -> array[int]:
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values

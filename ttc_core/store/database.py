@@ -1,0 +1,183 @@
+"""Connections: short transactions on SQLite or PostgreSQL, and their errors in the workbench's own words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import NullPool
+
+from ttc_core.errors import StoreBusy, StoreError, StoreFault, UserError
+
+BUSY_SECONDS = 10.0  # how long a statement waits for another process's transaction
+
+_SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_SQLITE_SAYS = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space; what is recorded is safe"),
+    sqlite3.SQLITE_READONLY: ("the database file is read-only", "check its permissions and its folder's"),
+    sqlite3.SQLITE_CORRUPT: ("the database file is damaged", "restore it from a copy"),
+    sqlite3.SQLITE_NOTADB: ("the file is not a database", "give the path of another file"),
+    sqlite3.SQLITE_IOERR: ("the disk reported an error", "check the disk; what is recorded is safe"),
+    sqlite3.SQLITE_CANTOPEN: ("the database file cannot be opened", "check its permissions and its folder's"),
+}
+_POSTGRES_BUSY = ("40001", "40P01", "55P03", "57P", "08")  # serialisation, deadlock, lock, shutdown, connection
+
+
+class Database:
+    """One database by URL. Writers take turns (BEGIN IMMEDIATE); readers see one moment and never wait for a writer."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare connections; nothing is opened yet.
+
+        Raises:
+            UserError: the URL is malformed, or its folder does not exist.
+        """
+        self.url = _parse(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.path = _file(self.url) if self.sqlite else None
+        self._writer = self._engine(read_only=False)
+        # A reader opens the file anew each time, so that nothing keeps an old file or snapshot alive. The writer's
+        # connection stays: closing a database's last connection checkpoints, which would cost two fsyncs a commit.
+        self._reader = self._engine(read_only=True) if self.sqlite else self._writer
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One write transaction; on an error nothing of it remains.
+
+        Raises:
+            StoreBusy, StoreFault: see `ttc_core.errors`.
+        """
+        with translated(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One read-only transaction that sees a single moment.
+
+        Raises:
+            StoreBusy, StoreFault: see `ttc_core.errors`.
+        """
+        with translated():
+            if self.sqlite:
+                with self._reader.begin() as connection:
+                    yield connection
+            else:
+                options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+                with self._reader.execution_options(**options).begin() as connection:
+                    yield connection
+
+    def give_back_space(self) -> None:
+        """Return the pages of deleted rows to the file system (SQLite; PostgreSQL does so by itself)."""
+        if self.sqlite:
+            with translated(), self._writer.connect() as connection:
+                raw = connection.connection.cursor()
+                raw.execute("PRAGMA incremental_vacuum").fetchall()
+                raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                raw.close()
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+    def _engine(self, *, read_only: bool) -> Engine:
+        if not self.sqlite:
+            try:
+                return create_engine(self.url, pool_pre_ping=True)
+            except ImportError as error:  # the driver is not installed
+                raise UserError(f"this database needs a driver: {error}", hint="pip install psycopg") from error
+            except exc.ArgumentError as error:
+                raise UserError(f"the database URL cannot be used: {error}") from error
+        if read_only:
+            engine = create_engine(self.url, connect_args={"timeout": BUSY_SECONDS}, poolclass=NullPool)
+        else:
+            engine = create_engine(self.url, connect_args={"timeout": BUSY_SECONDS}, pool_size=1, max_overflow=8)
+
+        @event.listens_for(engine, "connect")
+        def configure(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None  # we say BEGIN ourselves
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            if read_only:
+                connection.execute("PRAGMA query_only = ON")
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+        return engine
+
+
+_open: dict[str, Database] = {}
+_open_lock = threading.Lock()
+
+
+def database(url: str) -> Database:
+    """The process's one `Database` for this URL.
+
+    Raises:
+        UserError: the URL is malformed, or its folder does not exist.
+    """
+    with _open_lock:
+        if url not in _open:
+            _open[url] = Database(url)
+        return _open[url]
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the database's errors into StoreBusy and StoreFault.
+
+    Raises:
+        StoreBusy: locked, or the connection was lost.
+        StoreFault: disk full, read-only, damaged, or anything else that trying again does not help.
+    """
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise _translate(error.orig, lost=error.connection_invalidated) from error
+    except exc.TimeoutError as error:  # the pool's, all connections in use
+        raise StoreBusy("the database is busy") from error
+    except sqlite3.Error as error:
+        raise _translate(error) from error
+
+
+def _translate(error: BaseException | None, *, lost: bool = False) -> StoreError:
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _SQLITE_BUSY:
+            return StoreBusy("the database is busy", hint="another program holds it; try again in a moment")
+        if code in _SQLITE_SAYS:
+            message, hint = _SQLITE_SAYS[code]
+            return StoreFault(message, hint=hint)
+        return StoreFault(f"the database refused: {error}")
+    state = getattr(error, "sqlstate", None) or ""
+    if lost or state.startswith(_POSTGRES_BUSY) or (not state and type(error).__name__ == "OperationalError"):
+        return StoreBusy("the database cannot be reached or is busy", hint="is the server running?")
+    return StoreFault(f"the database refused: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+        return parsed
+    except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as error:
+        raise UserError(f"{url!r} is no usable database URL", hint="sqlite:///path/to/file.db, for example") from error
+
+
+def _file(url: URL) -> Path:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise UserError("the database must be a file", hint="sqlite:///path/to/file.db")
+    path = Path(url.database)
+    if not path.parent.is_dir():
+        raise UserError(f"the folder {str(path.parent)!r} for the database does not exist", hint="create it first")
+    if path.is_dir():
+        raise UserError(f"{str(path)!r} is a folder, not a database file")
+    return path

@@ -1,0 +1,244 @@
+"""Who works on what. A run is leased to one owner at a time; a lease ends when its owner's heartbeat stops.
+
+Every lease has an epoch, counted up at each claim. An owner's writes name the epoch they were made under and change
+nothing once somebody else has claimed the run: a worker that comes back from the dead cannot spoil its successor's
+work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ttc_core.runs_views import STALLED_SECONDS, WorkerView
+from ttc_core.store.database import Database
+from ttc_core.store.process import HOST, alive, started
+from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
+from ttc_core.store.rows import node_row, row_node, row_spec, row_usage, usage_row
+from ttc_core.store.schema import WorkerRow, table
+from ttc_core.types import Node, Outcome, RunSpec, Status, Usage
+
+workers = table(WorkerRow)
+FORGET_SECONDS = 86_400.0  # a worker that has been silent for a day is struck off
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write a run: its key in the database, its id, and the epoch of the claim."""
+
+    key: int
+    run_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run taken over, with what was recorded of it before."""
+
+    lease: Lease
+    spec: RunSpec
+    nodes: tuple[Node, ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended: "done" with an outcome, or "failed" / "stopped" with a reason."""
+
+    status: Status
+    outcome: Outcome | None = None
+    correct: bool | None = None
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a run since its last change: new or changed nodes, its cost so far, perhaps its end."""
+
+    lease: Lease
+    nodes: Sequence[Node] = ()
+    usage: Usage | None = None
+    end: End | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a list of changes: leases lost (nothing of them was written), runs somebody wants stopped."""
+
+    lost: frozenset[str]
+    stop: frozenset[str]
+
+
+# --- workers ---------------------------------------------------------------------------------------------------------
+
+
+def enrol(db: Database, worker: str, role: str, pid: int) -> None:
+    """Note that a process starts working. role: "worker" (takes any pending run) or "solve" (only its own)."""
+    now = time.time()
+    row = {"id": worker, "role": role, "host": HOST, "pid": pid, "process_started": started(pid) or ""}
+    with db.write() as connection:
+        connection.execute(insert(workers), {**row, "started": now, "heartbeat": now})
+        connection.execute(delete(workers).where(workers.c.heartbeat < now - FORGET_SECONDS))
+
+
+def leave(db: Database, worker: str) -> None:
+    """Strike the worker off and give back what it still holds: those runs are pending again."""
+    with db.write() as connection:
+        _free(connection, runs.c.owner == worker)
+        connection.execute(delete(workers).where(workers.c.id == worker))
+
+
+def beat(db: Database, worker: str) -> None:
+    """Give a sign of life for the worker and all it holds."""
+    now = time.time()
+    with db.write() as connection:
+        connection.execute(update(workers).where(workers.c.id == worker).values(heartbeat=now))
+        held = and_(runs.c.owner == worker, runs.c.status == "running")
+        connection.execute(update(runs).where(held).values(heartbeat=now))
+
+
+def state(db: Database) -> WorkerView:
+    """The worker with the freshest heartbeat; those of role "solve" do not count."""
+    wanted = select(workers).where(workers.c.role == "worker").order_by(workers.c.heartbeat.desc()).limit(1)
+    with db.read() as connection:
+        row = connection.execute(wanted).mappings().first()
+    if row is None:
+        return WorkerView(False, None, None)
+    age = max(0.0, time.time() - row["heartbeat"])
+    gone = row["host"] == HOST and not alive(row["pid"], row["process_started"])
+    return WorkerView(age <= STALLED_SECONDS and not gone, age, row["pid"])
+
+
+def reclaim(db: Database) -> int:
+    """Make runs pending again whose owner ran on this host and whose process is gone; returns how many."""
+    held = select(workers).where(workers.c.host == HOST)
+    with db.read() as connection:
+        if not connection.execute(select(runs.c.key).where(runs.c.status == "running").limit(1)).first():
+            return 0
+        rows = connection.execute(held).mappings().all()
+    dead = [row["id"] for row in rows if not alive(row["pid"], row["process_started"])]
+    if not dead:
+        return 0
+    with db.write() as connection:
+        freed = _free(connection, runs.c.owner.in_(dead))
+        connection.execute(delete(workers).where(workers.c.id.in_(dead)))
+    return freed
+
+
+def _free(connection: Connection, where: ColumnElement[bool]) -> int:
+    """The next claim counts the epoch up, which shuts the old owner out; until then it finds no running run."""
+    waiting = {"status": "pending", "owner": None, "heartbeat": None, "revision": runs.c.revision + 1}
+    return connection.execute(update(runs).where(runs.c.status == "running", where).values(**waiting)).rowcount
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def claim(db: Database, worker: str, limit: int, only: Sequence[str] | None = None) -> list[Claim]:
+    """Lease up to `limit` runs that wait or whose owner has fallen silent, oldest first; `only`: among these ids."""
+    now = time.time()
+    silent = and_(runs.c.status == "running", runs.c.heartbeat < now - STALLED_SECONDS)
+    free = or_(runs.c.status == "pending", silent)
+    if only is not None:
+        free = and_(free, runs.c.id.in_(only))
+    with db.read() as connection:  # nothing waits most of the time, and looking must not take the writers' lock
+        if not connection.execute(select(runs.c.key).where(free).limit(1)).first():
+            return []
+    with db.write() as connection:
+        wanted = select(runs).where(free).order_by(runs.c.created, runs.c.key).limit(limit)
+        rows = connection.execute(wanted.with_for_update(skip_locked=True)).mappings().all()
+        return [_take(connection, dict(row), worker, now) for row in rows]
+
+
+def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) -> Claim:
+    taken = {
+        "status": "running",
+        "owner": worker,
+        "epoch": row["epoch"] + 1,
+        "heartbeat": now,
+        "started": row["started"] or now,
+        "revision": row["revision"] + 1,
+    }
+    connection.execute(update(runs).where(runs.c.key == row["key"]).values(**taken))
+    recorded = connection.execute(select(nodes).where(nodes.c.run == row["key"])).mappings()
+    lease = Lease(row["key"], row["id"], row["epoch"] + 1)
+    return Claim(lease, row_spec(row), tuple(row_node(n) for n in recorded), row_usage(row))
+
+
+def commit(db: Database, changes: Iterable[Change]) -> Written:
+    """Write the changes of many runs in one transaction. Runs whose lease is lost are left alone and named."""
+    lost, stop = set(), set()
+    now = time.time()
+    with db.write() as connection:
+        for change in changes:
+            wants_stop = _write(connection, change, now)
+            if wants_stop is None:
+                lost.add(change.lease.run_id)
+            elif wants_stop and change.end is None:
+                stop.add(change.lease.run_id)
+    return Written(frozenset(lost), frozenset(stop))
+
+
+def held(db: Database, leases: Sequence[Lease]) -> Written:
+    """Which of these leases are lost, and which of their runs somebody wants stopped."""
+    wanted = select(runs.c.id, runs.c.epoch, runs.c.status, runs.c.stop_requested)
+    with db.read() as connection:
+        rows = connection.execute(wanted.where(runs.c.key.in_([lease.key for lease in leases]))).mappings()
+        now = {row["id"]: row for row in rows}
+    lost, stop = set(), set()
+    for lease in leases:
+        row = now.get(lease.run_id)
+        if row is None or row["epoch"] != lease.epoch or row["status"] != "running":
+            lost.add(lease.run_id)
+        elif row["stop_requested"]:
+            stop.add(lease.run_id)
+    return Written(frozenset(lost), frozenset(stop))
+
+
+def _write(connection: Connection, change: Change, now: float) -> bool | None:
+    """Write one run's change under its lease; returns whether a stop is wanted, None if the lease is lost."""
+    key = change.lease.key  # may serve a later run once its own was deleted, hence the id beside it
+    owned = (runs.c.key == key, runs.c.id == change.lease.run_id, runs.c.epoch == change.lease.epoch)
+    values: dict[str, Any] = {"revision": runs.c.revision + 1, "heartbeat": now}
+    if change.usage is not None:
+        values |= usage_row(change.usage)
+    if change.end is not None:
+        end = change.end
+        values |= {"status": end.status, "finished": now, "owner": None, "heartbeat": None, "stop_requested": False}
+        values |= {"error": end.error, "hint": end.hint, "correct": end.correct, **outcome_row(end.outcome)}
+    returned = (runs.c.revision, runs.c.stop_requested)
+    row = connection.execute(
+        update(runs).where(*owned, runs.c.status == "running").values(**values).returning(*returned)
+    ).first()
+    if row is None:
+        return None
+    if change.nodes:
+        latest = {node.id: node for node in change.nodes}  # the last state of a node that changed twice
+        _upsert(connection, [node_row(key, row.revision, node) for node in latest.values()])
+    if change.end is not None and change.end.outcome is not None:
+        put_candidates(connection, key, change.end.outcome)
+    return bool(row.stop_requested)
+
+
+def _upsert(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    run = rows[0]["run"]
+    known = select(func.count()).select_from(nodes).where(nodes.c.run == run, nodes.c.id.in_([r["id"] for r in rows]))
+    new = len(rows) - connection.execute(known).scalar_one()
+    connection.execute(_UPSERTS[connection.dialect.name], rows)
+    if new:
+        connection.execute(update(runs).where(runs.c.key == run).values(nodes=runs.c.nodes + new))
+
+
+def _upsert_statement(make: Callable[..., Any]) -> Any:
+    statement = make(nodes)
+    changed = {c.name: statement.excluded[c.name] for c in nodes.columns if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=[nodes.c.run, nodes.c.id], set_=changed)
+
+
+_UPSERTS = {"sqlite": _upsert_statement(sqlite.insert), "postgresql": _upsert_statement(postgresql.insert)}

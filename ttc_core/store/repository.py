@@ -1,0 +1,194 @@
+"""Runs and their trees: written by whoever starts them, read by everybody. What a worker writes is in `leases`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+
+from ttc_core.errors import StoreFault, UnknownName, UserError
+from ttc_core.runs_views import STALLED_SECONDS, Listing, NodeDelta, RunView
+from ttc_core.store.columns import escape
+from ttc_core.store.database import Database
+from ttc_core.store.rows import node_row, path_key, row_node, row_view, spec_row, usage_row
+from ttc_core.store.schema import CandidateRow, NodeRow, RunRow, table
+from ttc_core.types import Node, Outcome, RunSpec, Usage
+
+runs, nodes, candidates = table(RunRow), table(NodeRow), table(CandidateRow)
+ENDED = ("done", "failed", "stopped")
+_CLEAN = {
+    "stop_requested": False,
+    "error": "",
+    "hint": "",
+    "finished": None,
+    "has_outcome": False,
+    "answer": None,
+    "chosen": None,
+    "excluded": 0,
+    "correct": None,
+}
+
+
+def add(db: Database, run_id: str, spec: RunSpec, *, parent: str | None = None) -> None:
+    """Store a new run as pending."""
+    with db.write() as connection:
+        row = {"id": run_id, "parent": parent, "created": time.time(), "status": "pending", **spec_row(spec)}
+        connection.execute(insert(runs), row)
+
+
+def get(db: Database, run_id: str) -> RunView:
+    """One run with its outcome.
+
+    Raises:
+        UnknownName: no such run.
+    """
+    with db.read() as connection:
+        row = _row(connection, run_id)
+        wanted = select(candidates).where(candidates.c.run == row["key"]).order_by(candidates.c.position)
+        found = connection.execute(wanted).mappings().all() if row["has_outcome"] else []
+    return row_view(row, found, time.time())
+
+
+def tree(db: Database, run_id: str, since: int = 0) -> NodeDelta:
+    """The nodes changed after revision `since`, in the order of their paths.
+
+    Raises:
+        UnknownName: no such run.
+    """
+    with db.read() as connection:
+        row = _row(connection, run_id)
+        if since >= row["revision"]:
+            return NodeDelta((), row["revision"])
+        wanted = select(nodes).where(nodes.c.run == row["key"])
+        if since > 0:
+            wanted = wanted.where(nodes.c.revision > since)
+        found = [row_node(n) for n in connection.execute(wanted).mappings()]
+    return NodeDelta(tuple(sorted(found, key=lambda n: path_key(n.id))), row["revision"])
+
+
+def still_open(db: Database, run_ids: Sequence[str]) -> list[str]:
+    """Which of these runs have not ended."""
+    with db.read() as connection:
+        wanted = select(runs.c.id).where(runs.c.id.in_(run_ids), runs.c.status.not_in(ENDED))
+        return list(connection.execute(wanted).scalars())
+
+
+def listing(
+    db: Database, equal: dict[str, Any], text: str | None = None, *, limit: int = 50, offset: int = 0
+) -> Listing:
+    """Runs whose columns equal these values and whose question, problem, answer or id contains `text`, newest first."""
+    where: list[ColumnElement[bool]] = [runs.c[name] == value for name, value in equal.items() if value is not None]
+    if text:
+        pattern = f"%{_like(escape(text))}%"
+        searched = (runs.c.question, runs.c.problem_id, runs.c.answer, runs.c.id)
+        where.append(or_(*(func.lower(c).like(func.lower(pattern), escape="\\") for c in searched)))
+    wanted = select(runs).where(*where).order_by(runs.c.created.desc(), runs.c.key.desc()).limit(limit).offset(offset)
+    with db.read() as connection:
+        total = connection.execute(select(func.count()).select_from(runs).where(*where)).scalar_one()
+        rows = connection.execute(wanted).mappings().all()
+    now = time.time()
+    return Listing(tuple(row_view(row, (), now) for row in rows), total)
+
+
+def request_stop(db: Database, run_id: str) -> None:
+    """Stop a pending run at once and ask the worker of a running one to stop; an ended run stays as it is.
+
+    Raises:
+        UnknownName: no such run.
+    """
+    with db.write() as connection:
+        row = _row(connection, run_id)
+        abandoned = row["status"] == "running" and (row["heartbeat"] or 0.0) < time.time() - STALLED_SECONDS
+        if row["status"] == "pending" or abandoned:
+            change = {"status": "stopped", "finished": time.time(), "owner": None, "epoch": row["epoch"] + 1}
+        elif row["status"] == "running":
+            change = {"stop_requested": True}
+        else:
+            return
+        _change(connection, row, change)
+
+
+def reopen(db: Database, run_id: str, budget: int | None = None) -> None:
+    """Make an ended run pending again, with a larger budget if one is given; its nodes stay, its outcome goes.
+
+    Raises:
+        UnknownName: no such run.
+        UserError: it has not ended; without a budget: it is done; with one: it is not larger than before.
+    """
+    with db.write() as connection:
+        row = _row(connection, run_id)
+        if row["status"] not in ENDED:
+            raise UserError(f"run {run_id} is {row['status']}", hint="stop it or wait until it has ended")
+        if budget is None and row["status"] == "done":
+            raise UserError(f"run {run_id} is done", hint="extend it to a larger budget instead")
+        if budget is not None and budget <= row["budget"]:
+            raise UserError(f"run {run_id} has a budget of {row['budget']} already; {budget} is not larger")
+        connection.execute(delete(candidates).where(candidates.c.run == row["key"]))
+        _change(connection, row, {**_CLEAN, "status": "pending", "budget": budget or row["budget"]})
+
+
+def remove(db: Database, run_ids: Sequence[str]) -> int:
+    """Delete runs with all that belongs to them; returns how many there were. Their space goes back to the disk."""
+    with db.write() as connection:
+        gone = sum(connection.execute(delete(runs).where(runs.c.id == run_id)).rowcount for run_id in run_ids)
+    if gone:
+        db.give_back_space()
+    return gone
+
+
+def put(
+    connection: Connection, run_id: str, spec: RunSpec, row: dict[str, Any], usage: Usage, found: Iterable[Node]
+) -> None:
+    """Write a whole ended run, as an import does. row: its other columns, `outcome` among them (None or an Outcome).
+
+    Raises:
+        UserError: there is a run of this id.
+    """
+    if connection.execute(select(runs.c.key).where(runs.c.id == run_id)).first():
+        raise UserError(f"there is a run {run_id} already", hint="delete it first")
+    outcome: Outcome | None = row.pop("outcome")
+    tree_rows = [node_row(0, 1, node) for node in found]
+    values = {"id": run_id, **spec_row(spec), **row, **usage_row(usage), "revision": 1, "nodes": len(tree_rows)}
+    key = connection.execute(insert(runs).values(**values, **outcome_row(outcome)).returning(runs.c.key)).scalar_one()
+    if tree_rows:
+        connection.execute(insert(nodes), [{**n, "run": key} for n in tree_rows])
+    if outcome is not None:
+        put_candidates(connection, key, outcome)
+
+
+def outcome_row(outcome: Outcome | None) -> dict[str, Any]:
+    """Columns of an Outcome, its candidates apart."""
+    if outcome is None:
+        return {"has_outcome": False}
+    shown = {"answer": outcome.answer, "chosen": outcome.chosen, "excluded": outcome.excluded}
+    return {"has_outcome": True, **shown}
+
+
+def put_candidates(connection: Connection, run: int, outcome: Outcome) -> None:
+    """Replace a run's candidates."""
+    connection.execute(delete(candidates).where(candidates.c.run == run))
+    rows = [
+        {"run": run, "position": i, "node": c.node, "answer": c.answer, "score": c.score, "weight": c.weight}
+        for i, c in enumerate(outcome.candidates)
+    ]
+    if rows:
+        connection.execute(insert(candidates), rows)
+
+
+def _row(connection: Connection, run_id: str) -> dict[str, Any]:
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+    if row is None:
+        raise UnknownName(f"no run is called {run_id!r}", hint="`list` shows what is stored")
+    return dict(row)
+
+
+def _change(connection: Connection, row: dict[str, Any], change: dict[str, Any]) -> None:
+    stamped = {**change, "revision": row["revision"] + 1}
+    if connection.execute(update(runs).where(runs.c.key == row["key"]).values(**stamped)).rowcount != 1:
+        raise StoreFault(f"run {row['id']} vanished")
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,146 @@
+"""Between rows and the workbench's values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from ttc_core.runs_views import RunView
+from ttc_core.store.columns import pack_floats, pack_tokens, unpack_floats, unpack_tokens
+from ttc_core.types import Candidate, Node, Outcome, RunSpec, Usage
+
+Row = Mapping[Any, Any]  # a row by column name
+USAGE = tuple(f.name for f in fields(Usage))
+
+
+def spec_row(spec: RunSpec) -> dict[str, Any]:
+    """Columns of a RunSpec."""
+    return {
+        "question": spec.question,
+        "gold": spec.answer,
+        "dataset": spec.dataset,
+        "problem_id": spec.problem_id,
+        "strategy": spec.strategy,
+        "params": json.dumps(dict(spec.params), sort_keys=True),
+        "budget": spec.budget,
+        "seed": spec.seed,
+        "model": spec.model,
+        "verifier": spec.verifier,
+        "temperature": spec.temperature,
+    }
+
+
+def row_spec(row: Row) -> RunSpec:
+    """The inverse of `spec_row`."""
+    return RunSpec(
+        question=row["question"],
+        strategy=row["strategy"],
+        budget=row["budget"],
+        seed=row["seed"],
+        params=json.loads(row["params"]),
+        dataset=row["dataset"],
+        problem_id=row["problem_id"],
+        answer=row["gold"],
+        model=row["model"],
+        verifier=row["verifier"],
+        temperature=row["temperature"],
+    )
+
+
+def usage_row(usage: Usage) -> dict[str, Any]:
+    """Columns of a Usage."""
+    return asdict(usage)
+
+
+def row_usage(row: Row) -> Usage:
+    """The inverse of `usage_row`."""
+    return Usage(**{name: row[name] for name in USAGE})
+
+
+def row_view(row: Row, candidates: Iterable[Row], now: float) -> RunView:
+    """A row of `runs`, with its rows of `candidates`, as pages see it. now: seconds since 1970."""
+    outcome = None
+    if row["has_outcome"]:
+        found = tuple(Candidate(c["node"], c["answer"], c["score"], c["weight"]) for c in candidates)
+        outcome = Outcome(row["answer"], row["chosen"], found, row["excluded"])
+    running = row["status"] == "running" and row["heartbeat"] is not None
+    return RunView(
+        id=row["id"],
+        spec=row_spec(row),
+        status=row["status"],
+        created=_time(row["created"]) or datetime.fromtimestamp(0, UTC),
+        started=_time(row["started"]),
+        finished=_time(row["finished"]),
+        error=row["error"],
+        hint=row["hint"],
+        answer=row["answer"],
+        correct=row["correct"],
+        outcome=outcome,
+        usage=row_usage(row),
+        nodes=row["nodes"],
+        revision=row["revision"],
+        heartbeat_age=max(0.0, now - row["heartbeat"]) if running else None,
+        parent=row["parent"],
+    )
+
+
+def node_row(run: int, revision: int, node: Node) -> dict[str, Any]:
+    """Columns of a Node. The scores of a path hold those of its last node, so these are written once."""
+    own = len(node.scores)
+    shared = own > 0 and node.path_scores[-own:] == node.scores
+    above = node.path_scores[:-own] if shared else ()
+    other = () if shared else node.path_scores
+    return {
+        "run": run,
+        "id": node.id,
+        "revision": revision,
+        "parent": None if node.parent == _path_parent(node.id) else node.parent,
+        "text": node.text,
+        "tokens": pack_tokens(node.tokens),
+        "steps": node.steps,
+        "finish": node.finish,
+        "state": node.state,
+        "why": node.why,
+        "spec": node.spec,
+        "answer": node.answer,
+        "logprob": node.logprob,
+        "scores": pack_floats(node.scores, above, node.carry, other),
+    }
+
+
+def row_node(row: Row) -> Node:
+    """The inverse of `node_row`."""
+    scores, above, carry, other = unpack_floats(row["scores"], 4)
+    parent = row["parent"]
+    return Node(
+        id=row["id"],
+        parent=_path_parent(row["id"]) if parent is None else parent,
+        text=row["text"],
+        finish=row["finish"],
+        tokens=unpack_tokens(row["tokens"]),
+        steps=row["steps"],
+        answer=row["answer"],
+        logprob=row["logprob"],
+        scores=scores,
+        path_scores=other or above + scores,
+        carry=carry,
+        state=row["state"],
+        why=row["why"],
+        spec=row["spec"],
+    )
+
+
+def path_key(node_id: str) -> tuple[Any, ...]:
+    """Sort key of a node id: "r.2" before "r.10", a parent before its children."""
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in node_id.split("."))
+
+
+def _path_parent(node_id: str) -> str:
+    return node_id.rpartition(".")[0]
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,140 @@
+"""The tables. A change here needs a revision in `migrations/versions/`; a test compares the two.
+
+Times are seconds since 1970 (UTC). Text columns that may hold text of people or models are `AnyText`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from ttc_core.store.columns import AnyText
+
+BigKey = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for plain INTEGER
+
+
+class Base(DeclarativeBase):
+    """Holds the metadata."""
+
+
+class WorkerRow(Base):
+    """A process that works on runs. host, pid and process_started tell whether it still exists."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String, primary_key=True)
+    role: Mapped[str] = mapped_column(String)  # "worker" takes any pending run, "solve" only the runs it was given
+    host: Mapped[str] = mapped_column(String)
+    pid: Mapped[int] = mapped_column(Integer)
+    process_started: Mapped[str] = mapped_column(String)
+    started: Mapped[float] = mapped_column(Float)
+    heartbeat: Mapped[float] = mapped_column(Float)
+
+
+class RunRow(Base):
+    """One search: what was asked, where it stands, who works on it, what came out and what it cost."""
+
+    __tablename__ = "runs"
+
+    key: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    id: Mapped[str] = mapped_column(String, unique=True)
+    parent: Mapped[str | None] = mapped_column(String)
+    created: Mapped[float] = mapped_column(Float)
+    started: Mapped[float | None] = mapped_column(Float)
+    finished: Mapped[float | None] = mapped_column(Float)
+
+    # what was asked (RunSpec)
+    question: Mapped[str] = mapped_column(AnyText)
+    gold: Mapped[str | None] = mapped_column(AnyText)
+    dataset: Mapped[str] = mapped_column(AnyText)
+    problem_id: Mapped[str] = mapped_column(AnyText)
+    strategy: Mapped[str] = mapped_column(String)
+    params: Mapped[str] = mapped_column(AnyText)  # JSON object
+    budget: Mapped[int] = mapped_column(Integer)
+    seed: Mapped[int] = mapped_column(BigInteger)
+    model: Mapped[str] = mapped_column(String)
+    verifier: Mapped[str] = mapped_column(String)
+    temperature: Mapped[float] = mapped_column(Float)
+
+    # where it stands; `epoch` grows with every lease, and an owner writes only under the epoch it was given
+    status: Mapped[str] = mapped_column(String)
+    revision: Mapped[int] = mapped_column(Integer, default=0)
+    nodes: Mapped[int] = mapped_column(Integer, default=0)
+    owner: Mapped[str | None] = mapped_column(String)
+    epoch: Mapped[int] = mapped_column(Integer, default=0)
+    heartbeat: Mapped[float | None] = mapped_column(Float)
+    stop_requested: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str] = mapped_column(AnyText, default="")
+    hint: Mapped[str] = mapped_column(AnyText, default="")
+
+    # what came out (Outcome); has_outcome tells "no answer" from "not there yet"
+    has_outcome: Mapped[bool] = mapped_column(default=False)
+    answer: Mapped[str | None] = mapped_column(AnyText)
+    chosen: Mapped[str | None] = mapped_column(String)
+    excluded: Mapped[int] = mapped_column(Integer, default=0)
+    correct: Mapped[bool | None]
+
+    # what it cost (Usage)
+    generations: Mapped[int] = mapped_column(Integer, default=0)
+    prompt_tokens_computed: Mapped[int] = mapped_column(BigInteger, default=0)
+    prompt_tokens_cached: Mapped[int] = mapped_column(BigInteger, default=0)
+    generated_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    verifier_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    policy_flops: Mapped[float] = mapped_column(Float, default=0.0)
+    verifier_flops: Mapped[float] = mapped_column(Float, default=0.0)
+    seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    failed_samples: Mapped[int] = mapped_column(Integer, default=0)
+    failed_scores: Mapped[int] = mapped_column(Integer, default=0)
+
+    __table_args__ = (
+        Index("runs_by_status", "status", "created"),
+        Index("runs_by_created", "created"),
+        Index("runs_by_problem", "dataset", "problem_id"),
+    )
+
+
+class NodeRow(Base):
+    """One node of a search tree (types.Node); `revision` is the run's when the node last changed."""
+
+    __tablename__ = "nodes"
+
+    run: Mapped[int] = mapped_column(ForeignKey("runs.key", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[str] = mapped_column(String, primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer)
+    parent: Mapped[str | None] = mapped_column(String)  # only where it is not the id without its last part
+    text: Mapped[str] = mapped_column(AnyText)
+    tokens: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_tokens
+    steps: Mapped[int] = mapped_column(Integer)
+    finish: Mapped[str] = mapped_column(String)
+    state: Mapped[str] = mapped_column(String)
+    why: Mapped[str] = mapped_column(AnyText)
+    spec: Mapped[str] = mapped_column(AnyText)
+    answer: Mapped[str | None] = mapped_column(AnyText)
+    logprob: Mapped[float | None] = mapped_column(Float)
+    scores: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_floats of scores, path_scores, carry
+
+    # rows lie in the order of the primary key: a whole tree is one sequential read
+    __table_args__ = (Index("nodes_by_revision", "run", "revision"), {"sqlite_with_rowid": False})
+
+
+class CandidateRow(Base):
+    """One complete solution that took part in the final choice (types.Candidate), in order of `position`."""
+
+    __tablename__ = "candidates"
+
+    run: Mapped[int] = mapped_column(ForeignKey("runs.key", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    node: Mapped[str] = mapped_column(String)
+    answer: Mapped[str | None] = mapped_column(AnyText)
+    score: Mapped[float | None] = mapped_column(Float)
+    weight: Mapped[float] = mapped_column(Float)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+def table(row: type[Base]) -> Table:
+    """The table behind a row class."""
+    found = row.__table__
+    if not isinstance(found, Table):
+        raise TypeError(f"{row.__name__} is not mapped to a table")
+    return found
