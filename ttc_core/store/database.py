@@ -77,7 +77,7 @@ class Database:
         if self.sqlite:
             with translated(), self._writer.connect() as connection:
                 raw = connection.connection.cursor()
-                raw.execute("PRAGMA incremental_vacuum").fetchall()
+                raw.executescript("PRAGMA incremental_vacuum")  # `execute` would take one step only: one page
                 raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 raw.close()
 
