@@ -72,6 +72,12 @@ class Database:
                 with self._reader.execution_options(**options).begin() as connection:
                     yield connection
 
+    @property
+    def absolute_url(self) -> str:
+        """The URL as a process in another folder has to spell it."""
+        url = self.url if self.path is None else self.url.set(database=str(self.path.resolve()))
+        return url.render_as_string(hide_password=False)
+
     def give_back_space(self) -> None:
         """Return the pages of deleted rows to the file system (SQLite; PostgreSQL does so by itself)."""
         if self.sqlite:

@@ -1,0 +1,107 @@
+"""`python -m ttc_core VERB`: results on stdout, logs and errors on stderr.
+
+Exit codes: 0 done, 2 the user's mistake (one sentence), 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from ttc_core.errors import TTCError, UserError
+from ttc_core.types import RunSpec
+
+VERBS = {
+    "solve": "search for the answer to one problem, here and now",
+    "extend": "continue a stored run to a larger budget",
+    "serve": "start the app with its worker",
+    "worker": "take runs from the database until none is left",
+    "list": "stored runs, newest first",
+    "show": "one stored run with its tree",
+    "delete": "delete stored runs",
+    "models": "the models that write solutions",
+    "strategies": "the strategies with their hyper-parameters",
+    "verifiers": "the models that score steps",
+    "datasets": "the data sets",
+    "engines": "what runs models",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one verb; returns the exit code."""
+    args = parser().parse_args(argv)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: more threads only wait for one another
+    try:
+        return _verb(args.verb)(args)
+    except UserError as error:
+        _complain(error)
+        return 2
+    except TTCError as error:
+        _complain(error)
+        return 1
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    common.add_argument("--db", metavar="URL", help="the database; default: TTC_DATABASE_URL, else SQLite under data/")
+    root = argparse.ArgumentParser(prog="ttc_core", description="A workbench for test-time compute.")
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
+    made = {name: verbs.add_parser(name, help=text, description=text, parents=[common]) for name, text in VERBS.items()}
+    _solve(made["solve"])
+    made["extend"].add_argument("run_id", metavar="RUN_ID")
+    made["extend"].add_argument("--budget", type=int, required=True, help="generations in all, what it has included")
+    made["serve"].add_argument("--port", type=int, default=8501)
+    made["serve"].add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    made["worker"].add_argument("--forever", action="store_true", help="wait for more until terminated")
+    for name in ("dataset", "strategy", "model", "status", "text"):
+        made["list"].add_argument(f"--{name}")
+    made["list"].add_argument("--limit", type=int, default=50)
+    made["show"].add_argument("run_id", metavar="RUN_ID")
+    made["show"].add_argument("--export", metavar="FILE", help="write it as a JSON document instead")
+    made["delete"].add_argument("run_ids", metavar="RUN_ID", nargs="+")
+    return root
+
+
+def _solve(verb: argparse.ArgumentParser) -> None:
+    default = {
+        name: RunSpec.__dataclass_fields__[name].default for name in ("seed", "model", "verifier", "temperature")
+    }
+    verb.add_argument("--dataset", metavar="D")
+    verb.add_argument("--problem", metavar="ID")
+    verb.add_argument("--question", metavar="TEXT", help="your own question instead")
+    verb.add_argument("--answer", metavar="A", help="its right answer, if you know it")
+    verb.add_argument("--strategy", metavar="S", required=True)
+    verb.add_argument("--set", metavar="K=V", nargs="+", action="extend", default=[], help="hyper-parameters")
+    verb.add_argument("--budget", metavar="N", type=int, required=True, help="generations: complete solutions' worth")
+    verb.add_argument("--seed", metavar="K", type=int, default=default["seed"])
+    verb.add_argument("--engine", metavar="E", help="checked against the model's card")
+    verb.add_argument("--model", metavar="M", default=default["model"])
+    verb.add_argument("--verifier", metavar="V", default=default["verifier"], help='"" for none')
+    verb.add_argument("--temperature", metavar="T", type=float, default=default["temperature"])
+
+
+def _verb(name: str) -> Callable[[argparse.Namespace], int]:
+    from ttc_core.cli import verbs
+
+    special = {"list": "list_", "models": "model_cards", "verifiers": "model_cards"}
+    chosen: Callable[[argparse.Namespace], int] = getattr(verbs, special.get(name, name))
+    return chosen
+
+
+def _complain(error: TTCError) -> None:
+    hint = f" ({error.hint})" if error.hint else ""
+    sys.stderr.write(f"ttc: {error}{hint}\n".encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

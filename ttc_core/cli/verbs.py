@@ -1,0 +1,256 @@
+"""What each verb does, given its parsed arguments; each returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ttc_core import models, runs, runs_documents
+from ttc_core.cli.shown import solved, solved_lines, table, usage, write_json, write_lines
+from ttc_core.errors import BadValue, UserError
+from ttc_core.models import ModelCard
+from ttc_core.registry import Param
+from ttc_core.runs_views import RunView
+from ttc_core.types import RunSpec
+
+
+def solve(args: argparse.Namespace) -> int:
+    """Start a run, carry it out here, show what came out."""
+    spec = _spec(args)
+    runs.ensure_database(db=args.db)
+    run_id = runs.start(spec, db=args.db)
+    return _carry_out(run_id, args)
+
+
+def extend(args: argparse.Namespace) -> int:
+    """Continue a stored run to a larger budget, here."""
+    runs.ensure_database(db=args.db)
+    runs.extend(args.run_id, args.budget, db=args.db)
+    return _carry_out(args.run_id, args)
+
+
+def list_(args: argparse.Namespace) -> int:
+    """Stored runs, newest first."""
+    runs.ensure_database(db=args.db)
+    filters = {name: getattr(args, name) for name in ("dataset", "strategy", "model", "status", "text")}
+    found = runs.listing(**filters, limit=args.limit, db=args.db)
+    if args.json:
+        write_json({"total": found.total, "runs": [_summary(view) for view in found.rows]})
+        return 0
+    head = ["run", "created", "status", "problem", "strategy", "budget", "answer", "correct", "nodes"]
+    rows = [
+        [
+            view.id,
+            f"{view.created:%Y-%m-%d %H:%M}",
+            "stalled" if view.stalled else view.status,
+            view.spec.problem_id or view.spec.question[:30],
+            view.spec.strategy,
+            view.spec.budget,
+            view.answer,
+            {True: "right", False: "wrong", None: None}[view.correct],
+            view.nodes,
+        ]
+        for view in found.rows
+    ]
+    more = f"{found.total} runs, {len(rows)} shown" if found.total > len(rows) else f"{found.total} runs"
+    write_lines([*(table(head, rows) if rows else []), more])
+    return 0
+
+
+def show(args: argparse.Namespace) -> int:
+    """One run with its tree, or as a file that can be imported elsewhere."""
+    runs.ensure_database(db=args.db)
+    if args.export:
+        text = runs_documents.dumps(runs.export_run(args.run_id, db=args.db))
+        try:
+            Path(args.export).write_text(text, "ascii")
+        except OSError as error:
+            raise UserError(f"{args.export!r} cannot be written: {error.strerror}") from error
+        if args.json:
+            write_json({"run_id": args.run_id, "file": args.export})
+        return 0
+    document = runs.export_run(args.run_id, db=args.db)
+    view = runs.get(args.run_id, db=args.db)
+    if args.json:
+        write_json(document)
+        return 0
+    rows = [
+        ["  " * node["id"].count(".") + node["id"], node["state"], node["scores"][-1] if node["scores"] else None]
+        + [node["answer"], node["text"]]
+        for node in document["nodes"]
+    ]
+    shown = [[r[0], r[1], None if r[2] is None else f"{r[2]:.3f}", r[3], r[4]] for r in rows]
+    tree = table(["node", "state", "score", "answer", "text"], shown) if shown else []
+    write_lines([*solved_lines(view), "", *tree])
+    return 0
+
+
+def delete(args: argparse.Namespace) -> int:
+    """Delete stored runs."""
+    runs.ensure_database(db=args.db)
+    for run_id in args.run_ids:
+        runs.get(run_id, db=args.db)  # names what is not there before anything is deleted
+    gone = runs.delete(args.run_ids, db=args.db)
+    write_json({"deleted": gone}) if args.json else write_lines([f"{gone} deleted"])
+    return 0
+
+
+def worker(args: argparse.Namespace) -> int:
+    """Take runs from the database until none is left, or with --forever until terminated."""
+    from ttc_core.settings import settings
+    from ttc_core.worker import work
+
+    work(args.db or settings().database_url, forever=args.forever)
+    return 0
+
+
+def serve(args: argparse.Namespace) -> int:
+    """The app with its worker."""
+    from ttc_core.cli.serve import serve as run
+
+    return run(args)
+
+
+# --- what is registered ----------------------------------------------------------------------------------------------
+
+
+def strategies(args: argparse.Namespace) -> int:
+    """Strategies with their hyper-parameters."""
+    found = runs.catalogue().strategies
+    if args.json:
+        write_json({n: {"help": text, "params": [_param(p) for p in params]} for n, (text, params) in found.items()})
+        return 0
+    for name, (text, params) in found.items():
+        write_lines([name, f"  {text}", *(f"  --set {p.name}={_default(p)}  {_limits(p)}{p.help}" for p in params), ""])
+    return 0
+
+
+def model_cards(args: argparse.Namespace) -> int:
+    """Models, or verifiers, with their sizes."""
+    catalogue = runs.catalogue()
+    cards = catalogue.models if args.verb == "models" else catalogue.verifiers
+    if args.json:
+        write_json({name: _card(card) for name, card in cards.items()})
+        return 0
+    rows = [[c.name, c.kind, c.engine, c.parameters] for c in cards.values()]
+    write_lines(table(["name", "kind", "engine", "parameters"], rows) if rows else ["none"])
+    return 0
+
+
+def datasets(args: argparse.Namespace) -> int:
+    """Data sets with their sizes."""
+    found = {
+        name: {"help": text, "problems": len(runs.problems(name))} for name, text in runs.catalogue().datasets.items()
+    }
+    if args.json:
+        write_json(found)
+        return 0
+    write_lines(table(["name", "problems", ""], [[n, d["problems"], d["help"]] for n, d in found.items()]))
+    return 0
+
+
+def engines(args: argparse.Namespace) -> int:
+    """Engines."""
+    found = runs.catalogue().engines
+    if args.json:
+        write_json({name: {"help": text} for name, text in found.items()})
+        return 0
+    write_lines(table(["name", ""], [list(item) for item in found.items()]))
+    return 0
+
+
+# --- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _spec(args: argparse.Namespace) -> RunSpec:
+    if args.dataset and args.question is not None:
+        raise UserError("give either a problem of a data set or a question, not both")
+    if args.dataset and not args.problem:
+        raise UserError("name the problem", hint=f"--problem ID; data set {args.dataset!r} lists them in the app")
+    if not args.dataset and args.question is None:
+        raise UserError("there is nothing to solve", hint="--dataset D --problem ID, or --question TEXT")
+    if args.dataset and args.answer is not None:
+        raise UserError("the answer of a data set's problem is known; --answer goes with --question")
+    if args.engine is not None:
+        _check_engine(args.engine, args.model)
+    return RunSpec(
+        question=args.question or "",
+        strategy=args.strategy,
+        budget=args.budget,
+        seed=args.seed,
+        params=_settings(args.set),
+        dataset=args.dataset or "",
+        problem_id=args.problem or "",
+        answer=args.answer,
+        model=args.model,
+        verifier=args.verifier,
+        temperature=args.temperature,
+    )
+
+
+def _check_engine(engine: str, model: str) -> None:
+    """A model's card says which engine runs it; asking for another one is a mistake, not a wish to ignore."""
+    known = runs.catalogue().engines
+    if engine not in known:
+        raise UserError(f"no engine is called {engine!r}", hint=models.suggest(engine, known))
+    if (needed := models.find(model, policy=True).engine) != engine:
+        raise UserError(f"model {model!r} runs on the engine {needed!r}, not {engine!r}")
+
+
+def _settings(pairs: list[str]) -> dict[str, str]:
+    values = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise BadValue(f"--set takes NAME=VALUE, not {pair!r}", hint="`strategies` lists the names")
+        values[key] = value
+    return values
+
+
+def _carry_out(run_id: str, args: argparse.Namespace) -> int:
+    from ttc_core.worker import Terminated
+
+    interrupted = Terminated()
+    runs.execute([run_id], until=interrupted, db=args.db)
+    view = runs.get(run_id, db=args.db)
+    write_json(solved(view)) if args.json else write_lines(solved_lines(view))
+    if view.status == "failed":
+        sys.stderr.write(f"ttc: run {run_id} failed: {view.error}" + (f" ({view.hint})" if view.hint else "") + "\n")
+    return 0 if view.status == "done" else 1
+
+
+def _summary(view: RunView) -> dict[str, Any]:
+    shown = {"run_id": view.id, "status": view.status, "created": view.created.isoformat(), "spec": asdict(view.spec)}
+    return {**shown, "answer": view.answer, "correct": view.correct, "nodes": view.nodes, "usage": usage(view)}
+
+
+def _card(card: ModelCard) -> dict[str, Any]:
+    return {
+        **dict(card.card),
+        "name": card.name,
+        "kind": card.kind,
+        "engine": card.engine,
+        "parameters": card.parameters,
+    }
+
+
+def _param(param: Param) -> dict[str, Any]:
+    described = {"name": param.name, "type": param.type.__name__, "default": param.default, "help": param.help}
+    return {**described, "min": param.min, "max": param.max, "choices": list(param.choices)}
+
+
+def _default(param: Param) -> str:
+    return str(param.default).lower() if param.type is bool else str(param.default)
+
+
+def _limits(param: Param) -> str:
+    if param.choices:
+        return f"[{' | '.join(param.choices)}] "
+    if param.min is None and param.max is None:
+        return ""
+    low = "" if param.min is None else f"{param.min:g}"
+    high = "" if param.max is None else f"{param.max:g}"
+    return f"[{low}..{high}] "
