@@ -1,0 +1,135 @@
+"""Answers that are one number: found in model text, brought to one spelling, compared exactly.
+
+Model text is hostile input: nothing here evaluates it, every step is bounded, and no input makes it raise. Numbers are
+fractions, never floats, so 0.1 + 0.2 questions and 20-digit answers are compared exactly.
+
+What counts as the same number, on purpose:
+
+    1,234  =  1234  =  1234.0  =  1.234e3       thousands are commas in groups of three; "1,23" is no number
+    3/4  =  0.75  =  \\frac{3}{4}                "1 3/4" is one and three quarters
+    $12  =  12 €  =  12                          a currency is not compared
+    12%  =  12\\%  =  12                         a percent sign is a unit, as in the MATH data set: 12% is not 0.12
+    any script's decimal digits                  superscripts and numerals such as "²" or "Ⅻ" are no digits
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from fractions import Fraction
+
+GRADER = "numeric-1"  # part of what a stored grade means: change it with the rules above
+TAIL = 20_000  # characters of a text that are searched: a final answer stands at the end
+MAX_LENGTH = 100  # characters of an answer, read or written; longer ones are no answer to a word problem
+MAX_EXPONENT = 30  # powers of ten in scientific notation
+MAX_DECIMALS = 12  # beyond these a number is written as a fraction
+
+_ANSWER_LINE = re.compile(r"^[ \t>*_#]*(?:final[ \t]+)?answer[ \t*_]*[:：][ \t*_]*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE)
+_HASH_LINE = re.compile(r"^####[ \t]*(?=\S)([^\n]*)", re.MULTILINE)
+_BOX = "\\boxed{"
+_FRAC = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
+_SIGNS = str.maketrans({"\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2013": "-", "\uff0d": "-", "\uff0b": "+"})
+_MARKS = str.maketrans({"\uff0c": ",", "\uff0e": ".", "\uff0f": "/", "\uff05": "%", "\u00a0": " ", "\u202f": " "})
+_CURRENCY = "$€£¥"
+_WHOLE = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
+_DECIMAL = rf"(?:{_WHOLE}(?:\.[0-9]+)?|\.[0-9]+)"
+_NUMBER = re.compile(
+    rf"(?P<sign>[+-]?) *[{_CURRENCY}]? *(?P<minus>-?)"
+    rf"(?:(?P<decimal>{_DECIMAL})(?:[eE](?P<exponent>[+-]?[0-9]{{1,3}}))?"
+    rf"|(?:(?P<whole>{_WHOLE}) +)?(?P<above>{_DECIMAL}) */ *(?P<below>{_DECIMAL}))"
+)
+
+
+def extract(text: str) -> str | None:
+    """The final answer as written: the last "Answer: 84" line, \\boxed{84} or "#### 84" of a text, None without one."""
+    tail = text[-TAIL:]
+    found = [match.span(1) for pattern in (_ANSWER_LINE, _HASH_LINE) for match in pattern.finditer(tail)]
+    boxed = _last_box(tail)
+    if boxed is not None:
+        found.append(boxed)
+    if not found:
+        return None
+    start, end = max(found)  # of "Answer: \boxed{84}" the innermost
+    return tail[start:end].strip(" \t\r*_`") or None
+
+
+def canonical(answer: str) -> str | None:
+    """One spelling per number: "84", "-0.75", "1/3"; None when the answer is not one number.
+
+    The result is its own canonical form, at most MAX_LENGTH characters long.
+    """
+    if len(answer) > MAX_LENGTH:
+        return None
+    match = _NUMBER.fullmatch(_cleaned(answer))
+    if match is None or (match["sign"] and match["minus"]):
+        return None
+    value = _value(match)
+    if value is None:
+        return None
+    written = _written(-value if "-" in (match["sign"], match["minus"]) else value)
+    return written if len(written) <= MAX_LENGTH else None
+
+
+def grade(answer: str | None, gold: str | None) -> bool | None:
+    """Whether an answer is right; None when nobody can say: no gold answer, or one that is not a number.
+
+    No answer, or one that is not a number, is wrong.
+    """
+    wanted = None if gold is None else canonical(gold)
+    if wanted is None:
+        return None
+    return answer is not None and canonical(answer) == wanted
+
+
+def _last_box(text: str) -> tuple[int, int] | None:
+    """Span of what the last \\boxed{...} holds, None without a closed one."""
+    begin = text.rfind(_BOX)
+    if begin < 0:
+        return None
+    start = begin + len(_BOX)
+    depth = 1
+    for position in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth == 0:
+            return start, position
+    return None
+
+
+def _cleaned(answer: str) -> str:
+    """The answer without notation around the number: LaTeX, markdown, a currency or percent sign, the full stop."""
+    text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in answer)
+    text = text.translate(_SIGNS).translate(_MARKS)
+    for noise in ("\\$", "\\!", "\\,", "\\(", "\\)"):
+        text = text.replace(noise, "")
+    text = _FRAC.sub(r" \1/\2", text.replace("{,}", ",").replace("\\%", "%"))
+    text = text.strip(" \t\r\n*_`$").rstrip(".").rstrip(" *_`$")
+    if text[-1:] in ("%", *_CURRENCY):
+        text = text[:-1].rstrip()
+    return text
+
+
+def _value(match: re.Match[str]) -> Fraction | None:
+    """The number without its sign; None for a zero denominator or a power of ten out of range."""
+    if match["decimal"] is not None:
+        exponent = int(match["exponent"] or 0)
+        if abs(exponent) > MAX_EXPONENT:
+            return None
+        return _fraction(match["decimal"]) * Fraction(10) ** exponent
+    below = _fraction(match["below"])
+    if below == 0:
+        return None
+    return _fraction(match["whole"] or "0") + _fraction(match["above"]) / below
+
+
+def _fraction(digits: str) -> Fraction:
+    return Fraction("0" + digits.replace(",", ""))  # "0" before: ".5" is a number too
+
+
+def _written(value: Fraction) -> str:
+    """An integer, a decimal where it ends within MAX_DECIMALS places, else numerator/denominator in lowest terms."""
+    scaled = value * 10**MAX_DECIMALS
+    if scaled.denominator != 1:
+        return f"{value.numerator}/{value.denominator}"
+    digits = f"{abs(scaled.numerator):0{MAX_DECIMALS + 1}d}"
+    whole, decimals = digits[:-MAX_DECIMALS], digits[-MAX_DECIMALS:].rstrip("0")
+    return f"{'-' if value < 0 else ''}{whole}{'.' if decimals else ''}{decimals}"
