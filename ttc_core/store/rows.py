@@ -89,10 +89,10 @@ def row_view(row: Row, candidates: Iterable[Row], now: float) -> RunView:
 
 def node_row(run: int, revision: int, node: Node) -> dict[str, Any]:
     """Columns of a Node. The scores of a path hold those of its last node, so these are written once."""
-    own = len(node.scores)
-    shared = own > 0 and node.path_scores[-own:] == node.scores
-    above = node.path_scores[:-own] if shared else ()
-    other = () if shared else node.path_scores
+    above_count = len(node.path_scores) - len(node.scores)
+    shared = above_count >= 0 and node.path_scores[above_count:] == node.scores
+    above = node.path_scores[:above_count] if shared else node.path_scores
+    whole = () if shared else (1.0,)  # marks that `above` is the whole path
     return {
         "run": run,
         "id": node.id,
@@ -107,13 +107,13 @@ def node_row(run: int, revision: int, node: Node) -> dict[str, Any]:
         "spec": node.spec,
         "answer": node.answer,
         "logprob": node.logprob,
-        "scores": pack_floats(node.scores, above, node.carry, other),
+        "scores": pack_floats(node.scores, above, node.carry, whole),
     }
 
 
 def row_node(row: Row) -> Node:
     """The inverse of `node_row`."""
-    scores, above, carry, other = unpack_floats(row["scores"], 4)
+    scores, above, carry, whole = unpack_floats(row["scores"], 4)
     parent = row["parent"]
     return Node(
         id=row["id"],
@@ -125,7 +125,7 @@ def row_node(row: Row) -> Node:
         answer=row["answer"],
         logprob=row["logprob"],
         scores=scores,
-        path_scores=other or above + scores,
+        path_scores=above if whole else above + scores,
         carry=carry,
         state=row["state"],
         why=row["why"],

@@ -1,0 +1,257 @@
+"""The database: made from nothing, by several at once; its errors in our words; any value survives it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from math import inf
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+
+from ttc_core.errors import StoreBusy, StoreFault, UserError
+from ttc_core.settings import REPOSITORY
+from ttc_core.store import database as database_module
+from ttc_core.store import leases, migrate, repository
+from ttc_core.store.columns import escape, pack_floats, pack_tokens, unescape, unpack_floats, unpack_tokens
+from ttc_core.store.database import Database
+from ttc_core.store.rows import path_key
+from ttc_core.store.schema import Base
+from ttc_core.types import Node, RunSpec
+
+SPEC = RunSpec("How many?", "beam_search", 4)
+
+
+@pytest.fixture
+def db(tmp_path):
+    db = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    migrate.ensure(db)
+    yield db
+    db.close()
+
+
+def test_migrations_make_exactly_the_schema(db):
+    with db.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    assert ScriptDirectory(str(REPOSITORY / "ttc_core/store/migrations")).get_current_head() == migrate.HEAD
+
+
+def test_ensure_is_idempotent_and_fills_only_a_new_database(tmp_path):
+    db, filled = Database(f"sqlite:///{tmp_path / 'x.db'}"), []
+    (tmp_path / "x.db").touch()  # an empty file is a new database too
+    assert migrate.ensure(db, filled.append) is True
+    assert migrate.ensure(db, filled.append) is False
+    assert len(filled) == 1
+
+
+def test_a_failed_creation_leaves_nothing(tmp_path):
+    db = Database(f"sqlite:///{tmp_path / 'x.db'}")
+
+    def broken(connection):
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        migrate.ensure(db, broken)
+    assert migrate.ensure(db) is True
+
+
+def test_processes_that_start_together_create_it_once(tmp_path):
+    code = (
+        "import sys, time; from ttc_core.store import migrate; from ttc_core.store.database import Database;"
+        "from alembic import command; time.sleep(max(0, float(sys.argv[2]) - time.time()));"
+        "print(migrate.ensure(Database(sys.argv[1])))"
+    )
+    url, at = f"sqlite:///{tmp_path / 'x.db'}", str(time.time() + 2.5)
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, url, at], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert sorted(p.communicate(timeout=60)[0].strip() for p in started) == ["False", "False", "True"]
+
+
+def test_threads_that_start_together_create_it_once(tmp_path):
+    for i in range(5):
+        url = f"sqlite:///{tmp_path / f'{i}.db'}"
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(lambda _, url=url: migrate.ensure(Database(url)), range(4)))
+        assert made.count(True) == 1
+
+
+def test_settings_of_the_file(db):
+    with db.write() as connection:
+        for pragma, value in {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "auto_vacuum": 2}.items():
+            assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+    with db.read() as connection, pytest.raises(sqlite3.OperationalError):
+        connection.connection.cursor().execute("DELETE FROM runs")
+
+
+def test_a_newer_schema_is_refused(db):
+    with db.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreFault, match="9999"):
+        migrate.ensure(db)
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "oracle9://x/y"])
+def test_unusable_urls(url):
+    with pytest.raises(UserError):
+        Database(url)
+
+
+def test_missing_folder_and_folder_as_file(tmp_path):
+    with pytest.raises(UserError, match="no-such"):
+        Database(f"sqlite:///{tmp_path}/no-such/x.db")
+    with pytest.raises(UserError, match="is a folder"):
+        Database(f"sqlite:///{tmp_path}")
+
+
+def test_locked_is_busy(db, monkeypatch):
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
+    impatient = Database(str(db.url))
+    with db.write(), pytest.raises(StoreBusy):
+        repository.add(impatient, "a", SPEC)
+    repository.add(impatient, "a", SPEC)
+    with db.write():
+        assert repository.get(impatient, "a").status == "pending"  # readers never wait for a writer
+
+
+def test_no_database_at_all(tmp_path):
+    (tmp_path / "x.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    with pytest.raises(StoreFault, match="not a database"):
+        migrate.ensure(Database(f"sqlite:///{tmp_path / 'x.db'}"))
+
+
+def test_disk_full_leaves_no_partial_write(db):
+    repository.add(db, "a", SPEC)
+    leases.enrol(db, "w", "worker", os.getpid())
+    [claim] = leases.claim(db, "w", 1)
+    with db.write() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    db.close()
+
+    @event.listens_for(db._writer, "connect")
+    def small(connection, _record):
+        connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+
+    big = [Node(f"r.{i}", "r", "x" * 10_000, "end") for i in range(10)]
+    with pytest.raises(StoreFault, match="full"):
+        leases.commit(db, [leases.Change(claim.lease, big)])
+    assert repository.tree(db, "a").nodes == ()
+    assert repository.get(db, "a").revision == 1
+
+
+def test_read_only_file(db, tmp_path):
+    repository.add(db, "a", SPEC)
+    db.close()
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    read_only = Database(str(db.url))
+
+    @event.listens_for(read_only._writer, "connect")
+    def refuse(connection, _record):
+        connection.execute("PRAGMA query_only = ON")  # root may write any file, so permissions cannot be used here
+
+    with pytest.raises(StoreFault, match="read-only"):
+        repository.add(read_only, "b", SPEC)
+
+
+def test_damage_is_a_fault(db, tmp_path):
+    for i in range(50):
+        repository.add(db, f"a{i}", RunSpec("x" * 2000, "s", 1))
+    db.close()
+    raw = bytearray((tmp_path / "x.db").read_bytes())
+    for page in range(4096, len(raw), 4096):
+        raw[page : page + 200] = b"\xff" * 200
+    (tmp_path / "x.db").write_bytes(raw)
+    with pytest.raises(StoreFault, match="damaged"):
+        repository.listing(db, {})
+
+
+# --- any value -------------------------------------------------------------------------------------------------------
+
+any_text = st.text(st.characters(exclude_categories=()), max_size=60) | st.sampled_from(
+    ["", "\x00", "\ud800", "\udfff\ud800", "\x10", "\x10" + "0000", "\U0001f600", "a\r\nb", "'; DROP TABLE runs; --"]
+)
+numbers = st.floats(allow_nan=False)
+
+
+@given(any_text)
+def test_escaping_loses_nothing_and_is_storable(text):
+    assert unescape(escape(text)) == text
+    assert "\x00" not in escape(text)
+    escape(text).encode("utf-8")
+
+
+@given(st.lists(st.integers(0, 2**64 - 1)) | st.lists(st.integers(0, 300)))
+def test_tokens(ids):
+    assert unpack_tokens(pack_tokens(ids)) == tuple(ids)
+
+
+def test_small_vocabularies_take_a_byte_a_token():
+    assert len(pack_tokens([255] * 100)) == 101
+
+
+@given(st.lists(st.lists(numbers, max_size=5), min_size=1, max_size=4))
+def test_floats(lists):
+    assert unpack_floats(pack_floats(*lists), len(lists)) == tuple(map(tuple, lists))
+
+
+@st.composite
+def node_values(draw):
+    scores = tuple(draw(st.lists(numbers, max_size=4)))
+    above = tuple(draw(st.lists(numbers, max_size=4)))
+    return Node(
+        id=draw(st.sampled_from(["r.0", "r.1.2", "r.10"])),
+        parent=draw(st.sampled_from(["r", "r.1", "elsewhere", ""])),
+        text=draw(any_text),
+        finish=draw(st.sampled_from(["step", "end", "length", "error"])),
+        tokens=tuple(draw(st.lists(st.integers(0, 70_000), max_size=8))),
+        steps=draw(st.integers(0, 50)),
+        answer=draw(st.none() | any_text),
+        logprob=draw(st.none() | numbers | st.just(-inf)),
+        scores=scores,
+        path_scores=draw(st.sampled_from([above + scores, above, ()])),
+        carry=tuple(draw(st.lists(numbers, max_size=3))),
+        state=draw(st.sampled_from(["open", "kept", "pruned", "final", "failed"])),
+        why=draw(any_text),
+        spec=draw(any_text),
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(node=node_values(), question=any_text, gold=st.none() | any_text)
+def test_any_run_and_node_come_back(db, node, question, gold):
+    spec = RunSpec(question, "s", 3, answer=gold, params={"a": 0.1, "b": "x\ud800", "c": True})
+    repository.add(db, "run", spec)
+    [claim] = leases.claim(db, "w", 1)
+    leases.commit(db, [leases.Change(claim.lease, [node], end=leases.End("failed", error=question))])
+    view = repository.get(db, "run")
+    assert (view.spec, view.error) == (spec, question)
+    assert repository.tree(db, "run").nodes == (node,)
+    assert repository.remove(db, ["run"]) == 1
+
+
+def test_a_megabyte_of_text(db):
+    text = "\x00\ud800\U0001f600x" * 250_000
+    repository.add(db, "run", SPEC)
+    [claim] = leases.claim(db, "w", 1)
+    leases.commit(db, [leases.Change(claim.lease, [Node("r.0", "r", text, "end")])])
+    assert repository.tree(db, "run").nodes[0].text == text
+
+
+def test_paths_sort_like_a_tree():
+    ids = ["r.10", "r.2", "r.2.0", "r", "r.2.11", "r.2.3"]
+    assert sorted(ids, key=path_key) == ["r", "r.2", "r.2.0", "r.2.3", "r.2.11", "r.10"]
