@@ -24,7 +24,9 @@ MAX_LENGTH = 100  # characters of an answer, read or written; longer ones are no
 MAX_EXPONENT = 30  # powers of ten in scientific notation
 MAX_DECIMALS = 12  # beyond these a number is written as a fraction
 
-_ANSWER_LINE = re.compile(r"^[ \t>*_#]*(?:final[ \t]+)?answer[ \t*_]*[:：][ \t*_]*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE)
+_ANSWER_LINE = re.compile(
+    r"^[ \t>*_#]*(?:final[ \t]+)?answer[ \t*_]*[:\uff1a][ \t*_]*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE
+)
 _HASH_LINE = re.compile(r"^####[ \t]*(?=\S)([^\n]*)", re.MULTILINE)
 _BOX = "\\boxed{"
 _FRAC = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")

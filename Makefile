@@ -1,0 +1,73 @@
+# `make app` starts the workbench, `make test` checks it; both create .venv and install what they need from nothing.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+PYTEST_ARGS ?=
+# The first Python that is new enough; `make PYTHON=/path/to/python app` decides otherwise.
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
+  $(shell $(p) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(p))))
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+APP := $(VENV)/.installed-app
+DEV := $(VENV)/.installed-dev
+LAB := $(VENV)/.installed-lab
+
+.PHONY: help app install dev lab test lint types format unit e2e bench clean
+
+help:  ## what there is to make
+	@grep -E '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
+
+app: $(APP)  ## start the workbench at http://localhost:8501 (PORT=... for another port)
+	@echo "TTC Workbench: http://localhost:$(PORT)  (Ctrl-C ends it)"
+	@exec $(BIN)/python -m ttc_core serve --no-browser --port $(PORT)
+
+test: lint types unit  ## ruff, the type checker, all tests that need no browser and no GPU
+
+lint: $(DEV)  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)  ## mypy --strict on ttc_core
+	$(BIN)/mypy
+
+unit: $(DEV)  ## the tests (PYTEST_ARGS="-k beam" chooses)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+e2e: $(DEV)  ## the tests in a real browser: needs chromium, as in `apt-get install chromium`
+	$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+
+bench: $(APP)  ## every benchmark, on this machine
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+
+format: $(DEV)  ## let ruff format and fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install: $(APP)  ## what the app needs, into .venv
+dev: $(DEV)  ## and what the tests need
+lab: $(LAB)  ## and what training needs: torch, transformers
+
+clean:  ## remove .venv and the caches; the database under data/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+# The stamps: installed once, and again only after a requirements file changed.
+$(APP): requirements.txt constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(APP)
+	$(BIN)/python -m pip install -q -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+$(LAB): requirements-lab.txt $(APP)
+	$(BIN)/python -m pip install -q -r requirements-lab.txt -c constraints.txt
+	@touch $@
