@@ -1,0 +1,79 @@
+"""What all tests share: one BLAS thread, a database of their own, no network."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before anything imports numpy: results and timings must not depend on cores
+_SESSION_DIR = Path(tempfile.mkdtemp(prefix="ttc-tests-"))
+os.environ["TTC_DATABASE_URL"] = f"sqlite:///{_SESSION_DIR / 'workbench.db'}"  # never the user's own
+
+
+def pytest_unconfigure() -> None:
+    """Remove the session's database."""
+    shutil.rmtree(_SESSION_DIR, ignore_errors=True)
+
+
+class NetworkUsed(AssertionError):
+    """A test reached for another machine."""
+
+
+def _guard(address: Any) -> None:
+    """Refuse an address that is not on this machine; names other than localhost would be looked up in the network."""
+    if not isinstance(address, tuple):
+        return  # a Unix socket
+    host = str(address[0])
+    try:
+        local = ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        local = host in ("", "localhost")
+    if not local:
+        raise NetworkUsed(f"a test must not use the network, this one wanted {address!r}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Connections and look-ups that leave this machine fail in every test of this process."""
+    patch = pytest.MonkeyPatch()
+    connect, connect_ex, look_up = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        _guard(address)
+        return connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        _guard(address)
+        return connect_ex(self, address)
+
+    def guarded_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None:
+            _guard((name,))
+        return look_up(host, *args, **kwargs)
+
+    patch.setattr(socket.socket, "connect", guarded_connect)
+    patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    patch.setattr(socket, "getaddrinfo", guarded_look_up)
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """URL of a database for this test alone, not yet created; it is the configured one as well."""
+    from ttc_core.settings import settings
+
+    url = f"sqlite:///{tmp_path / 'workbench.db'}"
+    monkeypatch.setenv("TTC_DATABASE_URL", url)
+    settings.cache_clear()
+    yield url
+    settings.cache_clear()
