@@ -68,8 +68,8 @@ def test_one_spelling_per_number(written, number):
     [
         "", " ", ".", "-", "/", "%", "$", "e5", "nan", "inf", "Infinity", "0x10", "1_000", "1j", "True",
         "1,23", "1,2345", "12,34,567", "1 234", "--5", "-$-5", "1.2.3", "3/0", "3/4/5", "1/2 3", "84 apples",
-        "5 million", "12 or 13", "x = 5", "1e999999999", "1e31", "10\u00b2", "\u2167", "\u00bd", "(84)", "9" * (MAX_LENGTH + 1),
-        "0." + "1" * (MAX_LENGTH - 2), "__import__('os')", "2**9", "2^9", "\ud800", "84\x00",
+        "5 million", "12 or 13", "x = 5", "1e999999999", "1e31", "10\u00b2", "\u2167", "\u00bd", "(84)",
+        "9" * (MAX_LENGTH + 1), "0." + "1" * (MAX_LENGTH - 2), "__import__('os')", "2**9", "2^9", "\ud800", "84\x00",
     ],
 )  # fmt: skip
 def test_what_is_no_number(written):
