@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from ttc_core.errors import TTCError, UserError
 from ttc_core.types import RunSpec
@@ -49,12 +50,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, as every other mistake is answered."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        self.exit(2, f"ttc: {message} (see `{self.prog} --help`)\n")
+
+
+def parser() -> Parser:
     """The whole command line."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="one JSON document on stdout")
     common.add_argument("--db", metavar="URL", help="the database; default: TTC_DATABASE_URL, else SQLite under data/")
-    root = argparse.ArgumentParser(prog="ttc_core", description="A workbench for test-time compute.")
+    root = Parser(prog="python -m ttc_core", description="A workbench for test-time compute.")
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     made = {name: verbs.add_parser(name, help=text, description=text, parents=[common]) for name, text in VERBS.items()}
     _solve(made["solve"])

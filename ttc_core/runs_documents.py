@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Document, RunView
 from ttc_core.types import Candidate, Finish, Node, Outcome, RunSpec, State, Usage
 
 FORMAT = "ttc-run-1"
-_SPEC, _NODE, _USAGE = (get_type_hints(cls) for cls in (RunSpec, Node, Usage))
+T = TypeVar("T")
+_HINTS: dict[Any, dict[str, Any]] = {c: get_type_hints(c) for c in (RunSpec, Usage, Node, Outcome, Candidate)}
 
 
 def document(view: RunView, nodes: tuple[Node, ...]) -> Document:
@@ -61,9 +61,9 @@ def parse(doc: Any) -> tuple[str, RunSpec, dict[str, Any], Usage, list[Node]]:
     if not isinstance(doc, dict) or doc.get("format") != FORMAT:
         raise UserError(f"this is no run document of the format {FORMAT!r}")
     try:
-        spec = RunSpec(**_typed("spec", doc["spec"], _SPEC))
-        usage = Usage(**_typed("usage", doc["usage"], _USAGE))
-        nodes = [Node(**_typed(f"nodes[{i}]", node, _NODE)) for i, node in enumerate(doc["nodes"])]
+        spec = _made(RunSpec, "spec", doc["spec"])
+        usage = _made(Usage, "usage", doc["usage"])
+        nodes = [_made(Node, f"nodes[{i}]", node) for i, node in enumerate(_as("nodes", doc["nodes"], list))]
         row = {
             "status": _one_of("status", doc["status"], ("done", "failed", "stopped")),
             "created": _seconds("created", doc["created"]),
@@ -72,7 +72,7 @@ def parse(doc: Any) -> tuple[str, RunSpec, dict[str, Any], Usage, list[Node]]:
             "error": _as("error", doc["error"], str),
             "hint": _as("hint", doc["hint"], str),
             "correct": _as("correct", doc["correct"], bool | None),
-            "outcome": None if doc["outcome"] is None else _outcome(doc["outcome"]),
+            "outcome": None if doc["outcome"] is None else _made(Outcome, "outcome", doc["outcome"]),
         }
         run_id = _as("id", doc["id"], str)
     except KeyError as error:
@@ -89,23 +89,24 @@ def _check_nodes(run_id: str, nodes: list[Node]) -> None:
     for node in nodes:
         _one_of(f"state of node {node.id}", node.state, get_args(State))
         _one_of(f"finish of node {node.id}", node.finish, get_args(Finish))
+        if any(token < 0 for token in node.tokens):
+            raise UserError(f"node {node.id} has a negative token")
 
 
-def _outcome(value: Any) -> Outcome:
-    typed = _typed("outcome", value, get_type_hints(Outcome))
-    hints = get_type_hints(Candidate)
-    found = [Candidate(**_typed(f"candidates[{i}]", c, hints)) for i, c in enumerate(typed["candidates"])]
-    return Outcome(**{**typed, "candidates": tuple(found)})
-
-
-def _typed(where: str, value: Any, hints: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a frozen value from their JSON spelling; fields with a default may be absent."""
+def _made(cls: type[T], where: str, value: Any) -> T:
+    """The frozen value of a class from its JSON spelling; fields with a default may be absent."""
     if not isinstance(value, dict):
         raise UserError(f"{where} must be an object")
-    unknown = set(value) - set(hints)
+    hints = _HINTS[cls]
+    unknown = sorted(set(value) - set(hints))
     if unknown:
-        raise UserError(f"{where} has the unknown field {sorted(unknown)[0]!r}")
-    return {name: _as(f"{where}.{name}", value[name], hints[name]) for name in hints if name in value}
+        raise UserError(f"{where} has the unknown field {unknown[0]!r}")
+    typed = {name: _as(f"{where}.{name}", value[name], hints[name]) for name in hints if name in value}
+    try:
+        return cls(**typed)
+    except TypeError as error:  # a field without a default is absent
+        missing = str(error).rpartition(":")[2].strip()
+        raise UserError(f"{where} lacks {missing}") from error
 
 
 def _as(where: str, value: Any, wanted: Any) -> Any:
@@ -122,7 +123,12 @@ def _as(where: str, value: Any, wanted: Any) -> Any:
     if name == "tuple":
         if isinstance(value, list):
             item = get_args(kind)[0]
-            return tuple(v if item is Candidate else _as(f"{where}[{i}]", v, item) for i, v in enumerate(value))
+            return tuple(_as(f"{where}[{i}]", v, item) for i, v in enumerate(value))
+    elif kind is Candidate:
+        return _made(Candidate, where, value)
+    elif kind is list:
+        if isinstance(value, list):
+            return value
     elif name == "Mapping":
         if isinstance(value, dict):
             return value
@@ -132,12 +138,14 @@ def _as(where: str, value: Any, wanted: Any) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
     elif kind in (int, bool):
-        if type(value) is kind:
+        if type(value) is kind and -_MOST <= value <= _MOST:
             return value
     elif isinstance(value, str):  # str and the literals, whose values are checked apart
         return value
     raise UserError(f"{where} has the wrong type: {str(value)[:40]!r}")
 
+
+_MOST = 2**63 - 1  # what a database column holds
 
 # JSON has no infinities; these stand for them
 _SPELLED = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}

@@ -65,7 +65,7 @@ def test_many_claimants_get_each_run_once(db):
         repository.add(db, f"run{i}", SPEC)
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(lambda i: [c.lease.run_id for c in leases.claim(db, f"w{i}", 7)], range(8)))
-    assert sorted(sum(taken, [])) == sorted(f"run{i}" for i in range(40))
+    assert sorted(name for names in taken for name in names) == sorted(f"run{i}" for i in range(40))
 
 
 def test_a_silent_owner_loses_the_run_and_its_writes_are_rejected(db):

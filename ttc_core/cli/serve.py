@@ -102,7 +102,7 @@ def _start(module: list[str], url: str, pass_fds: tuple[int, ...] = ()) -> subpr
         env={**os.environ, "TTC_DATABASE_URL": url},
         stdin=subprocess.DEVNULL,
         pass_fds=pass_fds,
-        preexec_fn=_end_with_parent,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 (serve has one thread)
     )
 
 

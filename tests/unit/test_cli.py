@@ -1,0 +1,132 @@
+"""The command line: exit codes, one sentence for every mistake, one JSON document for every result."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.unit.test_runs import spec, stored, url  # noqa: F401 (a fixture)
+from ttc_core import __main__, runs
+from ttc_core.settings import REPOSITORY
+
+SOLVE = ["solve", "--dataset", "test-problems", "--problem", "test-0007", "--strategy", "beam_search", "--budget", "4"]
+
+
+@pytest.fixture
+def ttc(url, capsys):  # noqa: F811
+    """Calls a verb on the test's database; gives exit code, stdout and stderr."""
+
+    def call(*arguments, db=url):
+        try:
+            code = __main__.main([*arguments, *(["--db", db] if db else [])])
+        except SystemExit as end:
+            code = end.code
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return call
+
+
+def but(option, *values):
+    """The solve command with another value of an option."""
+    at = SOLVE.index(option)
+    return [*SOLVE[:at], *SOLVE[at + 2 :], *([option, *values] if values else [])]
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (but("--problem", "nope"), "data set 'test-problems' has no problem 'nope' (it has 300 problems; "),
+        (but("--problem"), "name the problem"),
+        (but("--dataset", "nope"), "no data set is called 'nope'"),
+        (but("--dataset"), "there is nothing to solve"),
+        (but("--strategy", "beam_serch"), "no strategy is called 'beam_serch' (did you mean beam_search"),
+        (but("--budget", "0"), "the budget must be at least 1, not 0"),
+        (but("--budget", "many"), "argument --budget: invalid int value: 'many'"),
+        (but("--budget"), "the following arguments are required: --budget"),
+        ([*SOLVE, "--set", "width=-1"], "width must be at least 0, not -1"),
+        ([*SOLVE, "--set", "width=wide"], "width must be a whole number, not 'wide'"),
+        ([*SOLVE, "--set", "nonsense"], "--set takes NAME=VALUE, not 'nonsense'"),
+        ([*SOLVE, "--set", "nonsense=1"], "strategy 'beam_search' has no parameter 'nonsense' (it has: width"),
+        ([*SOLVE, "--seed", "-1"], "the seed must be at least 0"),
+        ([*SOLVE, "--model", "gpt"], "no model is called 'gpt'"),
+        ([*SOLVE, "--verifier", "gpt"], "no verifier is called 'gpt'"),
+        ([*SOLVE, "--engine", "gpt"], "no engine is called 'gpt'"),
+        ([*SOLVE, "--engine", "scripted"], "model 'mini-s' runs on the engine 'embedded', not 'scripted'"),
+        ([*SOLVE, "--question", "Why?"], "give either a problem of a data set or a question, not both"),
+        ([*SOLVE, "--answer", "4"], "the answer of a data set's problem is known"),
+        (["show", "nope"], "no run is called 'nope'"),
+        (["delete", "nope"], "no run is called 'nope'"),
+        (["extend", "nope", "--budget", "8"], "no run is called 'nope'"),
+        (["dance"], "invalid choice: 'dance'"),
+    ],
+)
+def test_a_mistake_costs_one_sentence_and_exit_code_2(ttc, command, sentence):
+    code, out, err = ttc(*command)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"ttc: {sentence}" if command != ["dance"] else "ttc: ") and sentence in err
+    assert err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_a_missing_database_folder(ttc, tmp_path):
+    code, out, err = ttc(*SOLVE, db=f"sqlite:///{tmp_path}/no/such/x.db")
+    assert (code, out) == (2, "") and "does not exist" in err and err.count("\n") == 1
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_broken_database_is_not_the_users_mistake(ttc, tmp_path):
+    (tmp_path / "bad.db").write_text("no database" * 1000)
+    code, out, err = ttc("list", db=f"sqlite:///{tmp_path}/bad.db")
+    assert (code, out) == (1, "") and "not a database" in err and "Traceback" not in err
+
+
+def test_stored_runs_as_lines_and_as_json(ttc, url):  # noqa: F811
+    run_id = stored(url)
+    code, out, _ = ttc("list")
+    assert code == 0 and run_id in out and "1 runs" in out
+    code, out, _ = ttc("list", "--json", "--strategy", "beam_search")
+    listed = json.loads(out)
+    assert code == 0 and listed["total"] == 1 and listed["runs"][0]["run_id"] == run_id
+    assert json.loads(ttc("list", "--json", "--status", "failed")[1]) == {"total": 0, "runs": []}
+    code, out, _ = ttc("show", run_id)
+    assert code == 0 and "r.10" in out and "right" in out
+    assert json.loads(ttc("show", run_id, "--json")[1]) == runs.export_run(run_id, db=url)
+    assert ttc("delete", run_id, "--json")[1].strip() == '{\n  "deleted": 1\n}'
+    assert ttc("show", run_id)[0] == 2
+
+
+def test_control_characters_of_a_model_do_not_reach_the_terminal(ttc, url):  # noqa: F811
+    run_id = stored(url, question="\x1b[2Jgone\x07")
+    out = ttc("show", run_id)[1] + ttc("list")[1]
+    assert "\x1b" not in out and "\x07" not in out and "gone" in out
+
+
+def test_a_run_becomes_a_file(ttc, url, tmp_path):  # noqa: F811
+    run_id = stored(url)
+    assert ttc("show", run_id, "--export", str(tmp_path / "run.json"))[0] == 0
+    assert json.loads((tmp_path / "run.json").read_text()) == runs.export_run(run_id, db=url)
+    code, _, err = ttc("show", run_id, "--export", str(tmp_path / "no" / "run.json"))
+    assert code == 2 and "cannot be written" in err
+
+
+@pytest.mark.parametrize("verb", ["strategies", "models", "verifiers", "datasets", "engines"])
+def test_what_is_registered(ttc, verb):
+    name = {"strategies": "best_of_n", "models": "mini-s", "verifiers": "mini-implicit", "datasets": "test-problems"}
+    code, out, _ = ttc(verb)
+    assert code == 0 and name.get(verb, "scripted") in out
+    code, out, _ = ttc(verb, "--json")
+    assert code == 0 and name.get(verb, "scripted") in json.loads(out)
+
+
+def test_a_worker_with_nothing_to_do_ends(ttc):
+    assert ttc("worker")[0] == 0
+
+
+def test_as_a_process(url):  # noqa: F811
+    command = [sys.executable, "-m", "ttc_core", "show", "nope", "--json", "--db", url]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "ttc: no run is called 'nope' (`list` shows what is stored)\n"
