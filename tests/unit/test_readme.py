@@ -1,0 +1,141 @@
+"""README.md says nothing that is not so: its commands run, its files exist, its example strategy works."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+
+import pytest
+
+from tests.conformance.harness import run, spec
+from tests.unit.test_registry import drop, unscanned
+from ttc_core import __main__ as command_line
+from ttc_core import models, registry
+from ttc_core.settings import REPOSITORY, Settings, settings
+
+TEXT = (REPOSITORY / "README.md").read_text("utf-8")
+PREFIX = ".venv/bin/python -m ttc_core "
+__all__ = ["drop", "unscanned"]  # fixtures
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> Iterator[list[str]]:
+    """Every command in a sh block, as words without the comment."""
+    for block in blocks("sh"):
+        yield from (words for line in block.splitlines() if (words := shlex.split(line, comments=True)))
+
+
+def ours() -> list[list[str]]:
+    return [words[3:] for words in commands() if words[:3] == PREFIX.split()]
+
+
+def test_every_command_is_make_or_ours():
+    assert {words[0] for words in commands()} == {"make", PREFIX.split()[0]}
+    assert {words[0] for words in ours()} == set(command_line.VERBS), "every verb is shown, and no other"
+
+
+def test_every_make_target_exists():
+    mentioned = {words[1] for words in commands() if words[0] == "make"} | set(
+        re.findall(r"`(?:\w+=\w+ )?make (\w+)`", TEXT)
+    )
+    assert {"app", "test"} <= mentioned
+    for target in mentioned:
+        done = subprocess.run(["make", "-n", target], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", ours(), ids=" ".join)
+def test_a_command_is_understood(words):
+    command_line.parser().parse_args(words)
+
+
+def test_every_command_runs(database_url, tmp_path, monkeypatch):
+    """In order, on a new database, as a reader would; RUN_ID is the first run's."""
+    assert models.catalogue(), "no model is bundled"
+    monkeypatch.chdir(tmp_path)
+    run_id = ""
+    for words in ours():
+        if words[0] == "serve":
+            continue  # does not end; tests of its own start it
+        asked = [run_id if word == "RUN_ID" else word for word in words]
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            code = command_line.main(asked if "--json" in asked else [*asked, "--json"])
+        assert code == 0, asked
+        shown = json.loads(out.getvalue()) if out.getvalue() else {}
+        if words[0] == "solve" and not run_id:
+            run_id = shown["run_id"]
+    assert (tmp_path / "run.json").stat().st_size > 0
+
+
+def test_every_path_exists():
+    pattern = r"`((?:ttc_core|tests|data|pages|benchmarks|\.ci)/[\w./-]*|[\w.-]+\.(?:txt|toml|md)|LICENSE)`"
+    mentioned = set(re.findall(pattern, TEXT)) | set(re.findall(r"\]\(([^)#:]+)\)", TEXT))
+    named = {re.search(r"`(ttc_core/strategies/\w+\.py)` and restart", TEXT)[1]}  # the file to be added
+    assert named <= mentioned
+    for path in mentioned - named:
+        assert (REPOSITORY / path).exists(), path
+
+
+def test_every_module_of_the_diagram_exists():
+    [diagram] = [block for block in blocks("") if "registry" in block]
+    names = re.findall(r"\b(?:ttc_core/)?(\w+)\.py\b", diagram)
+    assert len(names) >= 5
+    for name in names:
+        assert (REPOSITORY / "ttc_core" / f"{name}.py").exists() or (REPOSITORY / f"{name}.py").exists(), name
+
+
+def test_every_setting_is_documented_with_its_default(monkeypatch):
+    table = dict(re.findall(r"^\| `(TTC_\w+)` \| .*? \| (.*?) \|$", TEXT, re.MULTILINE))
+    assert set(table) == {f"TTC_{field.name.upper()}" for field in fields(Settings)}
+    for name in table:
+        monkeypatch.delenv(name, raising=False)
+    settings.cache_clear()
+    try:
+        assert table["TTC_BATCH"] == str(settings().batch)
+        assert settings().data_dir == REPOSITORY / table["TTC_DATA_DIR"].strip("`")
+        assert settings().database_url == f"sqlite:///{REPOSITORY / 'data' / 'workbench.db'}"
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+    assert "TTC_DATABASE_URL" in os.environ
+
+
+def test_the_bundled_data_sets_are_named_rightly():
+    for name in set(re.findall(r"--dataset (\S+)", TEXT)):
+        assert name in registry.names("dataset")
+
+
+def example() -> str:
+    [code] = blocks("python")
+    return code
+
+
+def test_the_example_strategy_works(drop):
+    drop("strategy", "first_agreement", example())
+    [result] = run([spec("first_agreement", 8, agree=1)])
+    assert result.error is None
+    assert result.usage.generations == 1
+    [result] = run([spec("first_agreement", 8, agree=1000)])
+    assert result.usage.generations == len(result.outcome.candidates) + result.outcome.excluded == 8
+
+
+def test_the_example_is_in_house_style(tmp_path):
+    file = tmp_path / "first_agreement.py"
+    file.write_text(example(), "utf-8")
+    config = str(REPOSITORY / "pyproject.toml")
+    ruff = [sys.executable, "-m", "ruff"]
+    for check in (["check", "--config", config], ["format", "--check", "--config", config]):
+        done = subprocess.run([*ruff, *check, str(file)], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
