@@ -27,7 +27,7 @@ from ttc_core.types import Node, Usage
 log = logging.getLogger("ttc.worker")
 
 BEAT_SECONDS = 2.0
-LOOK_SECONDS = 0.2  # how often an idle driver looks for runs: a click starts within this time
+LOOK_SECONDS = 0.25  # how often an idle driver looks for runs: a click starts within this time
 ASK_SECONDS = 0.1  # how often a busy one looks for runs and stop requests
 SLOTS = 16  # runs under way together; more share the engines' batches no better and each take memory
 HUNG_SECONDS = 900.0  # no turn for so long (loading a large model included): the heartbeat stops

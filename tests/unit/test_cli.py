@@ -86,7 +86,7 @@ def test_a_broken_database_is_not_the_users_mistake(ttc, tmp_path):
 def test_stored_runs_as_lines_and_as_json(ttc, url):  # noqa: F811
     run_id = stored(url)
     code, out, _ = ttc("list")
-    assert code == 0 and run_id in out and "1 runs" in out
+    assert code == 0 and run_id in out and "1 run\n" in out
     code, out, _ = ttc("list", "--json", "--strategy", "beam_search")
     listed = json.loads(out)
     assert code == 0 and listed["total"] == 1 and listed["runs"][0]["run_id"] == run_id

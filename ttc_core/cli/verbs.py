@@ -55,7 +55,8 @@ def list_(args: argparse.Namespace) -> int:
         ]
         for view in found.rows
     ]
-    more = f"{found.total} runs, {len(rows)} shown" if found.total > len(rows) else f"{found.total} runs"
+    counted = "1 run" if found.total == 1 else f"{found.total} runs"
+    more = f"{counted}, {len(rows)} shown" if found.total > len(rows) else counted
     write_lines([*(table(head, rows) if rows else []), more])
     return 0
 
