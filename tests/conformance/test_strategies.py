@@ -82,7 +82,7 @@ def test_extending_equals_running_the_larger_budget_at_once(name):
     assert {k: v for k, v in merged.items() if k in at_once.nodes} == at_once.nodes
     left_over = [node for key, node in merged.items() if key not in at_once.nodes]
     assert all(node.state in ("pruned", "final", "failed") for node in left_over)
-    resampled = {child for child in small.nodes} & {n for n in extended.nodes if n not in merged}
+    resampled = set(small.nodes) & {n for n in extended.nodes if n not in merged}
     assert not resampled
     assert len(backend.engine("scripted-policy").jobs_seen) == len(set(at_once.nodes) - set(small.nodes))
 

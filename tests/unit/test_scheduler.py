@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.conformance.harness import PROBLEM, ScriptedBackend, read_answer, run, spec, take, Result
+from tests.conformance.harness import PROBLEM, Result, ScriptedBackend, read_answer, run, spec, take
 from ttc_core import registry
 from ttc_core.errors import BudgetExceeded, StrategyFault, UserError
 from ttc_core.scheduler import Failed, Finished, Scheduler

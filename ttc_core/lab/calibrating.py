@@ -76,7 +76,9 @@ def calibrate_implicit(
     return [float(c) for c in coefficients], intercept
 
 
-def implicit_scores(features: Sequence[Sequence[Floats]], coefficients: Sequence[float], intercept: float) -> list[Scores]:
+def implicit_scores(
+    features: Sequence[Sequence[Floats]], coefficients: Sequence[float], intercept: float
+) -> list[Scores]:
     """Return P(right so far) at each step end of every rollout."""
     weights = np.asarray(coefficients)
     return [[_sigmoid(f @ weights + intercept).tolist() for f in row] for row in features]
@@ -99,7 +101,9 @@ def verdict_margins(
     ]
 
 
-def calibrate_margins(margins: Sequence[Sequence[Sequence[float]]], labels: Sequence[Sequence[Sequence[bool]]]) -> tuple[float, float]:
+def calibrate_margins(
+    margins: Sequence[Sequence[Sequence[float]]], labels: Sequence[Sequence[Sequence[bool]]]
+) -> tuple[float, float]:
     """Fit scale and shift so that sigmoid(scale * margin + shift) is the share of right ones."""
     x = np.asarray([[m] for row in margins for steps in row for m in steps])
     y = np.asarray([float(v) for row in labels for steps in row for v in steps])

@@ -29,7 +29,7 @@ class _Batch:
 
 @torch.inference_mode()
 def _prefill(model: Llama, prompts: Tensor, room: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    count, length = prompts.shape
+    length = prompts.shape[1]
     x = model.embedding(prompts)
     keys, values = [], []
     for block in model.blocks:

@@ -27,7 +27,7 @@ def compute(operation: str, left: int, right: int) -> int:
     """
     if operation in ("/", "mod") and right < 2:
         raise Rejected
-    if operation == "/" and left % right or operation == "%" and left * right % 100:
+    if (operation == "/" and left % right) or (operation == "%" and left * right % 100):
         raise Rejected
     value = {
         "+": lambda: left + right,

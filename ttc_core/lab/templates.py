@@ -91,7 +91,8 @@ def shopping(story: Story, steps: int) -> int:
     goods = story.rng.sample([t[:-1] for t in THINGS if t != "coins"], story.rng.randint(1, min(4, (steps + 1) // 2)))
     bought = []
     for good in goods:
-        price, count = story.given(story.number(2, min(60, story.size))), story.given(story.number(2, min(9, story.size)))
+        price = story.given(story.number(2, min(60, story.size)))
+        count = story.given(story.number(2, min(9, story.size)))
         story.say(f"{'An' if good == 'apple' else 'A'} {good} costs {story.values[price]} coins.")
         bought.append((good, price, count))
     story.say(f"{who} buys " + " and ".join(f"{story.values[n]} {good}s" for good, _, n in bought) + ".")
@@ -180,7 +181,7 @@ def rates(story: Story, steps: int) -> int:
     story.say(f"{who} works {working}.")
     made = story.total([story.times(h, rate) for h in hours])
     if len(hours) == 2:
-        story.also("*", story.do("+", *hours, counted=False), rate, made)
+        story.also("*", story.do("+", hours[0], hours[1], counted=False), rate, made)
     goal = events(story, who, made, steps)
     story.say(f"How many {thing} does {who} have now?")
     return goal

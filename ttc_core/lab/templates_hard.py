@@ -67,7 +67,9 @@ def packs_of_packs(story: Story, steps: int) -> int:
     who, thing = story.rng.choice(NAMES), story.rng.choice(THINGS)
     outer, inner, each = (story.given(story.number(2, 9)) for _ in range(3))
     big, little = story.rng.sample(PACKS, 2)
-    story.say(f"{who} buys {story.values[outer]} {big} of {story.values[inner]} {little} of {story.values[each]} {thing}.")
+    story.say(
+        f"{who} buys {story.values[outer]} {big} of {story.values[inner]} {little} of {story.values[each]} {thing}."
+    )
     whole = story.do("*", story.do("*", outer, inner), each)
     story.also("*", outer, story.do("*", inner, each, counted=False), whole)
     goal = events(story, who, whole, steps)

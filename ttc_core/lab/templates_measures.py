@@ -104,7 +104,12 @@ def fences(story: Story, steps: int) -> int:
     return goal
 
 
-UNITS = (("hours", "minutes", 60, 59), ("weeks", "days", 7, 6), ("minutes", "seconds", 60, 59), ("dozens", "eggs", 12, 11))
+UNITS = (
+    ("hours", "minutes", 60, 59),
+    ("weeks", "days", 7, 6),
+    ("minutes", "seconds", 60, 59),
+    ("dozens", "eggs", 12, 11),
+)
 
 
 def unit_changes(story: Story, steps: int) -> int:

@@ -73,7 +73,15 @@ def prompt(question: str) -> list[int]:
 def tokenizer_json() -> dict[str, Any]:
     """Return the same tokenizer in the format of Hugging Face `tokenizer.json`."""
     special = [
-        {"id": i, "content": t, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+        {
+            "id": i,
+            "content": t,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
         for i, t in enumerate(SPECIAL)
     ]
     return {
