@@ -39,6 +39,7 @@ class _Job:
 
     lease: Lease
     gold: str | None
+    cost: Usage  # when last committed
     nodes: list[Node] = field(default_factory=list)
     usage: Usage | None = None
     end: End | None = None
@@ -50,8 +51,7 @@ class Driver:
     def __init__(self, db: Database, *, role: str, backend: Backend | None = None, slots: int = SLOTS) -> None:
         self._db, self._role, self._slots = db, role, slots
         self._id = secrets.token_hex(8)
-        self._backend = backend or LocalBackend()
-        self._scheduler = Scheduler(self._backend)
+        self._scheduler = Scheduler(backend or LocalBackend())
         self._jobs: dict[str, _Job] = {}
         self._next_look = self._next_reclaim = 0.0
         self._alive_at = time.monotonic()
@@ -109,15 +109,19 @@ class Driver:
         self._alive_at = now = time.monotonic()
         if now >= self._next_look or not self._jobs:
             self._next_look = now + ASK_SECONDS
-            self._look(now, only)
+            try:
+                self._look(now, only)
+            except StoreBusy as busy:  # what runs goes on; the next look will do
+                log.warning("could not look for runs: %s", busy)
         if not self._jobs:
             return False
         try:
             events = self._scheduler.step()
         except Exception as error:  # a bug in the scheduler or an engine: these runs fail, the worker goes on
             log.exception("the scheduler broke")
-            events = [Failed(run_id, error, job.usage or Usage()) for run_id, job in self._jobs.items()]
-            self._scheduler = Scheduler(self._backend)
+            events = [Failed(run_id, error, job.usage or job.cost) for run_id, job in self._jobs.items()]
+            for run_id in self._jobs:
+                self._scheduler.cancel(run_id)  # the engines forget their jobs; otherwise replies could be mixed up
         self._note(events)
         self._commit()
         return True
@@ -138,7 +142,7 @@ class Driver:
 
     def _begin(self, claim: Claim) -> None:
         spec, run_id = claim.spec, claim.lease.run_id
-        self._jobs[run_id] = _Job(claim.lease, spec.answer)
+        self._jobs[run_id] = _Job(claim.lease, spec.answer, claim.usage)
         try:
             strategy = runs_checks.named("strategy", spec.strategy, spec.params)
             problem = runs_checks.problem_of(spec)
@@ -192,6 +196,7 @@ class Driver:
         for run_id, job in jobs.items():
             if job.end is not None:
                 del self._jobs[run_id]
+            job.cost = job.usage or job.cost
             job.nodes, job.usage = [], None
         self._drop(written.lost & self._jobs.keys())
         if written.stop:

@@ -202,6 +202,19 @@ def test_a_busy_database_delays_and_loses_nothing(url, monkeypatch):
     assert searched(url, "a") == searched(url, "b")
 
 
+def test_a_database_that_is_busy_when_looked_at_does_not_end_the_worker(url, monkeypatch):
+    def claim(*arguments):
+        raise StoreBusy("held by a test")
+
+    add(url, "a")
+    with driver(url) as d:
+        monkeypatch.setattr(leases, "claim", claim)
+        assert d.turn() is False
+        monkeypatch.undo()
+        d.work(lambda: False, forever=False)
+    assert runs.get("a", db=url).status == "done"
+
+
 def test_ending_gives_the_runs_back(url):
     add(url, "a", budget=64)
     with driver(url) as d:

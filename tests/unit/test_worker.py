@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -71,6 +73,31 @@ def test_serve_restarts_its_worker_and_there_is_only_one(url):
     finally:
         _end([w.process for w in (first, second) if w.process is not None])
         second.only.give_back()
+
+
+@pytest.mark.slow
+def test_serve_starts_app_and_worker_and_ends_both(url):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ttc_core", "serve", "--no-browser", "--port", str(port), "--db", url]
+    serve = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def answers():
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2).status == 200
+        except OSError:
+            return False
+
+    try:
+        wait_for(answers, 60)
+        wait_for(alive(url), 60)
+        serve.send_signal(signal.SIGTERM)
+        assert serve.wait(15) == 0
+        assert not answers() and not alive(url)()
+    finally:
+        serve.kill()
+        serve.wait()
 
 
 def test_the_right_outlives_a_serve_that_was_killed(url):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 import struct
 import sys
@@ -85,9 +87,16 @@ def unpack_floats(packed: bytes | None, lists: int) -> tuple[tuple[float, ...], 
     if not packed:
         return ((),) * lists
     lengths = struct.unpack_from(f"<{lists}H", packed)
-    flat = struct.unpack_from(f"<{sum(lengths)}d", packed, 2 * lists)
-    starts = [sum(lengths[:i]) for i in range(lists)]
-    return tuple(flat[start : start + length] for start, length in zip(starts, lengths, strict=True))
+    values, slices = _layout(lengths)
+    flat = values.unpack_from(packed, 2 * lists)
+    return tuple([flat[s] for s in slices])
+
+
+@functools.lru_cache(4096)
+def _layout(lengths: tuple[int, ...]) -> tuple[struct.Struct, tuple[slice, ...]]:
+    """How lists of these lengths lie one after another; trees have few different ones."""
+    ends = list(itertools.accumulate(lengths))
+    return struct.Struct(f"<{sum(lengths)}d"), tuple(map(slice, [0, *ends], ends))
 
 
 def _little(values: array[int]) -> array[int]:

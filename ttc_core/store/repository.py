@@ -64,7 +64,7 @@ def tree(db: Database, run_id: str, since: int = 0) -> NodeDelta:
         wanted = select(nodes).where(nodes.c.run == row["key"])
         if since > 0:
             wanted = wanted.where(nodes.c.revision > since)
-        found = [row_node(n) for n in connection.execute(wanted).mappings()]
+        found = [row_node(n) for n in connection.execute(wanted).mappings().all()]
     return NodeDelta(tuple(sorted(found, key=lambda n: path_key(n.id))), row["revision"])
 
 
