@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from tests.conformance.harness import ScriptedBackend, ScriptedVerifier
 from tests.unit.test_runs import spec, stored, url  # noqa: F401 (a fixture)
-from ttc_core import __main__, runs
+from ttc_core import __main__, runs, runs_driver
+from ttc_core.errors import EngineFault
 from ttc_core.settings import REPOSITORY
 
 SOLVE = ["solve", "--dataset", "test-problems", "--problem", "test-0007", "--strategy", "beam_search", "--budget", "4"]
@@ -130,3 +134,73 @@ def test_as_a_process(url):  # noqa: F811
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "ttc: no run is called 'nope' (`list` shows what is stored)\n"
+
+
+# --- searches, on the scripted engine --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Lets the scripted models stand in for what is under data/models; gives the backend. Signals are put back."""
+    backend = ScriptedBackend()
+    monkeypatch.setattr(runs_driver, "LocalBackend", lambda: backend)
+    backend.verifier = lambda name: ScriptedVerifier("scripted-prm")
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield backend
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_solve_prints_the_document_that_scripts_rely_on(ttc, url, scripted):  # noqa: F811
+    code, out, _ = ttc(*SOLVE, "--json", "--seed", "3", "--set", "width=2", "select=best")
+    solved = json.loads(out)
+    assert code == 0
+    assert {"run_id", "answer", "correct", "nodes", "usage", "candidates"} <= solved.keys()
+    costs = {"generations", "policy_tokens", "verifier_tokens", "policy_flops", "verifier_flops", "seconds"}
+    assert costs <= solved["usage"].keys() and solved["usage"]["generations"] == 4
+    assert solved["candidates"] and all(set(c) == {"answer", "score", "weight"} for c in solved["candidates"])
+    view = runs.get(solved["run_id"], db=url)
+    assert (view.spec.seed, view.spec.params["width"], view.spec.params["select"]) == (3, 2, "best")
+    assert solved["answer"] == view.answer and solved["correct"] == view.correct is False  # answers are below 8
+
+
+def test_solve_for_people_and_extend(ttc, url, scripted):  # noqa: F811
+    question = ["solve", "--question", "How many?", "--strategy", "best_of_n", "--budget"]
+    code, out, err = ttc(*question, "4")
+    assert code == 0 and err == "" and "4 generations" in out and "candidate" in out
+    run_id = runs.listing(db=url).rows[0].id
+    assert run_id in out
+    code, out, _ = ttc("extend", run_id, "--budget", "8", "--json")
+    assert code == 0 and json.loads(out)["nodes"] == 8 and json.loads(out)["run_id"] == run_id
+    assert ttc("extend", run_id, "--budget", "8")[0] == 2
+    shown = ttc("show", run_id)[1]
+    assert "r.7" in shown and "8 generations" in shown
+
+
+def test_a_search_that_fails_is_not_the_users_mistake(ttc, url, scripted):  # noqa: F811
+    def broken(name):
+        raise EngineFault("the weights are missing", hint="fetch them")
+
+    scripted.engine = broken
+    code, out, err = ttc(*SOLVE, "--json")
+    assert code == 1 and json.loads(out)["status"] == "failed"
+    assert "the weights are missing (fetch them)" in err and "Traceback" not in err
+
+
+def test_a_worker_does_what_waits_and_ends(ttc, url, scripted):  # noqa: F811
+    waiting = [runs.start(spec(seed=i), db=url) for i in range(3)]
+    assert ttc("worker")[0] == 0
+    assert [runs.get(run_id, db=url).status for run_id in waiting] == ["done"] * 3
+
+
+def test_an_interrupted_search_is_stopped_and_can_be_resumed(ttc, url, scripted, monkeypatch):  # noqa: F811
+    once = iter([signal.SIGINT])  # a second one would end the process at once
+
+    def interrupt(job):
+        for number in once:
+            os.kill(os.getpid(), number)
+
+    scripted.fault = interrupt
+    code, out, _ = ttc(*SOLVE, "--json")
+    assert code == 1 and json.loads(out)["status"] == "stopped"
+    runs.resume(json.loads(out)["run_id"], db=url)
