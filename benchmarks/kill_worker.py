@@ -55,7 +55,7 @@ def measure(args: argparse.Namespace, url: str) -> dict[str, object]:
         worker = _work(url)
         begun = runs.get(killed, db=url).revision
         at = time.monotonic()
-        while runs.get(killed, db=url).revision <= begun + 1 and worker.poll() is None:  # claimed, then the first node
+        while runs.get(killed, db=url).revision <= begun + 2 and worker.poll() is None:  # freed, claimed, recorded
             time.sleep(0.005)
         recovery.append(round(time.monotonic() - at, 2))
         time.sleep(moments.uniform(0.0, seconds / args.kills))
