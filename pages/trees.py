@@ -1,0 +1,128 @@
+"""All stored searches: find one, look at it, delete it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ttc_core import runs
+from ttc_core.runs_views import RunView
+from ttc_core.ui import component, delete, form, session, view, words
+
+ORDER = 1
+TITLE = "Trees"
+PAGE = 50
+LIST = "ttc_runs"
+ANY = "any"
+
+
+def filters() -> dict[str, Any]:
+    """The filter row; what it returns goes to `runs.listing`."""
+    known = runs.catalogue()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
+        text = st.text_input(
+            "Search", key="q", bind="query-params", placeholder="question, problem, answer or id", width=280
+        )
+        dataset = pick("Data set", list(known.datasets), "dataset")
+        strategy = pick("Strategy", list(known.strategies), "strategy")
+        budget = pick("Budget", [str(b) for b in form.BUDGETS], "budget", width=110)
+        status = pick("Status", list(words.STATUS_WORDS), "status", width=130)
+        verdict = pick("Verdict", ["right", "wrong"], "verdict", width=110)
+    return {
+        "text": text or None,
+        "dataset": dataset,
+        "strategy": strategy,
+        "budget": int(budget) if budget else None,
+        "status": status,
+        "correct": None if verdict is None else verdict == "right",
+    }
+
+
+def pick(title: str, options: list[str], key: str, width: int = 160) -> str | None:
+    """A filter: one of the options or any."""
+    chosen = st.selectbox(
+        title, [ANY, *options], key=key, bind="query-params", width=width,
+        format_func=lambda name: words.STATUS_WORDS.get(name, name).replace("_", " "),
+    )  # fmt: skip
+    return None if chosen == ANY else chosen
+
+
+def row(run: RunView, defaults: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """One line of the list."""
+    spec = run.spec
+    return {
+        "id": run.id,
+        "question": " ".join(spec.question.split())[:300],
+        "answer": run.answer,
+        "correct": run.correct,
+        "problem": spec.problem_id or "own question",
+        "strategy": spec.strategy.replace("_", " "),
+        "parameters": words.strategy(spec, defaults.get(spec.strategy, {})),
+        "budget": spec.budget,
+        "nodes": words.count(run.nodes),
+        "tokens": words.count(run.usage.policy_tokens),
+        "status": words.STATUS_WORDS[run.status],
+        "state": run.status,
+        "when": words.ago(run.created),
+    }
+
+
+def listing() -> None:
+    """The list with its filters and pages."""
+    asked = filters()
+    here = st.session_state.setdefault("trees_page", 0)
+    if st.session_state.get("trees_asked") != asked:
+        st.session_state["trees_asked"], here = asked, 0
+    found = runs.listing(**asked, limit=PAGE, offset=here * PAGE)
+    st.session_state["trees_page"] = here
+    if not found.rows:
+        empty(any(value is not None for value in asked.values()))
+        return
+    defaults = {
+        name: {p.name: p.default for p in declared} for name, (_, declared) in runs.catalogue().strategies.items()
+    }
+    component.run_list([row(run, defaults) for run in found.rows], key=LIST, on_open=opened, on_marked=lambda: None)
+    marked = list(getattr(st.session_state.get(LIST), "marked", None) or [])
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pager"):
+        first = here * PAGE + 1
+        st.caption(f"{first:,}–{first + len(found.rows) - 1:,} of {found.total:,}", width="content")
+        st.button("Newer", key="newer", type="tertiary", disabled=here == 0, on_click=turn, args=(-1,))
+        st.button("Older", key="older", type="tertiary", disabled=first + PAGE > found.total, on_click=turn, args=(1,))
+        if marked:
+            st.button(f"Delete {len(marked)}…", key="delete_marked", on_click=delete.ask, args=(marked,))
+
+
+def turn(pages: int) -> None:
+    """Go to newer (-1) or older (+1) runs."""
+    st.session_state["trees_page"] = max(0, st.session_state.get("trees_page", 0) + pages)
+
+
+def opened() -> None:
+    """Open the run chosen in the list."""
+    chosen = getattr(st.session_state[LIST], "open", None)
+    if chosen:
+        session.link(str(chosen))
+
+
+def empty(filtered: bool) -> None:
+    """What is said instead of an empty list."""
+    if filtered:
+        session.notice("Nothing fits these filters", hint="take one away to see more", kind="info")
+    else:
+        session.notice("No search is stored yet", hint="start one on the Solve page", kind="info")
+
+
+def close() -> None:
+    """Back to the list."""
+    session.link(None)
+
+
+session.open_page("trees")
+delete.confirmation()
+with session.told("The searches cannot be shown"):
+    wanted = session.linked("run")
+    if wanted:
+        st.button("← All searches", key="back", type="tertiary", on_click=close)
+        view.show_run(wanted, above=360)
+    else:
+        listing()

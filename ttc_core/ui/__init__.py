@@ -1,0 +1,1 @@
+"""What the pages are made of: the search view with its canvas tree, the generated form, lists and words."""

@@ -1,0 +1,91 @@
+// Stored searches as a table with links. Text only through textContent.
+const LISTS = new WeakMap();
+
+function make(tag, className = "", text = "", attributes = {}) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== "") node.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  return node;
+}
+
+function verdict(row) {
+  if (row.correct === true) return ["✓", "right", "right"];
+  if (row.correct === false) return ["✗", "wrong", "wrong"];
+  return row.status === "finished" ? ["", "", "no known answer"] : ["", "", ""];
+}
+
+function line(S, row, index) {
+  const tr = make("tr", index === S.at ? "at" : "", "", { "data-id": row.id });
+  const box = make("input", "", "", { type: "checkbox", "aria-label": `mark ${row.id}` });
+  box.checked = S.marked.has(row.id);
+  box.onclick = (event) => { event.stopPropagation(); toggle(S, row.id); };
+  const cell = (className, text, title = "") => { const td = make("td", className, text, title ? { title } : {}); tr.append(td); return td; };
+  const first = make("td", "mark");
+  first.append(box);
+  tr.append(first);
+  const [sign, kind, words] = verdict(row);
+  const answer = make("td", "answer");
+  answer.append(make("span", `sign ${kind}`, sign, { title: words, "aria-label": words }), make("span", "value", row.answer ?? "–", { dir: "auto" }));
+  const question = make("td", "question"), link = make("a", "", row.question, { href: `?run=${encodeURIComponent(row.id)}`, title: row.question, dir: "auto" });
+  link.onclick = (event) => { if (event.ctrlKey || event.metaKey || event.shiftKey) return; event.preventDefault(); event.stopPropagation(); S.open(row.id); };
+  question.append(link);
+  tr.append(question, answer);
+  cell("problem", row.problem);
+  cell("strategy", row.strategy, row.parameters);
+  cell("number", row.budget);
+  cell("number", row.nodes);
+  cell("number", row.tokens);
+  const status = make("td", "status");
+  status.append(make("i", `dot ${row.state}`), make("span", "", row.status));
+  tr.append(status);
+  cell("when", row.when);
+  tr.onclick = () => S.open(row.id);
+  return tr;
+}
+
+function toggle(S, id) {
+  if (!S.marked.delete(id)) S.marked.add(id);
+  S.setState("marked", [...S.marked]);
+  fill(S);
+}
+
+function fill(S) {
+  const head = make("tr");
+  for (const [className, title] of [["mark", ""], ["question", "Question"], ["answer", "Answer"], ["problem", "Problem"], ["strategy", "Strategy"],
+    ["number", "Budget"], ["number", "Steps"], ["number", "Tokens"], ["status", "Status"], ["when", ""]]) head.append(make("th", className, title));
+  const body = make("tbody"), top = make("thead");
+  top.append(head);
+  S.data.rows.forEach((row, index) => body.append(line(S, row, index)));
+  S.table.replaceChildren(top, body);
+}
+
+function press(S, event) {
+  const rows = S.data.rows, step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+  if (event.ctrlKey || event.metaKey || event.altKey || !rows.length) return;
+  if (step) S.at = Math.max(0, Math.min(rows.length - 1, (S.at ?? -1) + step));
+  else if (event.key === "Enter" && S.at != null) S.open(rows[S.at].id);
+  else if (event.key === "x" && S.at != null) toggle(S, rows[S.at].id);
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+  fill(S);
+  S.table.querySelector(".at")?.scrollIntoView({ block: "nearest" });
+}
+
+export default function ({ data, parentElement: root, setStateValue, setTriggerValue }) {
+  let S = LISTS.get(root);
+  if (!S) {
+    S = { table: root.querySelector("table"), marked: new Set(), at: null };
+    S.table.onkeydown = (event) => press(S, event);
+    LISTS.set(root, S);
+  }
+  const css = getComputedStyle(root.querySelector(".list")).getPropertyValue("--st-background-color").trim();
+  const [r, g, b] = (css.match(/[0-9a-f]{2}/gi) || ["ff", "ff", "ff"]).map((x) => parseInt(x, 16));
+  root.querySelector(".list").classList.toggle("dark", 0.3 * r + 0.6 * g + 0.1 * b < 128);
+  S.setState = setStateValue;
+  S.open = (id) => setTriggerValue("open", id);
+  if (S.data !== data) { S.data = data; S.marked = new Set([...S.marked].filter((id) => data.rows.some((row) => row.id === id))); S.at = null; fill(S); }
+  window.__ttcRuns = { get ids() { return S.data.rows.map((row) => row.id); }, open: (id) => S.open(id) };
+  return () => LISTS.delete(root);
+}

@@ -1,0 +1,101 @@
+// The tree: nodes, deltas, which of them are visible, and where they stand (depth, row). No drawing here.
+const ROOT = "r";
+
+function emptyTree(question) {
+  const root = { id: ROOT, parent: null, kids: [], depth: 0, row: 0, index: 0, text: question, score: null, state: "root" };
+  return { nodes: new Map([[ROOT, root]]), depth: 0, order: [], rows: 0, columns: [0], widths: [0], hidden: new Map() };
+}
+
+// Order number below the parent: the 3 of "r.1.3" and of "r.1.3#2".
+const sampleIndex = (id) => parseInt(id.slice(id.lastIndexOf(".") + 1), 10) || 0;
+
+// Insert or update rows; returns false when a parent is missing, which means that a delta was lost.
+function applyRows(tree, rows) {
+  for (const row of rows) {
+    const [id, parent, text, score, state, why, answer, logprob, tokens, finish, source, step, total] = row;
+    let node = tree.nodes.get(id);
+    if (!node) {
+      const above = tree.nodes.get(parent);
+      if (!above) return false;
+      node = { id, parent, kids: [], depth: above.depth + 1, row: 0, index: sampleIndex(id) };
+      tree.nodes.set(id, node);
+      above.kids.push(node);
+      const before = above.kids[above.kids.length - 2];
+      if (before && before.index > node.index) above.kids.sort((a, b) => a.index - b.index);
+      tree.depth = Math.max(tree.depth, node.depth);
+    }
+    Object.assign(node, { score, state, why, answer, logprob, tokens, finish, source, step, total });
+    if (node.text !== text) { node.text = text; node.label = null; }
+  }
+  return true;
+}
+
+function pathTo(tree, id) {
+  const path = [];
+  for (let node = tree.nodes.get(id); node; node = tree.nodes.get(node.parent)) path.push(node);
+  return path.reverse();
+}
+
+// What replay shows of a node: two frames a depth (sampled, then scored and decided); null frame: all there is.
+function seen(node, frame) {
+  if (frame == null || node.depth === 0) return node.state;
+  const depth = Math.ceil(frame / 2);
+  if (node.depth > depth) return null;
+  return node.depth === depth && frame % 2 === 1 ? "open" : node.state;
+}
+
+function visibleKids(tree, options, node) {
+  if (options.folded.has(node.id)) return [];
+  return node.kids.filter((kid) => {
+    const state = seen(kid, options.frame);
+    if (state == null) return false;
+    if (options.focus) return options.focus.has(kid.id) || options.focus.has(kid.parent);
+    if (options.hidePruned && state === "pruned") return options.keep.has(kid.id);
+    return true;
+  });
+}
+
+// Tidy layout: leaves get consecutive rows (pruned leaves narrow ones), inner nodes stand amid their children.
+function layout(tree, options) {
+  tree.order = [];
+  tree.hidden.clear();
+  let next = 0, before = null;
+  const stack = [[tree.nodes.get(ROOT), null]];
+  while (stack.length) {
+    const [node, kids] = stack.pop();
+    if (kids) { node.row = (kids[0].row + kids[kids.length - 1].row) / 2; continue; }
+    tree.order.push(node);
+    const below = visibleKids(tree, options, node);
+    const missing = options.frame == null ? node.kids.length - below.length : 0;
+    if (missing > 0) tree.hidden.set(node.id, missing);
+    if (below.length) {
+      stack.push([node, below]);
+      for (let i = below.length - 1; i >= 0; i--) stack.push([below[i], null]);
+      continue;
+    }
+    const height = seen(node, options.frame) === "pruned" ? 0.66 : 1;
+    if (before && before.parent !== node.parent) next += 0.3;
+    node.row = next + height / 2;
+    next += height;
+    before = node;
+  }
+  tree.rows = Math.max(1, next);
+}
+
+// Width of each depth's column from the labels in it, so that short steps stand close and long ones get room.
+function columns(tree, measure) {
+  const widest = [];
+  for (const node of tree.order) {
+    if (!node.label) { node.label = node.depth === 0 ? "" : oneLine(node.text); node.width = measure(node.label); }
+    widest[node.depth] = Math.max(widest[node.depth] || 0, node.width);
+  }
+  tree.columns = [0];
+  tree.widths = [];
+  tree.clipped = widest.some((width) => width > 260);
+  widest.forEach((width, depth) => {
+    tree.widths[depth] = depth === 0 ? 56 : Math.max(40, Math.min(260, width)) + 78;
+    tree.columns[depth + 1] = tree.columns[depth] + tree.widths[depth];
+  });
+}
+
+const oneLine = (text) => text.trim().replace(/\s+/g, " ").slice(0, 160);

@@ -1,0 +1,221 @@
+// Drawing with levels of detail. Screen x = column * kx + tx, y = row * ROW * ky + ty: zoom moves, text keeps its size.
+const ROW = 24;
+const screenX = (S, node) => S.tree.columns[node.depth] * S.kx + S.tx;
+const screenY = (S, node) => node.row * ROW * S.ky + S.ty;
+
+function draw(S) {
+  const { canvas, ctx, tree } = S;
+  const ratio = devicePixelRatio || 1, W = canvas.clientWidth, H = canvas.clientHeight;
+  if (canvas.width !== Math.round(W * ratio) || canvas.height !== Math.round(H * ratio)) {
+    canvas.width = Math.round(W * ratio);
+    canvas.height = Math.round(H * ratio);
+  }
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.clearRect(0, 0, W, H);
+  ctx.textBaseline = "middle";
+  const rowHeight = ROW * S.ky, radius = Math.max(1.4, Math.min(6, rowHeight * 0.42));
+  const inView = tree.order.filter((node) => {
+    node.sx = screenX(S, node);
+    node.sy = screenY(S, node);
+    node.after = node.sx;
+    return node.sy > -20 && node.sy < H + 20;
+  });
+  const labels = placeLabels(S, inView, rowHeight, radius, W);
+  drawEdges(S, W, H, rowHeight);
+  drawGlyphs(S, inView.filter((node) => node.sx > -20 && node.sx < W + 20), radius);
+  drawLabels(S, labels);
+  drawHidden(S, inView, radius);
+  if (W > 460) drawMinimap(S, W, H);
+  S.draws++;
+}
+
+// Decide which labels fit: the important ones first, none over another. Sets node.after = where its edges start.
+function placeLabels(S, inView, rowHeight, radius, W) {
+  const tight = rowHeight < 15, size = tight ? 11 : 12.5, taken = new Map(), placed = [];
+  const chosenSet = S.frame == null ? S.chosenPath : new Set();
+  const rank = (node) => node === S.hover || node.id === S.selected || S.selectedPath.has(node.id) || chosenSet.has(node.id)
+    ? 0 : ({ final: 1, kept: 1, failed: 1, open: 2 })[seen(node, S.frame)] || 3;
+  const tiers = [[], [], [], []];
+  for (const node of inView) if (node.depth) tiers[rank(node)].push(node);
+  tiers.forEach((tier, important) => {
+    for (const node of tier) {
+      const room = S.tree.widths[node.depth] * S.kx - radius - 8 - 18;
+      if (room < 26 || node.sx > W || node.sx + room < -40) continue;
+      const height = seen(node, S.frame) === "pruned" || tight ? 11 : 14;
+      const slot = Math.floor(node.sy / 4), busy = taken.get(node.depth) || taken.set(node.depth, new Set()).get(node.depth);
+      const reach = Math.ceil(height / 4) - 1;
+      let free = true;
+      for (let i = slot - reach; i <= slot + reach && free; i++) free = !busy.has(i);
+      if (!free) continue;
+      busy.add(slot);
+      placed.push(labelOf(S, node, room, radius, size, important));
+    }
+  });
+  return placed;
+}
+
+function labelOf(S, node, room, radius, size, importance) {
+  const state = seen(node, S.frame), undecided = S.frame != null && state === "open";
+  const score = node.score == null || undecided ? "" : scoreText(node.score).replace(/^0/, "");
+  const small = state === "pruned" ? Math.min(size, 11.5) : size;
+  const scale = small / 12.5, withScore = score && (room > 110 || room > node.width * scale + 26);
+  const left = node.sx + radius + 6, textLeft = left + (withScore ? 25 : 0), space = room - (withScore ? 25 : 0);
+  let text = node.label;
+  if (node.width * scale > space) {
+    const characters = Math.floor(space / ((node.width * scale) / text.length)) - 1;
+    text = characters > 0 ? text.slice(0, characters).trimEnd() + "…" : "";
+  }
+  node.after = textLeft + Math.min(space, node.width * scale) + 6;
+  return { node, left, textLeft, text, score: withScore ? score : "", size: small, importance, state };
+}
+
+function drawLabels(S, labels) {
+  const { ctx, theme } = S;
+  for (const { node, left, textLeft, text, score, size, state } of labels) {
+    const strong = S.frame == null && S.chosenPath.has(node.id), on = node.id === S.selected;
+    if (score) {
+      ctx.font = `${size - 1.5}px ${theme.font}`;
+      ctx.fillStyle = theme.muted;
+      ctx.fillText(score, left, node.sy + 0.5);
+    }
+    ctx.font = `${strong || on ? 600 : 400} ${size}px ${theme.font}`;
+    ctx.fillStyle = state === "pruned" ? theme.ink(0.6) : state === "failed" ? theme.failed : theme.text;
+    if (S.dim && !S.dim.has(node.id)) ctx.fillStyle = theme.ink(0.3);
+    ctx.fillText(text, textLeft, node.sy + 0.5);
+  }
+}
+
+function drawEdges(S, W, H, rowHeight) {
+  const { ctx, theme, tree } = S, coarse = rowHeight < 4;
+  const strokes = [
+    { pick: (n, state) => state === "pruned", colour: theme.faint, width: coarse ? 0.5 : 0.9, dash: coarse ? [] : [2, 3] },
+    { pick: (n, state) => state !== "pruned", colour: theme.ink(theme.dark ? 0.38 : 0.34), width: coarse ? 0.6 : 1.1, dash: [] },
+    { pick: (n) => S.selectedPath.has(n.id), colour: theme.text, width: 1.8, dash: [] },
+    { pick: (n) => S.frame == null && S.chosenPath.has(n.id), colour: theme.chosen, width: 2.4, dash: [] },
+  ];
+  for (const { pick, colour, width, dash } of strokes) {
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = width;
+    ctx.setLineDash(dash);
+    ctx.beginPath();
+    for (const node of tree.order) {
+      const above = tree.nodes.get(node.parent);
+      if (!above || !pick(node, seen(node, S.frame))) continue;
+      if (above.sx === undefined) { above.sx = screenX(S, above); above.sy = screenY(S, above); above.after = above.sx; }
+      const x0 = Math.min(above.after, node.sx - 8), x1 = node.sx, y0 = above.sy, y1 = node.sy;
+      if (Math.max(y0, y1) < 0 || Math.min(y0, y1) > H || x1 < 0 || x0 > W) continue;
+      ctx.moveTo(x0, y0);
+      if (coarse || Math.abs(y1 - y0) < 0.5) { ctx.lineTo(x1, y1); continue; }
+      // The curve turns in the last stretch before the child, so it never runs through a neighbour's label.
+      const turn = Math.max(x0, x1 - Math.max(18, 20 * S.kx));
+      if (turn > x0) ctx.lineTo(turn, y0);
+      const middle = (turn + x1) / 2;
+      ctx.bezierCurveTo(middle, y0, middle, y1, x1, y1);
+    }
+    ctx.stroke();
+  }
+  ctx.setLineDash([]);
+}
+
+function drawGlyphs(S, nodes, radius) {
+  const { ctx, theme } = S;
+  if (radius < 2) { // thousands of rows: a heat map of scores
+    const height = Math.max(1.1, ROW * S.ky), width = Math.max(4, Math.min(10, 9 * S.kx));
+    for (const node of nodes) {
+      ctx.fillStyle = node.score == null ? theme.unscored : scoreColour(node.score);
+      ctx.globalAlpha = S.dim && !S.dim.has(node.id) ? 0.15 : seen(node, S.frame) === "pruned" ? 0.55 : 1;
+      ctx.fillRect(node.sx - width / 2, node.sy - height / 2, width, height);
+    }
+    ctx.globalAlpha = 1;
+  } else for (const node of nodes) {
+    ctx.globalAlpha = S.dim && !S.dim.has(node.id) ? 0.25 : 1;
+    glyph(ctx, theme, node.sx, node.sy, radius, seen(node, S.frame), S.frame != null && seen(node, S.frame) === "open" ? null : node.score);
+    ctx.globalAlpha = 1;
+  }
+  const chosen = S.frame == null && S.tree.nodes.get(S.chosen);
+  if (chosen && chosen.sx !== undefined) ring(ctx, chosen, Math.max(radius, 3) + 4, theme.chosen, 2.2);
+  for (const node of [S.tree.nodes.get(S.selected), S.hover]) {
+    if (node && node.sx !== undefined) ring(ctx, node, Math.max(radius, 3) + (node.id === S.chosen ? 7 : 4), theme.text, 1.8);
+  }
+}
+
+function ring(ctx, node, radius, colour, width) {
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = width;
+  ctx.beginPath();
+  ctx.arc(node.sx, node.sy, radius, 0, 7);
+  ctx.stroke();
+}
+
+// State by shape, score by colour: disc kept, hollow undecided, small diamond pruned, square finished, cross failed.
+function glyph(ctx, theme, x, y, radius, state, score) {
+  const fill = score == null ? theme.unscored : scoreColour(score);
+  ctx.lineWidth = 1;
+  ctx.strokeStyle = theme.outline;
+  ctx.fillStyle = fill;
+  ctx.beginPath();
+  if (state === "failed") {
+    const r = radius * 0.75;
+    ctx.strokeStyle = theme.failed;
+    ctx.lineWidth = 2;
+    ctx.moveTo(x - r, y - r); ctx.lineTo(x + r, y + r);
+    ctx.moveTo(x + r, y - r); ctx.lineTo(x - r, y + r);
+    ctx.stroke();
+    return;
+  }
+  if (state === "root") {
+    ctx.fillStyle = theme.text;
+    ctx.arc(x, y, Math.max(3, radius * 0.8), 0, 7);
+    ctx.fill();
+    return;
+  }
+  if (state === "pruned") {
+    const r = radius * 0.8;
+    ctx.moveTo(x, y - r); ctx.lineTo(x + r, y); ctx.lineTo(x, y + r); ctx.lineTo(x - r, y); ctx.closePath();
+  } else if (state === "final") {
+    const r = radius * 0.95;
+    ctx.rect(x - r, y - r, 2 * r, 2 * r);
+  } else ctx.arc(x, y, radius, 0, 7);
+  if (state === "open") { // hollow: nothing decided yet
+    ctx.fillStyle = theme.background;
+    ctx.fill();
+    ctx.strokeStyle = score == null ? theme.muted : fill;
+    ctx.lineWidth = Math.max(1.2, radius * 0.4);
+    ctx.stroke();
+  } else { ctx.fill(); ctx.stroke(); }
+}
+
+function drawHidden(S, inView, radius) {
+  const { ctx, theme } = S;
+  ctx.font = `11px ${theme.font}`;
+  ctx.fillStyle = theme.muted;
+  for (const node of inView) {
+    const count = S.tree.hidden.get(node.id);
+    if (!count || radius < 2.4 || S.focus) continue;
+    const leaf = node.kids.length === count;
+    ctx.fillText(`+${count}`, leaf ? node.after + 2 : node.after + 1, leaf ? node.sy : node.sy - 9);
+  }
+}
+
+function drawMinimap(S, W, H) {
+  const total = S.tree.columns[S.tree.columns.length - 1] || 1;
+  const spanX = W / (total * S.kx), spanY = H / (S.tree.rows * ROW * S.ky);
+  S.minimap = null;
+  if (spanX > 0.8 && spanY > 0.8) return;
+  const { ctx, theme } = S, box = { w: 132, h: 84, x: W - 142, y: H - 94, total };
+  S.minimap = box;
+  ctx.globalAlpha = 0.94;
+  ctx.fillStyle = theme.background;
+  ctx.fillRect(box.x, box.y, box.w, box.h);
+  ctx.globalAlpha = 1;
+  ctx.strokeStyle = theme.faint;
+  ctx.lineWidth = 1;
+  ctx.strokeRect(box.x + 0.5, box.y + 0.5, box.w, box.h);
+  for (const node of S.tree.order) {
+    ctx.fillStyle = node.score == null ? theme.unscored : scoreColour(node.score);
+    ctx.fillRect(box.x + 2 + (S.tree.columns[node.depth] / total) * (box.w - 6), box.y + 2 + (node.row / S.tree.rows) * (box.h - 4), 3, 1.5);
+  }
+  const left = Math.max(0, -S.tx / (total * S.kx)), top = Math.max(0, -S.ty / (S.tree.rows * ROW * S.ky));
+  ctx.strokeStyle = theme.text;
+  ctx.strokeRect(box.x + left * box.w, box.y + top * box.h, Math.min(1 - left, spanX) * box.w, Math.min(1 - top, spanY) * box.h);
+}

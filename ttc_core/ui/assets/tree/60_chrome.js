@@ -1,0 +1,91 @@
+// Toolbar, legend, tooltip, help.
+const KEYS = [
+  ["← →", "parent / best continuation"], ["↑ ↓", "the step above / below"], ["Home End", "question / chosen answer"],
+  ["F", "fit everything"], ["+ −", "zoom (or wheel); drag to pan"], ["P", "focus on the selected path"],
+  ["H", "hide pruned steps"], ["Enter", "fold or unfold a branch (or double-click)"], ["[ ]", "step through the search"],
+  ["Space", "play the search"], ["O", "outline"], ["?", "this list"],
+];
+
+function buildBar(S) {
+  const tool = (label, title, action, key) => {
+    const button = el("button", "tool", label, { type: "button", title: key ? `${title} (${key})` : title });
+    button.onclick = action;
+    return button;
+  };
+  const group = (...items) => { const box = el("span", "group"); box.append(...items); return box; };
+  S.tools = {
+    tree: tool("Tree", "canvas tree", () => setOutline(S, false), "O"),
+    outline: tool("Outline", "the same as nested rows", () => setOutline(S, true), "O"),
+    pruned: tool("Hide pruned", "show only what was kept", () => setHidePruned(S, !S.hidePruned), "H"),
+    focus: tool("Focus path", "only the selected path and its siblings", () => setFocus(S, !S.focus), "P"),
+    play: tool("▶", "replay the search", () => play(S, !S.playing), "Space"),
+  };
+  S.slider = el("input", "", "", { type: "range", min: 0, max: 1, step: 1, "aria-label": "replay: step through the search" });
+  S.slider.oninput = () => { play(S, false); setFrame(S, Number(S.slider.value)); };
+  S.moment = el("span", "moment");
+  const middle = () => [S.canvas.clientWidth / 2, S.canvas.clientHeight / 2];
+  S.bar.append(
+    group(S.tools.tree, S.tools.outline), group(S.tools.pruned, S.tools.focus),
+    group(tool("−", "zoom out", () => zoom(S, 1 / 1.35, ...middle()), "−"), tool("Fit", "fit everything", () => { fit(S); redraw(S); }, "F"),
+      tool("+", "zoom in", () => zoom(S, 1.35, ...middle()), "+")),
+  );
+  const replay = el("span", "replay");
+  replay.append(S.tools.play, S.slider, S.moment);
+  S.bar.append(replay, tool("?", "keyboard", () => toggleHelp(S)));
+  for (const [key, what] of KEYS) S.help.append(el("kbd", "", key), el("span", "", what));
+}
+
+function drawBar(S) {
+  const on = (button, state) => { button.classList.toggle("on", state); button.setAttribute("aria-pressed", String(state)); };
+  on(S.tools.tree, !S.outlined);
+  on(S.tools.outline, S.outlined);
+  on(S.tools.pruned, S.hidePruned);
+  on(S.tools.focus, !!S.focus);
+  S.tools.focus.disabled = !S.selected;
+  S.tools.play.textContent = S.playing ? "❚❚" : "▶";
+  const last = 2 * S.tree.depth;
+  S.slider.max = Math.max(1, last);
+  S.slider.disabled = S.tools.play.disabled = last === 0;
+  S.slider.value = S.frame == null ? S.slider.max : S.frame;
+  S.moment.textContent = S.frame == null ? (S.data?.live ? "live" : "end") : S.frame === 0 ? "start" : `step ${Math.ceil(S.frame / 2)} ${S.frame % 2 ? "sampled" : "decided"}`;
+  if (S.outlined) drawOutline(S);
+}
+
+function setOutline(S, on) {
+  S.outlined = on;
+  S.outline.hidden = !on;
+  S.canvas.style.visibility = on ? "hidden" : "";
+  drawBar(S);
+  redraw(S);
+}
+
+const toggleHelp = (S, on = S.help.hidden) => { S.help.hidden = !on; };
+
+function drawLegend(S) {
+  const { foot } = S, ramp = el("span", "ramp"), states = new Set([...S.tree.nodes.values()].map((n) => n.state));
+  ramp.style.background = `linear-gradient(90deg, ${VIRIDIS.join(",")})`;
+  const scale = el("span", "scale", "", { title: "the verifier's probability that the solution is right so far" });
+  scale.append(el("span", "", "P(right) 0"), ramp, el("span", "", "1"));
+  foot.replaceChildren(scale);
+  for (const state of ["kept", "open", "pruned", "final", "failed"]) {
+    if (!states.has(state)) continue;
+    const item = el("span", "key");
+    item.append(icon(state, state === "failed" || state === "open" ? null : 0.55, S), el("span", "", STATE_WORDS[state]));
+    foot.append(item);
+  }
+  if (S.chosen) { const item = el("span", "key"); item.append(el("i", "stroke"), el("span", "", "path of the chosen answer")); foot.append(item); }
+  foot.append(el("span", "count", S.counts));
+}
+
+function drawTip(S, event) {
+  const node = S.hover, tip = S.tip;
+  tip.hidden = !node;
+  if (!node) return;
+  const head = el("div", "tip-head");
+  head.append(icon(node.state, node.score, S), el("b", "", node.score == null ? "" : node.score.toFixed(3)), el("span", "", STATE_WORDS[node.state]), el("code", "", node.id));
+  tip.replaceChildren(head, el("div", "tip-text", node.text.trim().slice(0, 600), { dir: "auto" }));
+  if (node.why) tip.append(el("div", "tip-why", node.why));
+  const box = S.stage.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
+  tip.style.left = `${Math.max(4, Math.min(x + 16, box.width - tip.offsetWidth - 8))}px`;
+  tip.style.top = `${y + 18 + tip.offsetHeight > box.height ? Math.max(4, y - tip.offsetHeight - 12) : y + 18}px`;
+}

@@ -1,0 +1,99 @@
+// Entry point. Streamlit calls the default export again with the same element whenever data or theme change.
+const MOUNTED = new WeakMap();
+
+function mount(root) {
+  const part = (name) => root.querySelector(`.${name}`);
+  const S = {
+    root, stage: part("stage"), canvas: root.querySelector("canvas"), tip: part("tip"), help: part("help"), bar: part("bar"),
+    side: part("side"), foot: part("foot"), live: part("live"), empty: part("empty"), outline: part("outline"),
+    tree: emptyTree(""), run: null, rev: 0, data: {}, kx: 1, ky: 1, tx: 18, ty: 12, userView: false, draws: 0, counts: "",
+    selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(), keep: new Set(), hover: null, dim: null,
+    focus: null, folded: new Set(), hidePruned: false, frame: null, outlined: false, tab: "answers", openAnswers: new Set(),
+  };
+  S.ctx = S.canvas.getContext("2d");
+  S.theme = readTheme(root.querySelector(".ttc"));
+  buildBar(S);
+  listen(S);
+  let size = "";
+  S.resize = new ResizeObserver(() => {
+    const now = `${S.canvas.clientWidth}x${S.canvas.clientHeight}`;
+    if (now === size) return;
+    size = now;
+    if (!S.userView) fit(S);
+    redraw(S);
+  });
+  S.resize.observe(S.canvas);
+  MOUNTED.set(root, S);
+  return S;
+}
+
+function startRun(S, data) {
+  Object.assign(S, {
+    tree: emptyTree(data.question), run: data.run, rev: 0, selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(),
+    focus: null, frame: null, userView: false, tab: "answers", lastSelect: undefined, panelSign: "", hover: null, dim: null,
+  });
+  S.folded.clear();
+  S.openAnswers.clear();
+  play(S, false);
+}
+
+function receive(S, data, trigger) {
+  if (data.run !== S.run) startRun(S, data);
+  S.data = data;
+  const wanted = data.base > S.rev || !applyRows(S.tree, data.rows);
+  if (wanted) {
+    if (!S.asked || Date.now() - S.asked > 1500) { S.asked = Date.now(); trigger("resync", { run: data.run, have: S.rev, at: Date.now() }); }
+    return;
+  }
+  const anchor = S.userView ? S.tree.nodes.get(S.selected) : null, before = anchor && anchor.row;
+  S.rev = data.rev;
+  S.chosen = data.outcome?.chosen ?? null;
+  S.chosenPath = new Set(S.chosen ? pathTo(S.tree, S.chosen).map((n) => n.id) : []);
+  S.selectedPath = new Set(S.selected ? pathTo(S.tree, S.selected).map((n) => n.id) : []);
+  rememberKept(S);
+  const kept = S.tree.nodes.size - 1;
+  S.counts = `${kept.toLocaleString("en")} ${kept === 1 ? "step" : "steps"} · depth ${S.tree.depth}`;
+  relayout(S, kept > 0 && data.live);
+  if (anchor) S.ty -= ((anchor.target ?? anchor.row) - before) * ROW * S.ky;
+  S.empty.hidden = kept > 0;
+  S.empty.textContent = data.message || "";
+  if (data.select !== S.lastSelect && Date.now() - (S.selectedAt || 0) > 1500) {
+    S.lastSelect = data.select;
+    if (data.select && data.select !== S.selected && S.tree.nodes.has(data.select)) select(S, data.select, { tell: false });
+    else if (!data.select && S.selected) { S.selected = null; S.selectedPath = new Set(); S.tab = "answers"; }
+  }
+  drawLegend(S);
+  drawPanel(S);
+  drawBar(S);
+}
+
+export default function (component) {
+  const { data, parentElement: root, setStateValue, setTriggerValue } = component;
+  const S = MOUNTED.get(root) || mount(root);
+  S.setState = setStateValue;
+  S.themeDirty = true;
+  root.querySelector(".ttc").style.setProperty("--stage", `max(420px, calc(100vh - ${(data && data.above) || 330}px))`);
+  const start = performance.now();
+  if (data && data !== S.received) { S.received = data; receive(S, data, setTriggerValue); } // the same object when only the theme changed
+  S.applyMs = performance.now() - start;
+  redraw(S);
+  hook(S);
+  return () => { play(S, false); S.resize.disconnect(); cancelAnimationFrame(S.raf); S.raf = 0; MOUNTED.delete(root); };
+}
+
+// For tests and measurements: what is on screen, and a way to find a node on the page.
+function hook(S) {
+  window.__ttc = {
+    get run() { return S.run; }, get revision() { return S.rev; }, get nodes() { return S.tree.nodes.size - 1; },
+    get selected() { return S.selected; }, get chosen() { return S.chosen; }, get draws() { return S.draws; },
+    get applyMs() { return S.applyMs; }, get drawMs() { return S.drawMs; }, get frame() { return S.frame; },
+    get visible() { return S.tree.order.length - 1; },
+    get ids() { return [...S.tree.nodes.keys()]; },
+    state: (id) => S.tree.nodes.get(id)?.state,
+    select: (id) => select(S, id),
+    position: (id) => {
+      const node = S.tree.nodes.get(id), box = S.canvas.getBoundingClientRect();
+      return node && { x: box.left + screenX(S, node), y: box.top + screenY(S, node) };
+    },
+  };
+}

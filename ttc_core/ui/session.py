@@ -1,0 +1,89 @@
+"""What one browser session remembers, the permalink it is at, and messages to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from ttc_core import runs
+from ttc_core.errors import TTCError
+from ttc_core.ui.tree import Feed
+
+_CSS = Path(__file__).parent / "assets" / "page.css"
+
+
+def open_page(name: str) -> None:
+    """To be called first by every page: the page's style, and feeds start anew where another page was shown before."""
+    _database()
+    st.html(_CSS)
+    st.session_state.pop("ttc_changed", None)
+    if st.session_state.get("ttc_page") != name:
+        st.session_state["ttc_page"] = name
+        for remembered in ("ttc_feed", "form_of"):
+            st.session_state.pop(remembered, None)
+    problem = st.session_state.pop("ttc_problem", None)
+    if problem:
+        notice(*problem)
+
+
+@st.cache_resource(show_spinner=False)
+def _database() -> None:
+    """Create the database where it is missing, once a process."""
+    runs.ensure_database()
+
+
+def changed() -> None:
+    """Have the whole page drawn again after a change made inside a fragment."""
+    st.session_state["ttc_changed"] = True
+
+
+def act(verb: str, *values: Any) -> None:
+    """Call `ttc_core.runs.<verb>(*values)` from a button; what goes wrong is shown by the next drawing of the page."""
+    try:
+        getattr(runs, verb)(*values)
+    except TTCError as error:
+        st.session_state["ttc_problem"] = (f"Could not {verb} the search", str(error), error.hint)
+    changed()
+
+
+def feed(run_id: str) -> Feed:
+    """The session's feed of the run on show; a new one when another run is shown."""
+    current: Feed | None = st.session_state.get("ttc_feed")
+    if current is None or current.run != run_id:
+        current = st.session_state["ttc_feed"] = Feed(run_id)
+    return current
+
+
+def link(run: str | None, node: str | None = None) -> None:
+    """Make the address of this page the permalink of a run (and a step of it); None: of no run."""
+    wanted = {key: value for key, value in (("run", run), ("node", node)) if value}
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def linked(name: str) -> str | None:
+    """The value of `name` in the address, None without one."""
+    return st.query_params.get(name) or None
+
+
+def notice(title: str, message: str = "", hint: str = "", *, kind: str = "error", key: str | None = None) -> None:
+    """A message in a box. `title` is ours; message and hint may quote anybody and are shown as plain text."""
+    with st.container(border=True, key=f"notice-{kind}-{key or title.lower().replace(' ', '-')}"):
+        st.markdown(f"**{title}**")
+        if message:
+            st.text(message[:1].upper() + message[1:] + ("" if message.endswith((".", "?", "!")) else "."))
+        if hint:
+            st.text(hint[:1].upper() + hint[1:] + ("" if hint.endswith((".", "?", "!")) else "."))
+
+
+@contextmanager
+def told(title: str) -> Iterator[None]:
+    """Show an error raised on purpose inside as a notice, and go on after the block."""
+    try:
+        yield
+    except TTCError as error:
+        notice(title, str(error), error.hint)

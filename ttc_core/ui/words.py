@@ -1,0 +1,74 @@
+"""Numbers, durations and statuses as short text. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ttc_core.types import RunSpec, Status
+
+_UNITS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12), ("P", 1e15), ("E", 1e18))
+STATUS_WORDS: dict[Status, str] = {
+    "pending": "waiting",
+    "running": "running",
+    "done": "finished",
+    "failed": "failed",
+    "stopped": "stopped",
+}
+
+
+def count(value: float) -> str:
+    """A whole number to be read exactly: 12,345."""
+    return f"{value:,.0f}"
+
+
+def short(value: float) -> str:
+    """Three significant digits with an SI prefix: 0, 950, 12.3 k, 1.24 G."""
+    if value == 0:
+        return "0"
+    unit, scale = next(((u, s) for u, s in reversed(_UNITS) if abs(value) >= s), _UNITS[0])
+    scaled = value / scale
+    digits = 0 if scaled >= 100 or (unit == "" and float(scaled).is_integer()) else 1 if scaled >= 10 else 2
+    return f"{scaled:.{digits}f} {unit}".strip()
+
+
+def seconds(value: float | None) -> str:
+    """A duration in seconds as 0.42 s, 12.3 s, 3 min 05 s or 2 h 10 min; a dash for None."""
+    if value is None:
+        return "–"
+    if value < 60:
+        return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def ago(moment: datetime | None, now: datetime | None = None) -> str:
+    """How long ago a UTC moment was, to one unit; "–" for None."""
+    if moment is None:
+        return "–"
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    age = max(0.0, ((now or datetime.now(UTC)) - aware).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if age >= size:
+            return f"{int(age // size)} {unit} ago"
+    return "just now" if age < 5 else f"{int(age)} s ago"
+
+
+def strategy(spec: RunSpec, defaults: Mapping[str, Any]) -> str:
+    """A run's strategy in words with the parameters that differ from their defaults: "beam search, width 8"."""
+    differing = [
+        f"{name.replace('_', ' ')} {value}" for name, value in spec.params.items() if defaults.get(name) != value
+    ]
+    return ", ".join([spec.strategy.replace("_", " "), *differing])
+
+
+def rule(spec: RunSpec) -> str:
+    """How the answer is chosen from the candidates, in one sentence; general where the strategy has no such choice."""
+    return {
+        "majority": "Majority: the answer most solutions gave.",
+        "best": "Best-of-N: the answer of the highest-scored solution.",
+        "weighted": "Weighted: each answer weighs the sum of its solutions' scores.",
+    }.get(str(spec.params.get("select", "")), "Answers by weight.")
