@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import Counter
 from itertools import islice
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ttc_core.datasets.mini_steps import check_lines, final_answer, parse_line
+from ttc_core.datasets.mini_steps import StepChecker, check_lines, final_answer, parse_line
 from ttc_core.lab import problems as lab
 from ttc_core.lab.vocabulary import UNK, decode, encode, prompt, tokenizer_json, vocabulary
 
@@ -54,6 +55,19 @@ def test_checker_accepts_other_orders_and_ways() -> None:
     assert check_lines(problem, ["12 + 5 = 17", "12 + 5 = 17"]) == [True, False]
     assert check_lines(problem, ["12 + 5 = 17", "nonsense"]) == [True, False]
     assert check_lines(problem, ["Answer: 20", "12 + 5 = 17"]) == [True, False]
+
+
+def test_continuations_are_exactly_the_right_next_lines() -> None:
+    for problem in sample(200):
+        checker = StepChecker(problem.__dict__)
+        for line in problem.solution.split("\n")[:-1]:
+            following = checker.continuations()
+            assert line in following
+            for other in following:
+                fork = copy.deepcopy(checker)
+                assert fork.read(other)
+            assert checker.read(line)
+        assert checker.continuations() == []
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ COMMUTATIVE = frozenset("+*")
 _EQUATION = re.compile(r"(\d+)(% of | mod | [-+*/] )(\d+) = (\d+)")
 _OPERATIONS = {"% of ": "%", " mod ": "mod", " + ": "+", " - ": "-", " * ": "*", " / ": "/"}
 
+_WRITTEN = {operation: written for written, operation in _OPERATIONS.items()}
+
 
 def parse_line(line: str) -> tuple[str, int, int, int] | None:
     """Read an equation line.
@@ -31,6 +33,11 @@ def parse_line(line: str) -> tuple[str, int, int, int] | None:
     if match is None:
         return None
     return _OPERATIONS[match[2]], int(match[1]), int(match[3]), int(match[4])
+
+
+def write_line(operation: str, left: int, right: int, result: int) -> str:
+    """Write an equation as parse_line reads it."""
+    return f"{left}{_WRITTEN[operation]}{right} = {result}"
 
 
 def final_answer(text: str) -> str | None:
@@ -65,6 +72,19 @@ class StepChecker:
         """Take the next line (without newline) and return whether the solution is right up to and with it."""
         self.right = self.right and not self._finished and self._is_right(line)
         return self.right
+
+    def continuations(self) -> list[str]:
+        """Return every line that would be right next; none once the solution is wrong or finished."""
+        if not self.right or self._finished:
+            return []
+        lines = [f"{ANSWER_PREFIX}{self._answer}"]
+        for operation, left, right, result in self._unused:
+            if left in self._known and right in self._known:
+                first, second = self._values[left], self._values[right]
+                lines.append(write_line(operation, first, second, self._values[result]))
+                if operation in COMMUTATIVE:
+                    lines.append(write_line(operation, second, first, self._values[result]))
+        return lines
 
     def _is_right(self, line: str) -> bool:
         if line.startswith(ANSWER_PREFIX):

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from ttc_core.datasets.mini_steps import ANSWER_PREFIX, COMMUTATIVE
+from ttc_core.datasets.mini_steps import ANSWER_PREFIX, COMMUTATIVE, write_line
 
 LARGEST = 9999
 DEFAULT_ROUTE = 0.7
 COMMUTED = 0.25
-_WRITTEN = {"+": " + ", "-": " - ", "*": " * ", "/": " / ", "mod": " mod ", "%": "% of "}
 
 
 class Rejected(Exception):
@@ -162,7 +161,7 @@ class Story:
         first, second = self.values[left], self.values[right]
         if operation in COMMUTATIVE and self.rng.random() < COMMUTED:
             first, second = second, first
-        return f"{first}{_WRITTEN[operation]}{second} = {self.values[result]}"
+        return write_line(operation, first, second, self.values[result])
 
     def solution(self, goal: int) -> str:
         """Write one correct solution: a line per equation and the answer line, each ended by a newline."""

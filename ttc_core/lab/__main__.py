@@ -1,0 +1,45 @@
+"""Command line of the lab: `python -m ttc_core.lab VERB`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ttc_core.settings import DATA, REPOSITORY
+
+WORK = REPOSITORY / ".lab"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run stages of the making of the embedded family; finished ones are skipped, interrupted ones resumed."""
+    parser = argparse.ArgumentParser(prog="python -m ttc_core.lab", description=main.__doc__)
+    parser.add_argument("verb", choices=("all", "data", "train", "export", "calibrate", "evaluate"), help="what to do")
+    parser.add_argument("--stage", help="with train: one training stage and those it builds on; all without")
+    parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a tenth of the tokens")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder of checkpoints (git-ignored)")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder that models/ and problems/ go into")
+    options = parser.parse_args(arguments)
+
+    import torch
+
+    from ttc_core.lab import family, problems, reporting
+
+    torch.set_num_threads(options.threads)
+    sets, work = options.data / "problems", options.work / options.preset
+    if options.verb in ("all", "data"):
+        problems.write_problem_sets(sets)
+    if options.verb in ("all", "train"):
+        for name in [options.stage] if options.stage else family.STAGES:
+            family.run_stage(name, work, sets, options.preset, options.device)
+    if options.verb in ("all", "export"):
+        reporting.export_family(work, options.data, options.preset)
+    if options.verb in ("all", "calibrate"):
+        reporting.calibrate_family(work, options.data, options.preset)
+    if options.verb in ("all", "evaluate"):
+        reporting.evaluate_family(work, options.data)
+
+
+if __name__ == "__main__":
+    main()

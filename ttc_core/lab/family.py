@@ -1,0 +1,65 @@
+"""The members of the embedded family and how each is made: recipes and stages, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ttc_core.lab.growing import grow
+from ttc_core.lab.model import Llama, Shape, build
+from ttc_core.lab.problems import banned_fingerprints
+from ttc_core.lab.training import Recipe, load_model, policy_chunk, train
+from ttc_core.lab.vocabulary import vocabulary
+
+SMALL = Shape(width=64, layers=4, heads=4, inner=176, vocabulary=len(vocabulary()))
+MEDIUM = Shape(width=128, layers=4, heads=8, inner=352, vocabulary=len(vocabulary()))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training: the stage it starts from (None: random weights), how it starts and its recipe."""
+
+    recipe: Recipe
+    base: str | None
+    start: Callable[[Llama], Llama] = lambda model: model
+
+
+STAGES = {
+    stage.recipe.name: stage
+    for stage in (
+        Stage(Recipe("mini-s-base", tokens=20_000_000, lr=0.02, seed=2), None),
+        Stage(Recipe("mini-s", tokens=6_000_000, lr=0.01, seed=4, decay=0.8), "mini-s-base"),
+        Stage(
+            Recipe("mini-m", tokens=12_000_000, lr=0.012, seed=3, decay=0.6),
+            "mini-s-base",
+            lambda model: grow(model, MEDIUM, seed=3),
+        ),
+    )
+}
+QUICK = 0.12  # share of the tokens that the quick preset sees
+
+
+def run_stage(name: str, work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
+    """Train one stage (and first those it builds on) and return the file of the finished model.
+
+    Arguments:
+        work: folder of checkpoints and finished stages.
+        problems: folder of the problem sets, whose questions are kept out of the training stream.
+        preset: "full" or "quick".
+    Raises:
+        KeyError: no such stage.
+    """
+    stage = STAGES[name]
+    recipe = stage.recipe if preset == "full" else replace(stage.recipe, tokens=int(stage.recipe.tokens * QUICK))
+    history: list[dict[str, Any]] = []
+    if stage.base is None:
+        import torch
+
+        torch.manual_seed(recipe.seed)
+        model = build(SMALL)
+    else:
+        base, more = load_model(run_stage(stage.base, work, problems, preset, device))
+        model, history = stage.start(base), more["training"]
+    return train(model, recipe, policy_chunk(recipe.seed, banned_fingerprints(problems)), work, device, history)

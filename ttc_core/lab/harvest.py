@@ -1,0 +1,57 @@
+"""Fresh problems with the small policy's own solutions: what verifiers and revisers are trained on."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Collection
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ttc_core.lab.model import Llama
+from ttc_core.lab.problems import training_stream
+from ttc_core.lab.rollouts import Rollout, roll
+
+CHUNK = 1000
+SEED = 71
+
+
+def harvest(policy: Llama, banned: Collection[str], folder: Path, chunks: int, samples: int = 4) -> None:
+    """Sample solutions of `chunks` times CHUNK training problems; chunks already there are skipped.
+
+    Arguments:
+        policy: the model whose solutions are wanted.
+        banned: fingerprints of questions to leave out.
+        folder: one file a chunk goes there.
+        samples: solutions a problem, at temperature 1.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for chunk in range(chunks):
+        path = folder / f"chunk-{chunk:03d}.pkl"
+        if path.exists():
+            continue
+        stream = training_stream(SEED * 1_000_003 + chunk, banned)
+        problems = [asdict(problem) for problem in islice(stream, CHUNK)]
+        rollouts = roll(policy, problems, samples, seed=SEED + chunk)
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(pickle.dumps((problems, rollouts)))
+        partial.replace(path)
+        print(f"harvest {chunk + 1} of {chunks}", flush=True)
+
+
+def gathered(folder: Path, limit: int | None = None) -> list[tuple[dict[str, Any], list[Rollout]]]:
+    """Return (problem, rollouts) of every chunk there is, in order."""
+    pairs: list[tuple[dict[str, Any], list[Rollout]]] = []
+    for path in sorted(folder.glob("chunk-*.pkl"))[:limit]:
+        problems, rollouts = pickle.loads(path.read_bytes())  # noqa: S301 - written by harvest above
+        pairs += zip(problems, rollouts, strict=True)
+    return pairs
+
+
+def shuffled(pairs: list[Any], seed: int) -> list[Any]:
+    """Return the pairs in a random order that depends on the seed alone."""
+    order = list(pairs)
+    random.Random(seed).shuffle(order)
+    return order

@@ -1,0 +1,148 @@
+"""Training of the discriminative process reward model: a language model's trunk and two verdict layers.
+
+The verdict at a token can be read off only where the token and the prediction made one position earlier meet. Two
+helpers see to that: the trunk keeps the token just read linearly readable (own-token probe), and the first verdict
+layer must tell how surprising the token was. Everything is trained together with the language-model loss on right
+prefixes, so that the trunk's predictions stay what they are.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from ttc_core.lab.model import EPSILON, Llama, Shape
+from ttc_core.lab.optimisers import Optimiser, schedule
+from ttc_core.lab.training import Progress, Recipe, collate, load_model, save_model
+from ttc_core.lab.verdicts import Judged
+from ttc_core.lab.vocabulary import BAD, GOOD
+
+VERDICT_LAYERS = 2
+START_SCALE = 0.1
+SURPRISE, OWN_TOKEN = 0.5, 0.3
+MOST_SURPRISED = 6.0
+
+
+def with_verdict_layers(trunk: Llama, seed: int) -> Llama:
+    """Return the trunk with VERDICT_LAYERS new layers on top that add little at first."""
+    old = trunk.shape
+    torch.manual_seed(seed)
+    model = Llama(Shape(old.width, old.layers + VERDICT_LAYERS, old.heads, old.inner, old.vocabulary))
+    model.load_state_dict(trunk.state_dict(), strict=False)
+    for block in list(model.blocks)[old.layers :]:
+        for name in ("o", "down"):
+            nn.init.normal_(block.get_submodule(name).weight, 0, START_SCALE)
+    nn.init.ones_(model.norm.weight)
+    return model
+
+
+class Heads(nn.Module):
+    """What is read off the layers in training only: the trunk's norm, the probes of token and surprise."""
+
+    def __init__(self, trunk: Llama) -> None:
+        super().__init__()
+        width, vocabulary = trunk.shape.width, trunk.shape.vocabulary
+        self.trunk_layers = trunk.shape.layers
+        self.norm = nn.RMSNorm(width, eps=EPSILON)
+        self.norm.load_state_dict(trunk.norm.state_dict())
+        self.own = nn.Linear(width, vocabulary, bias=False)
+        self.surprise = nn.Linear(width, 1)
+
+
+def process_reward_loss(model: Llama, heads: Heads, batch: list[Judged], device: str) -> tuple[Tensor, Tensor, int]:
+    """Return the loss, the verdict part of it, and the number of tokens computed."""
+    tokens = collate([[*j.prompt, *j.solution] for j in batch], device)
+    mask = torch.zeros(tokens.shape, dtype=torch.bool, device=device)
+    right, weight = torch.zeros(tokens.shape, device=device), torch.zeros(tokens.shape, device=device)
+    for row, j in enumerate(batch):
+        span = slice(len(j.prompt), len(j.prompt) + len(j.solution))
+        mask[row, span] = True
+        right[row, span] = torch.tensor(j.labels, dtype=torch.float32, device=device)
+        weight[row, span] = torch.tensor(j.weights, device=device)
+    length = tokens.shape[1]
+    trunk = model.residual(tokens, heads.trunk_layers)
+    written = mask[:, 1:]
+    logits = model.logits(heads.norm(trunk[:, :-1][written]))
+    cost = functional.cross_entropy(logits, tokens[:, 1:][written], reduction="none")
+    language = (cost * right[:, 1:][written]).sum() / right[:, 1:][written].sum().clamp(min=1)
+    plain = functional.rms_norm(trunk, (model.shape.width,))
+    own = functional.cross_entropy(heads.own(plain[mask]), tokens[mask])
+    x, surprise = trunk, torch.zeros((), device=device)
+    for index, block in enumerate(list(model.blocks)[heads.trunk_layers :]):
+        x = block(x, model.cosines[:length], model.sines[:length])
+        if index == 0:
+            read = heads.surprise(functional.rms_norm(x, (model.shape.width,)))[:, 1:][written][:, 0]
+            surprise = functional.smooth_l1_loss(read, cost.detach().clamp(0, MOST_SURPRISED) / 2)
+    verdict = model.norm(x[mask]) @ (model.embedding.weight[GOOD] - model.embedding.weight[BAD])
+    judged = functional.binary_cross_entropy_with_logits(verdict, right[mask], reduction="none")
+    judged = (judged * weight[mask]).sum() / weight[mask].sum()
+    return judged + language + SURPRISE * surprise + OWN_TOKEN * own, judged, tokens.numel()
+
+
+def _batches(examples: list[Judged], tokens: int, rng: random.Random) -> list[list[Judged]]:
+    groups: list[list[Judged]] = []
+    current: list[Judged] = []
+    for example in sorted(examples, key=lambda j: len(j.prompt) + len(j.solution)):
+        if current and (len(current) + 1) * (len(example.prompt) + len(example.solution)) > tokens:
+            groups.append(current)
+            current = []
+        current.append(example)
+    groups.append(current)
+    rng.shuffle(groups)
+    return groups
+
+
+def train_process_reward(
+    trunk: Llama,
+    recipe: Recipe,
+    chunks: Iterator[list[Judged]],
+    folder: Path,
+    history: list[dict[str, Any]],
+    device: str = "cpu",
+) -> Path:
+    """Train trunk and verdict layers together and return the file of the finished model.
+
+    Arguments:
+        trunk: a trained language model.
+        recipe: how to train.
+        chunks: judged solutions, chunk by chunk; a resumed training goes on with a fresh iterator.
+        folder: where checkpoints and the finished model go.
+        history: summaries of the trainings the trunk went through.
+    """
+    finished = folder / f"{recipe.name}.pt"
+    if finished.exists():
+        return finished
+    progress = Progress(folder, recipe)
+    model, heads = with_verdict_layers(trunk, recipe.seed), Heads(trunk)
+    checkpoint: dict[str, Any] | None = None
+    if progress.path.exists():
+        model, checkpoint = load_model(progress.path)
+        heads.load_state_dict(checkpoint["heads"])
+    model, heads = model.to(device), heads.to(device)
+    optimiser = Optimiser(model, recipe.lr, [(list(heads.parameters()), 0.005)])
+    if checkpoint is not None:
+        optimiser.load_state_dict(checkpoint["optimiser"])
+        progress.restore(checkpoint["progress"])
+    rng = random.Random(recipe.seed + progress.steps)
+    for chunk in chunks:
+        for batch in _batches(chunk, recipe.batch, rng):
+            if progress.tokens >= recipe.tokens:
+                break
+            factor = schedule(progress.tokens / recipe.tokens, progress.steps, decay=recipe.decay)
+            loss, judged, tokens = process_reward_loss(model, heads, batch, device)
+            optimiser.step(loss, factor)
+            progress.count(judged.item(), tokens)
+            if progress.due():
+                state = {"optimiser": optimiser.state_dict(), "progress": progress.counters()}
+                save_model(progress.path, model, heads=heads.state_dict(), **state)
+        if progress.tokens >= recipe.tokens:
+            break
+    save_model(finished, model.to("cpu"), training=[*history, {"stage": recipe.name, **progress.summary()}])
+    progress.path.unlink(missing_ok=True)
+    return finished
