@@ -36,9 +36,9 @@ def main(arguments: list[str] | None = None) -> None:
     if options.verb in ("all", "export"):
         reporting.export_family(work, options.data, options.preset)
     if options.verb in ("all", "calibrate"):
-        reporting.calibrate_family(work, options.data, options.preset)
+        reporting.calibrate_family(options.data, options.preset)
     if options.verb in ("all", "evaluate"):
-        reporting.evaluate_family(work, options.data)
+        reporting.evaluate_family(options.data)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ Results = Mapping[str, Any]
 
 
 def export_family(work: Path, data: Path, preset: str) -> None:
-    """Write the finished models and, calibrated on the validation set, the implicit verifier."""
+    """Write the weights and cards of the finished models."""
     for name, what in POLICIES.items():
         model, more = load_model(work / f"{name}.pt")
         folder = data / "models" / name
@@ -44,10 +44,10 @@ def export_family(work: Path, data: Path, preset: str) -> None:
             "reproduce": f"python -m ttc_core.lab all --preset {preset}",
         }
         write_json(folder / "card.json", card)
-    _calibrate(data, preset)
 
 
-def _calibrate(data: Path, preset: str) -> None:
+def calibrate_family(data: Path, preset: str) -> None:
+    """Fit the implicit verifier to validation rollouts of the small policy and write it."""
     policy, reference = (import_model(data / "models" / name) for name in ("mini-m", "mini-s"))
     problems = read_problem_set(data / "problems" / "mini-validation.jsonl")
     rollouts = roll(reference, problems, 8, seed=101)
