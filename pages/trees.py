@@ -81,8 +81,10 @@ def listing() -> None:
     defaults = {
         name: {p.name: p.default for p in declared} for name, (_, declared) in runs.catalogue().strategies.items()
     }
-    component.run_list([row(run, defaults) for run in found.rows], key=LIST, on_open=opened, on_marked=lambda: None)
-    marked = list(getattr(st.session_state.get(LIST), "marked", None) or [])
+    opened, marked = component.run_list([row(run, defaults) for run in found.rows], key=LIST)
+    if opened:
+        session.link(opened)
+        st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pager"):
         first = here * PAGE + 1
         st.caption(f"{first:,}–{first + len(found.rows) - 1:,} of {found.total:,}", width="content")
@@ -95,13 +97,6 @@ def listing() -> None:
 def turn(pages: int) -> None:
     """Go to newer (-1) or older (+1) runs."""
     st.session_state["trees_page"] = max(0, st.session_state.get("trees_page", 0) + pages)
-
-
-def opened() -> None:
-    """Open the run chosen in the list."""
-    chosen = getattr(st.session_state[LIST], "open", None)
-    if chosen:
-        session.link(str(chosen))
 
 
 def empty(filtered: bool) -> None:

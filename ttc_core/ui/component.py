@@ -36,12 +36,25 @@ _tree = st.components.v2.component(
 )
 
 
-def search_tree(
-    data: Mapping[str, Any], *, key: str, on_selected: Callable[[], None], on_resync: Callable[[], None]
-) -> None:
-    """Draw a search tree. data: what `tree.Feed.payload` made; on_selected: the user chose a step, its id is
-    ``st.session_state[key].selected``; on_resync: the browser missed a delta."""
-    _tree(key=key, data=dict(data), on_selected_change=on_selected, on_resync_change=on_resync, height="content")
+def search_tree(data: Mapping[str, Any], *, key: str, on_resync: Callable[[], None]) -> str | None:
+    """Draw a search tree; returns the id of the step that was just selected in it, None if none was.
+
+    data: what `tree.Feed.payload` made; on_resync: called when the browser missed a delta.
+    """
+    shown = _tree(key=key, data=dict(data), on_selected_change=_nothing, on_resync_change=on_resync, height="content")
+    return _news(f"{key}_selected", shown.selected)
+
+
+def _nothing() -> None:
+    """Has the component's state read from its result: in a callback it would still be the one before."""
+
+
+def _news(key: str, value: Any) -> str | None:
+    """The first item of an [item, time] that the browser sent, once; None for one seen before."""
+    if not isinstance(value, list) or st.session_state.get(key) == value:
+        return None
+    st.session_state[key] = value
+    return str(value[0])
 
 
 _list = st.components.v2.component(
@@ -52,9 +65,9 @@ _list = st.components.v2.component(
 )
 
 
-def run_list(
-    rows: Sequence[Mapping[str, Any]], *, key: str, on_open: Callable[[], None], on_marked: Callable[[], None]
-) -> None:
-    """Draw stored searches as a table. on_open: one was chosen, its id is ``st.session_state[key].open``; on_marked:
-    the ids of the ticked ones are ``st.session_state[key].marked``."""
-    _list(key=key, data={"rows": list(rows)}, on_open_change=on_open, on_marked_change=on_marked, height="content")
+def run_list(rows: Sequence[Mapping[str, Any]], *, key: str) -> tuple[str | None, list[str]]:
+    """Draw stored searches as a table; returns the id of the one just opened, and the ids of those ticked."""
+    shown = _list(
+        key=key, data={"rows": list(rows)}, on_open_change=_nothing, on_marked_change=_nothing, height="content"
+    )
+    return shown.open, list(shown.marked or [])

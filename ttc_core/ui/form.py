@@ -10,7 +10,7 @@ import streamlit as st
 
 from ttc_core.registry import Param
 
-BUDGETS = tuple(2**i for i in range(9))  # 1 .. 256 generations
+BUDGETS: tuple[int, ...] = tuple(1 << i for i in range(9))  # 1 .. 256 generations
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ttc_core.runs_views import Catalogue
 from ttc_core.types import Problem, RunSpec
 from ttc_core.ui import form
 
-BUNDLED, OWN = "Bundled problem", "My own"
+BUNDLED, OWN = "Bundled", "My own"
 
 
 def follow(spec: RunSpec, run_id: str) -> None:

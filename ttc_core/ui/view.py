@@ -42,15 +42,15 @@ def _header(view: RunView, target: int | None, example: bool) -> None:
     with st.container(key="run-head"):
         left, right = st.columns([3.2, 1], gap="medium", vertical_alignment="top")
         with left:
-            with st.container(key="question"):
+            with st.container(key="run-question"):
                 st.text(view.spec.question)
             st.caption(("The latest finished search. Press Run for your own. " if example else "") + _made(view))
         with right:
             _verdict(view)
-    with st.container(key="meters", horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(key="run-meters", horizontal=True, vertical_alignment="center", gap="medium"):
         for label, value, help_ in meters(view):
             st.metric(label, value, help=help_, width="content")
-        with st.container(key="actions", horizontal=True, horizontal_alignment="right", gap="small"):
+        with st.container(key="run-actions", horizontal=True, horizontal_alignment="right", gap="small"):
             _actions(view, target)
 
 
@@ -66,14 +66,14 @@ def _made(view: RunView) -> str:
 
 
 def _verdict(view: RunView) -> None:
-    with st.container(key="verdict", gap=None):
+    with st.container(key="run-verdict", gap=None):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             if view.correct is not None:
                 st.badge("✓ right" if view.correct else "✗ wrong", color="green" if view.correct else "red")
             if view.status != "done":
                 st.badge(words.STATUS_WORDS[view.status], color=_COLOURS[view.status])
-        with st.container(key="answer"):
-            st.text(view.answer if view.answer is not None else "no answer" if view.ended else "…")
+        with st.container(key="run-answer" if view.answer is not None else "run-no-answer"):
+            st.text(view.answer if view.answer is not None else "no answer" if view.ended else "no answer yet")
         if view.spec.answer is not None:
             st.text(f"known answer {view.spec.answer}")
         elif view.ended:
@@ -165,14 +165,9 @@ def _tree(view: RunView, above: int) -> None:
         "above": above,
     }
 
-    def selected() -> None:
-        chosen = getattr(st.session_state[COMPONENT], "selected", None)
-        if chosen:
-            session.link(view.id, str(chosen))
-
-    search_tree(
-        feed.payload(delta.nodes, delta.revision, facts), key=COMPONENT, on_selected=selected, on_resync=feed.reset
-    )
+    selected = search_tree(feed.payload(delta.nodes, delta.revision, facts), key=COMPONENT, on_resync=feed.reset)
+    if selected:
+        session.link(view.id, selected)
 
 
 def _empty_words(view: RunView) -> str:

@@ -21,6 +21,7 @@ function draw(S) {
     return node.sy > -20 && node.sy < H + 20;
   });
   const labels = placeLabels(S, inView, rowHeight, radius, W);
+  if (tree.nodes.size === 1) return void S.draws++; // the empty message speaks
   drawEdges(S, W, H, rowHeight);
   drawGlyphs(S, inView.filter((node) => node.sx > -20 && node.sx < W + 20), radius);
   drawLabels(S, labels);
@@ -43,7 +44,7 @@ function placeLabels(S, inView, rowHeight, radius, W) {
       if (room < 26 || node.sx > W || node.sx + room < -40) continue;
       const height = seen(node, S.frame) === "pruned" || tight ? 11 : 14;
       const slot = Math.floor(node.sy / 4), busy = taken.get(node.depth) || taken.set(node.depth, new Set()).get(node.depth);
-      const reach = Math.ceil(height / 4) - 1;
+      const reach = Math.ceil(height / 4);
       let free = true;
       for (let i = slot - reach; i <= slot + reach && free; i++) free = !busy.has(i);
       if (!free) continue;
@@ -59,7 +60,7 @@ function labelOf(S, node, room, radius, size, importance) {
   const score = node.score == null || undecided ? "" : scoreText(node.score).replace(/^0/, "");
   const small = state === "pruned" ? Math.min(size, 11.5) : size;
   const scale = small / 12.5, withScore = score && (room > 110 || room > node.width * scale + 26);
-  const left = node.sx + radius + 6, textLeft = left + (withScore ? 25 : 0), space = room - (withScore ? 25 : 0);
+  const left = node.sx + radius + 6, textLeft = left + (withScore ? 23 : 0), space = room - (withScore ? 23 : 0);
   let text = node.label;
   if (node.width * scale > space) {
     const characters = Math.floor(space / ((node.width * scale) / text.length)) - 1;
@@ -70,9 +71,13 @@ function labelOf(S, node, room, radius, size, importance) {
 }
 
 function drawLabels(S, labels) {
-  const { ctx, theme } = S;
+  const { ctx, theme } = S, dense = ROW * S.ky < 7;
   for (const { node, left, textLeft, text, score, size, state } of labels) {
     const strong = S.frame == null && S.chosenPath.has(node.id), on = node.id === S.selected;
+    if (dense && text) { // over a thicket of edges: on a patch of background
+      ctx.fillStyle = theme.background;
+      ctx.fillRect(left - 1, node.sy - 6, node.after - left, 12);
+    }
     if (score) {
       ctx.font = `${size - 1.5}px ${theme.font}`;
       ctx.fillStyle = theme.muted;
@@ -88,8 +93,8 @@ function drawLabels(S, labels) {
 function drawEdges(S, W, H, rowHeight) {
   const { ctx, theme, tree } = S, coarse = rowHeight < 4;
   const strokes = [
-    { pick: (n, state) => state === "pruned", colour: theme.faint, width: coarse ? 0.5 : 0.9, dash: coarse ? [] : [2, 3] },
-    { pick: (n, state) => state !== "pruned", colour: theme.ink(theme.dark ? 0.38 : 0.34), width: coarse ? 0.6 : 1.1, dash: [] },
+    { pick: (n, state) => state === "pruned", colour: coarse ? theme.ink(0.05) : theme.faint, width: coarse ? 0.5 : 0.9, dash: coarse ? [] : [2, 3] },
+    { pick: (n, state) => state !== "pruned", colour: theme.ink(coarse ? 0.12 : theme.dark ? 0.38 : 0.34), width: coarse ? 0.6 : 1.1, dash: [] },
     { pick: (n) => S.selectedPath.has(n.id), colour: theme.text, width: 1.8, dash: [] },
     { pick: (n) => S.frame == null && S.chosenPath.has(n.id), colour: theme.chosen, width: 2.4, dash: [] },
   ];

@@ -107,7 +107,11 @@ function select(S, id, { tell = true, pan = true } = {}) {
   drawBar(S);
   redraw(S);
   S.live.textContent = `${id}, ${STATE_WORDS[node.state]}, score ${scoreText(node.score) || "none"}: ${node.text}`;
-  if (tell) { S.selectedAt = Date.now(); clearTimeout(S.telling); S.telling = setTimeout(() => S.setState("selected", id), 200); }
+  if (!tell) return;
+  S.selectedAt = Date.now();
+  S.told = id;
+  clearTimeout(S.telling);
+  S.telling = setTimeout(() => S.setState("selected", [id, S.selectedAt]), 200); // the time makes it a change, always
 }
 
 function rememberKept(S) {

@@ -30,7 +30,7 @@ function mount(root) {
 function startRun(S, data) {
   Object.assign(S, {
     tree: emptyTree(data.question), run: data.run, rev: 0, selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(),
-    focus: null, frame: null, userView: false, tab: "answers", lastSelect: undefined, panelSign: "", hover: null, dim: null,
+    focus: null, frame: null, userView: false, tab: "answers", lastSelect: null, told: null, panelSign: "", hover: null, dim: null,
   });
   S.folded.clear();
   S.openAnswers.clear();
@@ -57,14 +57,23 @@ function receive(S, data, trigger) {
   if (anchor) S.ty -= ((anchor.target ?? anchor.row) - before) * ROW * S.ky;
   S.empty.hidden = kept > 0;
   S.empty.textContent = data.message || "";
-  if (data.select !== S.lastSelect && Date.now() - (S.selectedAt || 0) > 1500) {
-    S.lastSelect = data.select;
-    if (data.select && data.select !== S.selected && S.tree.nodes.has(data.select)) select(S, data.select, { tell: false });
-    else if (!data.select && S.selected) { S.selected = null; S.selectedPath = new Set(); S.tab = "answers"; }
-  }
+  follow(S, data.select ?? null);
   drawLegend(S);
   drawPanel(S);
   drawBar(S);
+}
+
+// Select what the address says, unless that is only the echo of a selection made here.
+function follow(S, wanted) {
+  if (wanted === S.lastSelect) return;
+  if (wanted !== S.told) {
+    if (Date.now() - (S.selectedAt || 0) < 1000) return; // an old echo: a newer one is on its way
+    S.told = wanted;
+    if (!wanted) Object.assign(S, { selected: null, selectedPath: new Set(), tab: "answers" });
+    else if (S.tree.nodes.has(wanted)) select(S, wanted, { tell: false });
+    else return; // not there yet
+  }
+  S.lastSelect = wanted;
 }
 
 export default function (component) {
