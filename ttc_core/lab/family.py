@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ttc_core.lab.growing import grow
+from ttc_core.lab.harvest import harvest
 from ttc_core.lab.model import Llama, Shape, build
 from ttc_core.lab.problems import banned_fingerprints
+from ttc_core.lab.process_reward import judged_chunks, train_process_reward
 from ttc_core.lab.training import Recipe, load_model, policy_chunk, train
 from ttc_core.lab.vocabulary import vocabulary
 
@@ -63,3 +65,25 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
         base, more = load_model(run_stage(stage.base, work, problems, preset, device))
         model, history = stage.start(base), more["training"]
     return train(model, recipe, policy_chunk(recipe.seed, banned_fingerprints(problems)), work, device, history)
+
+
+PROCESS_REWARD = Recipe("mini-prm", tokens=4_600_000, lr=0.006, seed=5, batch=6144, decay=0.6)
+HARVEST_CHUNKS = 7
+
+
+def run_process_reward(work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
+    """Train the discriminative verifier on the small policy's solutions and return the file of the finished model.
+
+    Arguments:
+        work: folder of checkpoints and finished stages.
+        problems: folder of the problem sets, whose questions are kept out.
+        preset: "full" or "quick".
+    """
+    share = 1.0 if preset == "full" else QUICK
+    recipe = replace(PROCESS_REWARD, tokens=int(PROCESS_REWARD.tokens * share))
+    banned = banned_fingerprints(problems)
+    policy, _ = load_model(run_stage("mini-s", work, problems, preset, device))
+    trunk, more = load_model(run_stage("mini-m", work, problems, preset, device))
+    harvest(policy, banned, work / "harvest", max(1, round(HARVEST_CHUNKS * share)))
+    chunks = judged_chunks(work / "harvest", banned)
+    return train_process_reward(trunk, recipe, chunks, work, more["training"], device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import random
 from collections.abc import Collection
 from dataclasses import asdict
 from itertools import islice
@@ -41,17 +40,7 @@ def harvest(policy: Llama, banned: Collection[str], folder: Path, chunks: int, s
         print(f"harvest {chunk + 1} of {chunks}", flush=True)
 
 
-def gathered(folder: Path, limit: int | None = None) -> list[tuple[dict[str, Any], list[Rollout]]]:
-    """Return (problem, rollouts) of every chunk there is, in order."""
-    pairs: list[tuple[dict[str, Any], list[Rollout]]] = []
-    for path in sorted(folder.glob("chunk-*.pkl"))[:limit]:
-        problems, rollouts = pickle.loads(path.read_bytes())  # noqa: S301 - written by harvest above
-        pairs += zip(problems, rollouts, strict=True)
-    return pairs
-
-
-def shuffled(pairs: list[Any], seed: int) -> list[Any]:
-    """Return the pairs in a random order that depends on the seed alone."""
-    order = list(pairs)
-    random.Random(seed).shuffle(order)
-    return order
+def read_chunk(path: Path) -> tuple[list[dict[str, Any]], list[list[Rollout]]]:
+    """Return the problems of a chunk and the solutions of each."""
+    problems, rollouts = pickle.loads(path.read_bytes())  # noqa: S301 - written by harvest above
+    return problems, rollouts

@@ -8,8 +8,10 @@ prefixes, so that the trunk's predictions stay what they are.
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,20 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from ttc_core.lab.harvest import read_chunk
 from ttc_core.lab.model import EPSILON, Llama, Shape
 from ttc_core.lab.optimisers import Optimiser, schedule
+from ttc_core.lab.problems import training_stream
 from ttc_core.lab.training import Progress, Recipe, collate, load_model, save_model
-from ttc_core.lab.verdicts import Judged
-from ttc_core.lab.vocabulary import BAD, GOOD
+from ttc_core.lab.verdicts import Judged, judge
+from ttc_core.lab.vocabulary import BAD, GOOD, encode, prompt
 
 VERDICT_LAYERS = 2
 START_SCALE = 0.1
 SURPRISE, OWN_TOKEN = 0.5, 0.3
 MOST_SURPRISED = 6.0
+RIGHT_SEED, RIGHT_SHARE = 9_000_000, 4  # one right solution to four harvested ones
+LONGEST_JUDGED = 150
 
 
 def with_verdict_layers(trunk: Llama, seed: int) -> Llama:
@@ -96,6 +102,27 @@ def _batches(examples: list[Judged], tokens: int, rng: random.Random) -> list[li
     groups.append(current)
     rng.shuffle(groups)
     return groups
+
+
+def judged_chunks(folder: Path, banned: Collection[str], start: int = 0) -> Iterator[list[Judged]]:
+    """Yield chunks of labelled solutions for ever: harvested ones of the policy and a fifth right ones.
+
+    Arguments:
+        folder: where the harvest lies.
+        banned: fingerprints of questions to leave out.
+        start: the first chunk.
+    """
+    files = sorted(folder.glob("chunk-*.pkl"))
+    for index in itertools.count(start):
+        problems, rollouts = read_chunk(files[index % len(files)])
+        judged = [
+            judge(problem, prompt(problem["question"]), tokens)
+            for problem, row in zip(problems, rollouts, strict=True)
+            for tokens in sorted({r.tokens for r in row if len(r.tokens) < LONGEST_JUDGED})
+        ]
+        fresh = itertools.islice(training_stream(RIGHT_SEED + index, banned), len(judged) // RIGHT_SHARE)
+        judged += [judge(asdict(p), prompt(p.question), encode(p.solution)) for p in fresh]
+        yield judged
 
 
 def train_process_reward(
