@@ -85,7 +85,7 @@ class Scorer:
         elif node_id in self._at_work:
             self._at_work[node_id].waiting.append(fill)
         else:
-            parent = self._tree.nodes.get(node.parent)
+            parent = self._tree.parent(node)
             if parent is not None and not parent.scores:
                 raise StrategyFault(f"node {node_id} is scored before its parent")
             generator = self._verifier.score(self._problem, parent.carry if parent else ())
@@ -138,7 +138,7 @@ class Scorer:
         if bad or not scores.values:
             self._fail(node_id, EngineFault(f"the verifier returned {bad[0] if bad else 'no score'}"))
             return
-        parent = self._tree.nodes.get(self._tree.nodes[node_id].parent)
+        parent = self._tree.parent(self._tree.nodes[node_id])
         path = (*(parent.path_scores if parent else ()), *scores.values)
         self._deliver(self._tree.change(node_id, scores=scores.values, path_scores=path, carry=scores.carry))
 

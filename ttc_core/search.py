@@ -19,7 +19,6 @@ from ttc_core.scoring import Gather, Scorer, Send
 from ttc_core.tree import Tree, initial_state
 from ttc_core.types import (
     NO_USAGE,
-    ROOT,
     Budget,
     Evaluated,
     Generated,
@@ -35,6 +34,7 @@ from ttc_core.types import (
     Sampled,
     Score,
     Scored,
+    Segment,
     Strategy,
     Usage,
     child_id,
@@ -153,32 +153,39 @@ class SearchRun:
     # --- sampling ----------------------------------------------------------------------------------------------------
 
     def _sample(self, request: Sample, fill: Callable[[Any], None]) -> None:
+        self._check(request)
         depth = self.tree.depth(request.node)
-        if request.n < 0 or request.first < 0 or request.steps < 1:
-            raise StrategyFault(f"cannot sample {request.n} continuations of {request.steps} steps")
-        if request.node != ROOT and self.tree.nodes[request.node].complete:
-            raise StrategyFault(f"node {request.node} is complete and cannot be continued")
         self._generations.add(depth, request.n, request.until, request.steps)
         if self._generations.total > self._spec.budget:
             raise BudgetExceeded(f"{self._spec.strategy} asked for more than {self._spec.budget} generations")
         self.tree.keep(request.node)
         temperature = self._spec.temperature if request.temperature is None else request.temperature
-        spec = f"{request.until}:{request.steps}:{temperature:g}"
+        spec = f"{request.until}:{request.steps}:{temperature:g}" + (f":{request.attempts}" if request.attempts else "")
         gather = Gather(request.n, lambda nodes: fill(_sampled(nodes)))
-        context: tuple[Any, ...] = ()
+        context: tuple[Segment, ...] = ()
         for i in range(request.n):
-            node_id = child_id(request.node, request.first + i)
+            node_id = child_id(request.node, request.first + i, request.branch)
             known = self.tree.recall(node_id, spec)
             if known is not None:
                 gather.slot(i)(known)
                 continue
-            context = context or (self._prompt, *self.tree.segments(request.node, self._prompt.tokenizer))
+            context = context or self._context(request)
             seed = seeds.derive(self._spec.seed, self._problem.id, node_id)
-            self._send(
-                self._spec.model,
-                _generate_job(context, seed, request, temperature),
-                self._receiver(request.node, node_id, spec, gather.slot(i)),
-            )
+            receive = self._receiver(request.node, node_id, spec, gather.slot(i))
+            self._send(self._spec.model, _generate_job(context, seed, request, temperature), receive)
+
+    def _check(self, request: Sample) -> None:
+        if request.n < 0 or request.first < 0 or request.steps < 1 or request.attempts < 0:
+            raise StrategyFault(f"this cannot be sampled: {request}")
+        node = self.tree.nodes.get(request.node)
+        if (node is not None and node.complete) != (request.attempts > 0):
+            what = "complete and can only be revised" if node is not None and node.complete else "no complete attempt"
+            raise StrategyFault(f"node {request.node} is {what}")
+
+    def _context(self, request: Sample) -> tuple[Segment, ...]:
+        if request.attempts:
+            return (self._engine.prompt(self._problem, self.tree.attempts(request.node, request.attempts)),)
+        return (self._prompt, *self.tree.segments(request.node, self._prompt.tokenizer))
 
     def _receiver(
         self, parent: NodeId, node_id: NodeId, spec: str, fill: Callable[[Node], None]
@@ -205,7 +212,8 @@ class SearchRun:
             spec=spec,
         )
         if node.finish == "end":
-            before = "".join(n.text for n in self.tree.path(parent))
+            above = self.tree.nodes.get(parent)
+            before = "" if above is None or above.complete else self.tree.text(parent)
             node = replace(node, answer=self._read_answer(before + node.text))
         why = f"cut off after {len(node.tokens) or reply.generated} tokens" if node.finish == "length" else ""
         return replace(node, state=initial_state(node), why=why)
@@ -251,6 +259,6 @@ def _scored(nodes: list[Node]) -> Scored:
 
 
 def _generate_job(
-    context: tuple[Any, ...], seed: int, request: Sample, temperature: float
+    context: tuple[Segment, ...], seed: int, request: Sample, temperature: float
 ) -> Callable[[int], GenerateJob]:
     return lambda ticket: GenerateJob(ticket, context, seed, request.until, request.steps, temperature)

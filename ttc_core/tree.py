@@ -56,23 +56,42 @@ class Tree:
             self.change(node_id, state="kept", why="")
 
     def depth(self, node_id: NodeId) -> int:
-        """Reasoning steps from the root through the node.
+        """Reasoning steps of the node's solution through the node; 0 at the root and where a revision would start.
 
         Raises:
             StrategyFault: there is no such node in this search.
         """
         if node_id not in self._depth:
             raise StrategyFault(f"there is no node {node_id!r} in this search")
-        return self._depth[node_id]
+        node = self.nodes.get(node_id)
+        return 0 if node is not None and node.complete else self._depth[node_id]
+
+    def parent(self, node: Node) -> Node | None:
+        """The node whose solution this one continues; None when it is the first of its solution."""
+        above = self.nodes.get(node.parent)
+        return None if above is None or above.complete else above
 
     def path(self, node_id: NodeId) -> list[Node]:
-        """The nodes from below the root through this one."""
+        """The nodes of the solution through this one, the first step first; [] at the root."""
         path = []
-        while node_id != ROOT:
-            node = self.nodes[node_id]
+        node = self.nodes.get(node_id)
+        while node is not None:
             path.append(node)
-            node_id = node.parent
+            node = self.parent(node)
         return path[::-1]
+
+    def text(self, node_id: NodeId) -> str:
+        """The solution so far, as text."""
+        return "".join(node.text for node in self.path(node_id))
+
+    def attempts(self, node_id: NodeId, most: int) -> tuple[str, ...]:
+        """The texts of the latest `most` attempts of a revision chain, the one ending in `node_id` last."""
+        texts: list[str] = []
+        while node_id in self.nodes and len(texts) < most:
+            path = self.path(node_id)
+            texts.append("".join(node.text for node in path))
+            node_id = path[0].parent
+        return tuple(reversed(texts))
 
     def segments(self, node_id: NodeId, tokenizer: str) -> tuple[Segment, ...]:
         """The path as context for an engine; token ids belong to `tokenizer`."""
@@ -96,7 +115,8 @@ class Tree:
 
     def _enter(self, node: Node) -> None:
         self.nodes[node.id] = node
-        self._depth[node.id] = self._depth.get(node.parent, 0) + max(1, node.steps)
+        above = self.parent(node)
+        self._depth[node.id] = (self._depth[above.id] if above else 0) + max(1, node.steps)
 
 
 def _fresh(node: Node) -> Node:

@@ -7,7 +7,7 @@ steps, or a whole solution. Its id is its path: the root is ``"r"``, its fourth 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -19,9 +19,9 @@ Finish = Literal["step", "end", "length", "error"]
 State = Literal["open", "kept", "pruned", "final", "failed"]
 
 
-def child_id(parent: NodeId, index: int) -> NodeId:
-    """Id of the sample number `index` (from 0) below `parent`."""
-    return f"{parent}.{index}"
+def child_id(parent: NodeId, index: int, branch: str = "") -> NodeId:
+    """Id of the sample number `index` (from 0) below `parent`, in its own numbering when a `branch` is named."""
+    return f"{parent}.{branch}{index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,12 @@ class Node:
     answer       canonical final answer when finish == "end" and one was found
     logprob      sum of the natural-log probabilities of its tokens at temperature 1 under the policy, None if unknown
     scores       verifier's P(right so far) at each step end in this node, () until scored; each in [0, 1]
-    path_scores  the scores of all steps from the root through this node
+    path_scores  the scores of all steps of its solution through this node
     carry        what the verifier wants handed on to the children's scoring
     state, why   "open" while undecided, "kept" when sampled further, "pruned" with the reason, "final", "failed"
     spec         how it was sampled (until, steps, temperature): a recorded node only answers an equal request
+
+    Below a complete node hangs a revision of it: a solution of its own, whose steps and scores start anew.
     """
 
     id: NodeId
@@ -76,7 +78,7 @@ class Node:
 
     @property
     def complete(self) -> bool:
-        """Nothing can be sampled below it: the solution ended, was cut off or failed."""
+        """It cannot be continued (only revised): the solution ended, was cut off or failed."""
         return self.finish != "step"
 
     @property
@@ -93,7 +95,9 @@ class Sample:
     """Sample `n` continuations of `node`, numbered from `first`; the reply is `Sampled`.
 
     until="step" stops after `steps` reasoning steps, until="end" at the end of the solution. temperature None means
-    the run's own.
+    the run's own. branch keeps samples with another purpose (a lookahead's rollouts) apart from the continuations.
+    attempts > 0 samples a revision below a complete node: a new solution written in sight of that many of the latest
+    attempts, `node` the last of them.
     """
 
     node: NodeId
@@ -102,6 +106,8 @@ class Sample:
     until: Until = "step"
     steps: int = 1
     temperature: float | None = None
+    branch: str = ""
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +304,12 @@ class Engine(Protocol):
     parameters: int
     capacity: int  # how many jobs it can usefully hold at a time
 
-    def prompt(self, problem: Problem) -> Segment:
-        """The model's own prompt for this question."""
+    def prompt(self, problem: Problem, attempts: Sequence[str] = ()) -> Segment:
+        """The model's own prompt for this question; with `attempts`, for revising them (the latest last).
+
+        Raises:
+            UserError: the model was not made for revising.
+        """
         ...
 
     def submit(self, jobs: list[Job]) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -52,9 +52,9 @@ class Scripted:
         self._queue: deque[Job] = deque()
         self._running: list[tuple[float, int, Generated | Evaluated]] = []
 
-    def prompt(self, problem: Problem) -> Segment:
-        """The question and a newline."""
-        return Segment(problem.question + "\n")
+    def prompt(self, problem: Problem, attempts: Sequence[str] = ()) -> Segment:
+        """The question and a newline, earlier attempts between."""
+        return Segment("\n".join((problem.question, *attempts)) + "\n")
 
     def submit(self, jobs: list[Job]) -> None:
         """Queue jobs; they start when a lane is free."""

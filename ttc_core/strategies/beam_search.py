@@ -8,13 +8,13 @@ complete or 40 rounds have passed; then best-of-N weighted over the complete sol
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
 from ttc_core.registry import param, strategy
-from ttc_core.selection import AGGREGATES, SELECTS, aggregate, candidates, choose
-from ttc_core.types import ROOT, Budget, Node, Problem, Prune, Request, Sample, Score, Search
+from ttc_core.selection import AGGREGATES, SELECTS, candidates, choose
+from ttc_core.stepwise import best, by_score, grow
+from ttc_core.types import ROOT, Budget, Problem, Sample, Search
 
 
 @strategy("beam_search")
@@ -34,51 +34,13 @@ class BeamSearch:
     aggregate: str = param("last", choices=AGGREGATES, help="how step scores rank a beam")
 
     def run(self, problem: Problem, budget: Budget, rng: Random) -> Search:
-        """The search; beams are in order of creation, ties in rank go to the earlier one."""
+        """Beams are in order of creation; ties in rank go to the earlier one."""
         n = budget.generations
-        width = self.width or max(1, math.isqrt(n))
-        places = max(1, n // width)
-        done: list[Node] = []
-        kept_complete: list[Node] = []
-        excluded = 0
-        batches = yield [Sample(ROOT, n=n)]
-        for round_ in range(self.rounds):
-            excluded += sum(batch.failed for batch in batches)
-            [scored] = yield [Score(tuple(node.id for batch in batches for node in batch.nodes))]
-            excluded += scored.failed
-            done += [node for node in scored.nodes if node.complete]
-            kept, pruned = self._rank([*kept_complete, *scored.nodes], places)
-            kept_complete = [node for node in kept if node.complete]
-            growing = round_ + 1 < self.rounds
-            requests: list[Request] = [
-                Sample(node.id, n=share)
-                for node, share in zip(kept, _shares(n, len(kept)), strict=True)
-                if growing and share and not node.complete
-            ]
-            if not requests:
-                yield list(pruned)
-                break
-            replies = yield [*pruned, *requests]
-            batches = replies[len(pruned) :]
-        return choose(candidates(done, self.aggregate), self.select, excluded)
-
-    def _rank(self, beams: Sequence[Node], places: int) -> tuple[list[Node], list[Prune]]:
-        """The best `places` beams, and why each other one is given up."""
-        ranked = sorted(beams, key=lambda node: -aggregate(node.path_scores, self.aggregate))
-        kept: list[Node] = []
-        pruned: list[Prune] = []
-        seen: dict[tuple[str, str], Node] = {}
-        for rank, node in enumerate(ranked, 1):
-            twin = seen.setdefault((node.parent, node.text), node)
-            if self.distinct and twin is not node:
-                pruned.append(Prune((node.id,), f"same step as {twin.id}"))
-            elif len(kept) < places:
-                kept.append(node)
-            else:
-                pruned.append(Prune((node.id,), f"rank {rank} of {len(ranked)} by verifier score, {places} kept"))
-        return kept, pruned
-
-
-def _shares(n: int, parts: int) -> list[int]:
-    """`n` continuations divided over `parts` beams as evenly as possible, the better ones first."""
-    return [n // parts + (i < n % parts) for i in range(parts)]
+        places = max(1, n // (self.width or math.isqrt(n)))
+        found = yield from grow(
+            Sample(ROOT, n=n),
+            by_score(self.aggregate),
+            lambda beams: best(beams, places, n, self.distinct),
+            self.rounds,
+        )
+        return choose(candidates(found.complete, self.aggregate), self.select, found.excluded)

@@ -1,0 +1,243 @@
+"""Jobs in, replies out: contexts are completed in the trie, generations decoded in the batch, evaluations read off."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ttc_core.engines.embedded.cache import Entry, Tokens, Trie
+from ttc_core.engines.embedded.context import Work, forward, missing
+from ttc_core.engines.embedded.decoding import Decoder, Row, log_softmax
+from ttc_core.engines.embedded.llama import Llama
+from ttc_core.engines.embedded.tokens import Tokenizer
+from ttc_core.errors import EngineFault, UserError
+from ttc_core.types import Evaluated, EvaluateJob, Generated, GenerateJob, Job, Problem, Segment
+
+SLICE = 8  # decoding steps at most in one poll
+
+
+@dataclass
+class Counters:
+    """Tokens forwarded so far, beside the least that any engine would have had to forward for the same jobs.
+
+    context: tokens of contexts (a step's last token, sampled but not forwarded while decoding, counts when something
+    continues it); evaluate: tokens of evaluated nodes; decoded: sampled tokens. `_minimum` counts each distinct token
+    position once, however often its segment is asked for, and not at all where it was decoded.
+    """
+
+    context: int = 0
+    context_minimum: int = 0
+    evaluate: int = 0
+    evaluate_minimum: int = 0
+    decoded: int = 0
+
+
+class Embedded:
+    """A Llama from a folder, on one thread. See `Engine` in ttc_core/types.py for the interface."""
+
+    def __init__(self, name: str, folder: Path, *, batch: int = 256, cache_bytes: int = 256 * 2**20) -> None:
+        """Load the model.
+
+        Raises:
+            EngineFault: the folder does not hold a model this engine can run.
+        """
+        from threadpoolctl import threadpool_limits
+
+        self._limits = threadpool_limits(1, user_api="blas")  # a second thread makes products of this size slower
+        self.name, self.capacity = name, batch
+        self.model, self.tokenizer = Llama(folder), Tokenizer(folder)
+        self.parameters = self.model.parameters
+        self.trie = Trie((self.model.layers, self.model.heads, self.model.head), cache_bytes)
+        self.counters = Counters()
+        self._decoder = Decoder(self.model, self.tokenizer, batch)
+        self._generate: deque[GenerateJob] = deque()
+        self._evaluate: deque[EvaluateJob] = deque()
+        self._seen: set[int] = set()
+
+    def prompt(self, problem: Problem, attempts: tuple[str, ...] | list[str] = ()) -> Segment:
+        """<bos>, the question, a line end.
+
+        Raises:
+            UserError: with attempts: this model was not made for revising.
+        """
+        if attempts:
+            raise UserError(f"{self.name} was not trained to revise its attempts")
+        text = problem.question + "\n"
+        return Segment(text, (self.tokenizer.bos, *self.tokenizer.encode(text)), self.tokenizer.id)
+
+    def submit(self, jobs: list[Job]) -> None:
+        """Queue jobs."""
+        for job in jobs:
+            (self._generate if isinstance(job, GenerateJob) else self._evaluate).append(job)  # type: ignore[arg-type]
+
+    def poll(self, timeout: float = 0.0) -> list[Generated | Evaluated]:
+        """Bounded work: fill the batch, evaluate what is queued, decode until a row ends or `SLICE` steps."""
+        replies: list[Generated | Evaluated] = []
+        self._admit(replies)
+        self._evaluate_some(replies)
+        for _ in range(SLICE):
+            if not self._decoder.rows:
+                break
+            finished = self._decoder.step()
+            if finished:
+                replies += [self._generated(row) for row in finished]
+                break
+        self.counters.decoded = self._decoder.tokens_decoded
+        self.trie.trim()
+        return replies
+
+    def cancel(self, tickets: set[int]) -> None:
+        """Forget these jobs and free their rows."""
+        self._generate = deque(job for job in self._generate if job.ticket not in tickets)
+        self._evaluate = deque(job for job in self._evaluate if job.ticket not in tickets)
+        self._decoder.drop(tickets)
+
+    def now(self) -> float:
+        """Seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    # --- contexts ----------------------------------------------------------------------------------------------------
+
+    def _tokens(self, context: tuple[Segment, ...]) -> tuple[Tokens, ...]:
+        return tuple(self.tokenizer.of(segment) for segment in context)
+
+    def _too_long(self, length: int) -> EngineFault | None:
+        if length < self.model.longest:
+            return None
+        return EngineFault(
+            f"the question and what is written so far have {length} tokens, {self.name} reads {self.model.longest}",
+            hint="shorten the question",
+        )
+
+    def _complete(self, entries: list[Entry]) -> list[int]:
+        """Forward what is missing of these entries' paths, each token once; how many tokens were forwarded for each."""
+        spent = [0] * len(entries)
+        waiting = list(range(len(entries)))
+        while waiting:
+            works: list[Work] = []
+            busy: set[int] = set()
+            later: list[int] = []
+            for i in waiting:
+                path = entries[i].path()
+                lacking = missing(path)
+                if any(id(entry) in busy for entry in lacking):
+                    later.append(i)  # another job of this batch computes it
+                elif lacking:
+                    busy.update(id(entry) for entry in lacking)
+                    works.append(Work(path, lacking))
+                    spent[i] = len(works[-1].tokens)
+            for work in works:
+                self.counters.context += len(work.tokens)
+                self.counters.context_minimum += self._first_time(work.missing)
+            forward(self.model, self.trie, works)
+            waiting = later
+        return spent
+
+    def _first_time(self, entries: list[Entry]) -> int:
+        """Tokens of these entries that nothing has forwarded before."""
+        total = 0
+        for entry in entries:
+            if entry.key not in self._seen:
+                self._seen.add(entry.key)
+                total += len(entry.tokens) - entry.computed
+        return total
+
+    # --- generation --------------------------------------------------------------------------------------------------
+
+    def _admit(self, replies: list[Generated | Evaluated]) -> None:
+        free = self.capacity - len(self._decoder.rows)
+        jobs: list[tuple[GenerateJob, tuple[Tokens, ...]]] = []
+        while self._generate and len(jobs) < free:
+            job = self._generate.popleft()
+            segments = self._tokens(job.context)
+            fault = self._too_long(sum(map(len, segments)))
+            if fault is not None:
+                replies.append(Generated(job.ticket, error=fault))
+            else:
+                jobs.append((job, segments))
+        entries = [self.trie.find(segments) for _, segments in jobs]
+        for (job, segments), entry, spent in zip(jobs, entries, self._complete(entries), strict=True):
+            context = entry.start + len(entry.tokens)
+            self._decoder.enter(Row(job, segments, context, spent, context - spent), entry.path())
+
+    def _generated(self, row: Row) -> Generated:
+        ticket = row.job.ticket
+        if row.broken or row.finish is None:
+            return Generated(ticket, error=EngineFault(f"{self.name} computed logits that are no numbers"))
+        tokens = tuple(row.tokens)
+        if tokens:
+            entry = self.trie.find((*row.segments, tokens))
+            entry.logprobs = tuple(row.logprobs)
+            if row.kv is not None and entry.computed < len(tokens) - 1:
+                self.trie.store(entry, row.kv)
+        return Generated(
+            ticket,
+            self.tokenizer.decode(tokens),
+            tokens,
+            self.tokenizer.id,
+            row.steps,
+            row.finish,
+            float(np.sum(np.array(row.logprobs, np.float64))),
+            len(tokens),
+            row.computed,
+            row.cached,
+        )
+
+    # --- evaluation --------------------------------------------------------------------------------------------------
+
+    def _evaluate_some(self, replies: list[Generated | Evaluated]) -> None:
+        jobs: list[tuple[EvaluateJob, Entry, Tokens]] = []
+        while self._evaluate and len(jobs) < self.capacity:
+            job = self._evaluate.popleft()
+            context, target = self._tokens(job.context), self.tokenizer.of(job.target)
+            fault = self._too_long(sum(map(len, context)) + len(target) - 1)
+            if not target:
+                fault = EngineFault("there is no text to score")
+            if fault is not None:
+                replies.append(Evaluated(job.ticket, error=fault))
+            else:
+                jobs.append((job, self.trie.find(context), target))
+        spent = self._complete([entry for _, entry, _ in jobs])
+        todo: dict[int, tuple[Entry, Work]] = {}
+        targets = []
+        for job, context_entry, target in jobs:
+            entry = self.trie.find((*(e.tokens for e in context_entry.path()), target))
+            targets.append(entry)
+            if entry.logprobs is None or (job.read and entry.ends is None):
+                entry.last = None
+                self.trie.store(entry, self.trie.empty)
+                todo.setdefault(id(entry), (entry, Work(entry.path(), [entry])))
+        owed = {key: len(work.tokens) for key, (_, work) in todo.items()}
+        for entry, _ in todo.values():
+            self.counters.evaluate += len(entry.tokens)
+            self.counters.evaluate_minimum += self._first_time([entry])
+        states = forward(self.model, self.trie, [work for _, work in todo.values()])
+        for (entry, _), state in zip(todo.values(), states, strict=True):
+            self._read_off(entry, state)
+        for (job, context_entry, _), entry, before in zip(jobs, targets, spent, strict=True):
+            computed = before + owed.pop(id(entry), 0)
+            total = context_entry.start + len(context_entry.tokens) + len(entry.tokens)
+            replies.append(replace(self._evaluated(job, entry), computed=computed, cached=total - computed))
+
+    def _read_off(self, entry: Entry, state: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+        """Log-probabilities and step-end states of an entry whose tokens were just forwarded."""
+        above = entry.parent.last if entry.parent is not None else None
+        if above is None:
+            raise EngineFault("a node was evaluated before its context")  # _complete has seen to it
+        logs = log_softmax(self.model.logits(np.concatenate([above[None], state[:-1]])))
+        entry.logprobs = tuple(logs[np.arange(len(entry.tokens)), list(entry.tokens)].tolist())
+        entry.ends = state[self.tokenizer.ends(entry.tokens)].copy()
+
+    def _evaluated(self, job: EvaluateJob, entry: Entry) -> Evaluated:
+        ends = tuple(self.tokenizer.ends(entry.tokens))
+        logits: tuple[tuple[float, ...], ...] = ()
+        if job.read and entry.ends is not None:
+            logits = tuple(tuple(row) for row in self.model.logits(entry.ends)[:, list(job.read)].tolist())
+        values = [*(entry.logprobs or ()), *(v for row in logits for v in row)]
+        if not np.isfinite(values).all():
+            return Evaluated(job.ticket, error=EngineFault(f"{self.name} computed scores that are no numbers"))
+        return Evaluated(job.ticket, entry.logprobs or (), ends, logits)

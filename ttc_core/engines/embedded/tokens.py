@@ -1,0 +1,59 @@
+"""Text to token ids and back, and where steps and solutions end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from ttc_core.errors import EngineFault
+from ttc_core.types import Segment
+
+DELIMITER = "\n"
+ANSWER = "Answer: "
+
+
+class Tokenizer:
+    """A folder's `tokenizer.json`. `id` is a digest of the file: equal ids mean interchangeable token ids."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read it.
+
+        Raises:
+            EngineFault: missing, broken, or without the tokens that end a step and a solution.
+        """
+        from tokenizers import Tokenizer as Library
+
+        try:
+            content = (folder / "tokenizer.json").read_bytes()
+            self._library = Library.from_str(content.decode("utf-8"))
+            config = json.loads((folder / "config.json").read_text("utf-8"))
+            self.bos, self.eos = int(config["bos_token_id"]), int(config["eos_token_id"])
+        except Exception as error:  # the library raises plain Exception
+            raise EngineFault(f"the tokenizer in {folder.name} cannot be loaded: {error}") from error
+        vocabulary: dict[str, int] = self._library.get_vocab(with_added_tokens=True)
+        special = set(self._library.get_added_tokens_decoder())
+        words = {index: word for word, index in vocabulary.items()}
+        self._words = ["" if i in special else words.get(i, "") for i in range(max(words) + 1)]
+        self.id = hashlib.sha256(content).hexdigest()[:16]
+        if DELIMITER not in vocabulary or ANSWER not in vocabulary:
+            raise EngineFault(f"the tokenizer in {folder.name} has no token of its own for a line end and {ANSWER!r}")
+        self.delimiter, self.answer = vocabulary[DELIMITER], vocabulary[ANSWER]
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Token ids of a text, no special tokens added; what it does not know becomes <unk>."""
+        clean = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot cross into the library
+        return tuple(self._library.encode(clean, add_special_tokens=False).ids)
+
+    def decode(self, tokens: tuple[int, ...]) -> str:
+        """The text of token ids; special tokens give nothing."""
+        return "".join(self._words[t] for t in tokens)
+
+    def of(self, segment: Segment) -> tuple[int, ...]:
+        """The segment's own ids where they are this tokenizer's, else its text encoded."""
+        return segment.tokens if segment.tokenizer == self.id else self.encode(segment.text)
+
+    def ends(self, tokens: tuple[int, ...]) -> list[int]:
+        """Positions at which a step ends; the last token always counts as one."""
+        found = [i for i, token in enumerate(tokens) if token == self.delimiter]
+        return found if found and found[-1] == len(tokens) - 1 else [*found, len(tokens) - 1]
