@@ -1,0 +1,161 @@
+"""Both pages, run by Streamlit's AppTest on a database of their own: empty, finished, failed, unknown, stalled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.conformance.harness import ScriptedBackend, spec
+from ttc_core import runs
+from ttc_core.errors import EngineFault
+from ttc_core.runs_driver import Driver
+from ttc_core.settings import REPOSITORY
+from ttc_core.store import repository
+from ttc_core.store.database import database
+
+HOSTILE = "<img src=x onerror=alert(1)> **bold** $5 to $10 ![x](http://example.invalid/a.png)"
+
+
+@pytest.fixture
+def url(database_url):
+    import streamlit as st
+
+    st.cache_resource.clear()
+    runs.ensure_database(db=database_url)
+    runs.delete([view.id for view in runs.listing(db=database_url).rows], db=database_url)  # the shipped examples
+    yield database_url
+    database(database_url).close()
+
+
+def page(name, **query):
+    at = AppTest.from_file(str(REPOSITORY / "pages" / f"{name}.py"), default_timeout=30)
+    for key, value in query.items():
+        at.query_params[key] = value
+    return at.run()
+
+
+def finished(url, run_id="done1", strategy="beam_search", **fields):
+    repository.add(database(url), run_id, replace(spec(strategy, 16), **fields))
+    with Driver(database(url), role="worker", backend=ScriptedBackend()) as driver:
+        driver.work(lambda: False, forever=False)
+    return run_id
+
+
+def component(at, name):
+    [proto] = [e.proto for e in at.get("bidi_component") if e.proto.component_name == name]
+    return json.loads(proto.json or proto.mixed.json)
+
+
+def said(at):
+    return "\n".join([*(m.value for m in at.markdown), *(t.value for t in at.text), *(c.value for c in at.caption)])
+
+
+def test_solve_without_any_run_says_what_to_do(url):
+    at = page("solve")
+    assert not at.exception
+    assert "No search yet" in said(at) and "press Run" in said(at)
+    assert not at.get("bidi_component")
+
+
+def test_solve_shows_the_latest_finished_run_at_once_and_leaves_the_address_alone(url):
+    finished(url)
+    at = page("solve")
+    assert not at.exception and "run" not in at.query_params
+    tree = component(at, "ttc_tree")
+    assert tree["run"] == "done1" and len(tree["rows"]) > 16 and tree["outcome"]["chosen"]
+    assert any(metric.label == "Generations" and metric.value == "16 / 16" for metric in at.metric)
+
+
+def test_solve_follows_a_permalink_and_fills_the_form_with_how_the_run_was_made(url):
+    finished(url, "first", strategy="best_of_n", seed=7)
+    finished(url, "second")
+    at = page("solve", run="first")
+    assert component(at, "ttc_tree")["run"] == "first"
+    assert at.selectbox(key="form_strategy").value == "best_of_n" and at.number_input(key="form_seed").value == 7
+
+
+def test_best_of_n_is_sent_as_chains(url):
+    finished(url, strategy="best_of_n")
+    ids = [row[0] for row in component(page("solve"), "ttc_tree")["rows"]]
+    assert "r.0#1" in ids and "r.0" in ids
+
+
+def test_an_unknown_run_is_one_sentence(url):
+    for name in ("solve", "trees"):
+        at = page(name, run="nosuchrun")
+        assert not at.exception and "No run is called 'nosuchrun'" in said(at)
+
+
+def test_an_empty_question_is_refused_in_one_sentence_and_nothing_is_stored(url):
+    at = page("solve")
+    at.segmented_control(key="form_source").set_value("My own").run()
+    at.button(key="form_run").click().run()
+    assert not at.exception and "The question is empty" in said(at)
+    assert runs.listing(db=url).total == 0
+
+
+def test_run_stores_what_the_form_asks_for_and_says_that_no_worker_is_there(url):
+    at = page("solve")
+    at.select_slider(key="form_budget").set_value(64).run()
+    at.button(key="form_run").click().run()
+    [view] = runs.listing(db=url).rows
+    assert view.spec.budget == 64 and view.spec.dataset == "mini-test" and view.status == "pending"
+    assert at.query_params["run"] in (view.id, [view.id])
+    assert "Nobody is working on this search" in said(at) and "python -m ttc_core worker" in said(at)
+
+
+def test_a_finished_run_can_be_continued(url):
+    finished(url)
+    at = page("solve", run="done1")
+    at.button(key="act_extend").click().run()
+    view = runs.get("done1", db=url)
+    assert (view.status, view.spec.budget) == ("pending", 32)
+
+
+def test_text_of_models_and_people_never_reaches_markdown(url):
+    finished(url, "evil", question=HOSTILE)
+    for name in ("solve", "trees"):
+        at = page(name, run="evil")
+        assert HOSTILE in [t.value for t in at.text]
+        assert all("onerror" not in m.value for m in (*at.markdown, *at.caption))
+
+
+def test_a_failed_run_says_why(url):
+    repository.add(database(url), "bad", spec("beam_search", 4))
+
+    def broken(name):
+        raise EngineFault("the model file is cut short", hint="fetch it again")
+
+    backend = ScriptedBackend()
+    backend.engine = broken
+    with Driver(database(url), role="worker", backend=backend) as driver:
+        driver.work(lambda: False, forever=False)
+    at = page("solve", run="bad")
+    assert (
+        "The search failed" in said(at) and "The model file is cut short." in said(at) and "Fetch it again." in said(at)
+    )
+    assert any(button.label == "Resume" for button in at.button)
+
+
+def test_trees_lists_filters_and_says_when_nothing_fits(url):
+    assert "No search is stored yet" in said(page("trees"))
+    finished(url, "one")
+    finished(url, "two", strategy="best_of_n")
+    at = page("trees")
+    assert {row["id"] for row in component(at, "ttc_runs")["rows"]} == {"one", "two"}
+    at.selectbox(key="strategy").set_value("best_of_n").run()
+    assert [row["id"] for row in component(at, "ttc_runs")["rows"]] == ["two"]
+    at.text_input(key="q").set_value("nothing has this").run()
+    assert "Nothing fits these filters" in said(at)
+
+
+def test_deleting_asks_first(url):
+    finished(url)
+    at = page("trees", run="done1")
+    at.button(key="act_delete").click().run()
+    assert runs.listing(db=url).total == 1
+    at.button(key="delete_yes").click().run()
+    assert runs.listing(db=url).total == 0
