@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m ttc_core.lab", description=main.__doc__)
     parser.add_argument("verb", choices=("all", "data", "train", "export", "calibrate", "evaluate"), help="what to do")
     parser.add_argument("--stage", help="with train: one training stage and those it builds on; all without")
-    parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a tenth of the tokens")
+    parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a third of the tokens")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of checkpoints (git-ignored)")
@@ -32,7 +32,10 @@ def main(arguments: list[str] | None = None) -> None:
         problems.write_problem_sets(sets)
     if options.verb in ("all", "train"):
         for name in [options.stage] if options.stage else family.STAGES:
-            family.run_stage(name, work, sets, options.preset, options.device)
+            if name == family.PROCESS_REWARD.name:
+                family.run_process_reward(work, sets, options.preset, options.device)
+            else:
+                family.run_stage(name, work, sets, options.preset, options.device)
     if options.verb in ("all", "export"):
         reporting.export_family(work, options.data, options.preset)
     if options.verb in ("all", "calibrate"):

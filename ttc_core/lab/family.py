@@ -31,7 +31,7 @@ class Stage:
 STAGES = {
     stage.recipe.name: stage
     for stage in (
-        Stage(Recipe("mini-s-base", tokens=20_000_000, lr=0.02, seed=2), None),
+        Stage(Recipe("mini-s-base", tokens=20_000_000, lr=0.02, seed=2, short_chunks=12), None),
         Stage(Recipe("mini-s", tokens=6_000_000, lr=0.01, seed=4, decay=0.8), "mini-s-base"),
         Stage(
             Recipe("mini-m", tokens=12_000_000, lr=0.012, seed=3, decay=0.6),
@@ -40,7 +40,8 @@ STAGES = {
         ),
     )
 }
-QUICK = 0.12  # share of the tokens that the quick preset sees
+FIRST_WEIGHTS = 1  # seed of the weights that a training from scratch starts with
+QUICK = 0.3  # share of the tokens that the quick preset sees
 
 
 def run_stage(name: str, work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
@@ -59,12 +60,13 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
     if stage.base is None:
         import torch
 
-        torch.manual_seed(recipe.seed)
+        torch.manual_seed(FIRST_WEIGHTS)
         model = build(SMALL)
     else:
         base, more = load_model(run_stage(stage.base, work, problems, preset, device))
         model, history = stage.start(base), more["training"]
-    return train(model, recipe, policy_chunk(recipe.seed, banned_fingerprints(problems)), work, device, history)
+    chunks = policy_chunk(recipe.seed, banned_fingerprints(problems), recipe.short_chunks)
+    return train(model, recipe, chunks, work, device, history)
 
 
 PROCESS_REWARD = Recipe("mini-prm", tokens=4_600_000, lr=0.006, seed=5, batch=6144, decay=0.6)

@@ -117,7 +117,7 @@ def within_problem_auc(rollouts: Sequence[Sequence[Rollout]], scores: Sequence[S
         value = auc([s for s, _ in distinct.values()], [c for _, c in distinct.values()])
         if not np.isnan(value):
             values.append(value)
-    return float(np.mean(values))
+    return float(np.mean(values)) if values else float("nan")
 
 
 def bootstrap(values: Floats, seed: int = 0, draws: int = 2000) -> tuple[float, float, float]:

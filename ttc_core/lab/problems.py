@@ -43,6 +43,7 @@ HELD_OUT: tuple[Template, ...] = (
 )
 LENGTHS = (3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 7, 7, 8, 8, 9, 9, 10, 11, 12)
 SIZES = (10, 10, 20, 20, 20, 50, 50, 50, 99, 99, 99, 300)
+SHORT_LENGTHS = (3, 3, 3, 4, 4)  # what the first chunks of a training from scratch hold: copying is learnt sooner
 LONGEST = 14
 DISTRACTED = 0.25
 SEEDS = {"mini-test": 910_001, "mini-validation": 910_002, "mini-hard": 910_003}
@@ -81,14 +82,15 @@ def _distract(story: Story) -> None:
     story.sentences.insert(story.rng.randrange(len(story.sentences)), sentence)
 
 
-def draw(rng: random.Random, chosen: tuple[Template, ...] = TRAINED) -> MiniProblem:
+def draw(rng: random.Random, chosen: tuple[Template, ...] = TRAINED, lengths: tuple[int, ...] = LENGTHS) -> MiniProblem:
     """Draw one problem.
 
     Arguments:
         rng: source of all randomness.
         chosen: the templates to draw from, equally likely.
+        lengths: the wanted numbers of steps to draw from, equally likely; some templates miss theirs a little.
     """
-    template, steps, size = rng.choice(chosen), rng.choice(LENGTHS), rng.choice(SIZES)
+    template, steps, size = rng.choice(chosen), rng.choice(lengths), rng.choice(SIZES)
     while True:
         story = Story(rng, size)
         try:
@@ -96,7 +98,7 @@ def draw(rng: random.Random, chosen: tuple[Template, ...] = TRAINED) -> MiniProb
         except Rejected:
             continue
         if not 3 <= story.steps <= LONGEST or abs(story.steps - steps) > 3:
-            steps = rng.choice(LENGTHS)
+            steps = rng.choice(lengths)
             continue
         break
     solution = story.solution(goal)
@@ -112,16 +114,19 @@ def fingerprint(question: str) -> str:
     return hashlib.sha256(question.encode()).hexdigest()[:16]
 
 
-def training_stream(seed: int, banned: Collection[str] = ()) -> Iterator[MiniProblem]:
+def training_stream(
+    seed: int, banned: Collection[str] = (), lengths: tuple[int, ...] = LENGTHS
+) -> Iterator[MiniProblem]:
     """Yield training problems for ever.
 
     Arguments:
         seed: seed of the stream.
         banned: fingerprints of questions that must not occur (all problem sets).
+        lengths: the wanted numbers of steps to draw from.
     """
     rng = random.Random(seed)
     while True:
-        problem = draw(rng)
+        problem = draw(rng, lengths=lengths)
         if fingerprint(problem.question) not in banned:
             yield problem
 

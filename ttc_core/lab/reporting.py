@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from ttc_core import registry
 from ttc_core.lab import calibrating, measures
 from ttc_core.lab.exporting import export_model, import_model, write_json
 from ttc_core.lab.measures import Floats, Scores
 from ttc_core.lab.problems import read_problem_set
 from ttc_core.lab.rollouts import Rollout, roll
+from ttc_core.lab.searching import solved
 from ttc_core.lab.training import load_model
 
 POLICIES = {"mini-s": "the small policy", "mini-m": "a better-trained sibling of mini-s, which verifiers read"}
@@ -22,8 +24,11 @@ DATA = (
     "procedurally generated word problems with 3 to 12 steps (ttc_core/lab/problems.py); no question of the problem "
     "sets occurs in the training stream"
 )
-SAMPLES = 32  # solutions per test problem; bins are made on the second half, everything else measured on the first
-SIZES = (1, 4, 16)
+SAMPLES = {"mini-s": 64, "mini-m": 16}  # solutions per test problem
+SIZES = (1, 4, 16, 64)
+BIN_SAMPLES = 32
+SEARCHED: tuple[tuple[str, dict[str, int]], ...] = (("best_of_n", {}), ("beam_search", {"width": 4}))
+SEARCH_BUDGETS = (4, 8, 16)
 Results = Mapping[str, Any]
 
 
@@ -83,47 +88,87 @@ def calibrate_family(data: Path, preset: str) -> None:
 
 
 def evaluate_family(data: Path) -> None:
-    """Measure every member on mini-test and write the numbers into the cards and their README files."""
+    """Measure every member on mini-test and write the numbers into the cards, their README files and REPORT.md."""
     problems = read_problem_set(data / "problems" / "mini-test.jsonl")
     models = {name: import_model(data / "models" / name) for name in POLICIES}
-    rolls = {name: roll(model, problems, SAMPLES, seed=202) for name, model in models.items()}
+    rolls = {name: roll(model, problems, SAMPLES[name], seed=202) for name, model in models.items()}
+    bins = measures.difficulty_bins(_rates(roll(models["mini-s"], problems, BIN_SAMPLES, seed=303)))
     for name, model in models.items():
-        greedy = [row[0].correct for row in roll(model, problems, 1, seed=0, temperature=0.0)]
-        _note(data / "models" / name, _policy_results(rolls[name], greedy))
+        greedy = roll(model, problems, 1, seed=0, temperature=0.0)
+        _note(data / "models" / name, _policy_results(rolls[name], greedy, bins))
     folder = data / "models" / "mini-implicit"
     verifier = json.loads((folder / "verifier.json").read_text())
     features = calibrating.implicit_features(models["mini-m"], models["mini-s"], problems, rolls["mini-s"])
     scores = calibrating.implicit_scores(features, verifier["coefficients"], verifier["intercept"])
-    _note(folder, _verifier_results(rolls["mini-s"], scores))
+    trunk = json.loads((data / "models" / "mini-m" / "card.json").read_text())["evaluation"]["greedy"]
+    results = _verifier_results(rolls["mini-s"], scores) | {
+        "greedy_accuracy_of_mini-m_if_it_were_the_policy": trunk,
+        "searches": _search_results("mini-implicit", bins),
+    }
+    _note(folder, results)
+    write_report(data)
 
 
-def _policy_results(rollouts: Sequence[Sequence[Rollout]], greedy: Sequence[bool]) -> dict[str, Any]:
-    first = np.array([[r.correct for r in row[: SAMPLES // 2]] for row in rollouts], float).mean(1)
-    second = np.array([[r.correct for r in row[SAMPLES // 2 :]] for row in rollouts], float).mean(1)
+def _rates(rollouts: Sequence[Sequence[Rollout]]) -> Floats:
+    return np.array([np.mean([r.correct for r in row]) for row in rollouts])
+
+
+def _by_bin(values: Floats, bins: Sequence[Any]) -> list[float]:
+    return [round(float(values[b].mean()), 3) for b in bins]
+
+
+def _policy_results(
+    rollouts: Sequence[Sequence[Rollout]], greedy: Sequence[Sequence[Rollout]], bins: Sequence[Any]
+) -> dict[str, Any]:
+    rates = _rates(rollouts)
     return {
-        "set": "mini-test",
-        "samples_per_problem": SAMPLES,
-        "pass@1": _interval(first),
-        "greedy": _interval(np.asarray(greedy, float)),
-        "pass@1_by_bin_easy_to_hard": [round(float(first[b].mean()), 3) for b in measures.difficulty_bins(second)],
+        "set": "mini-test; bins by the pass rate of mini-s over other samples",
+        "samples_per_problem": len(rollouts[0]),
+        "pass@1": _interval(rates),
+        "greedy": _interval(_rates(greedy)),
+        "pass@1_by_bin_easy_to_hard": _by_bin(rates, bins),
+        "greedy_by_bin_easy_to_hard": _by_bin(_rates(greedy), bins),
     }
 
 
 def _verifier_results(rollouts: Sequence[Sequence[Rollout]], scores: Sequence[Scores]) -> dict[str, Any]:
     last = [[s[-1] for s in row] for row in scores]
+    perfect = [[float(all(r.right)) for r in row] for row in rollouts]
     table = {
         method: {str(n): measures.selected(method, rollouts, last, n) for n in SIZES} for method in measures.SELECTORS
     }
-    largest = str(max(SIZES))
     return {
         "set": "mini-test, solutions of mini-s at temperature 1",
-        "samples_per_problem": SAMPLES,
+        "samples_per_problem": len(rollouts[0]),
         "within_problem_auc": round(measures.within_problem_auc(rollouts, last), 4),
+        "within_problem_auc_of_a_perfect_prefix_checker": round(measures.within_problem_auc(rollouts, perfect), 4),
         **{name: round(value, 4) for name, value in calibrating.step_quality(rollouts, scores).items()},
         "accuracy_by_n": {method: {n: _interval(v) for n, v in row.items()} for method, row in table.items()},
-        f"weighted_minus_majority_at_{largest}": _interval(table["weighted"][largest] - table["majority"][largest]),
-        f"best_minus_majority_at_{largest}": _interval(table["best"][largest] - table["majority"][largest]),
+        "weighted_minus_majority": {
+            str(n): _interval(table["weighted"][str(n)] - table["majority"][str(n)]) for n in SIZES[1:]
+        },
     }
+
+
+def _search_results(verifier: str, bins: Sequence[Any]) -> dict[str, Any]:
+    """Beam search against weighted best-of-N with the program's own engine, one search a problem."""
+    problems = registry.get("dataset", "mini-test")()
+    results: dict[str, Any] = {}
+    for budget in SEARCH_BUDGETS:
+        found = {name: solved(problems, name, budget, params, verifier) for name, params in SEARCHED}
+        for name, values in found.items():
+            results[f"{name} {budget}"] = _interval(values)
+            results[f"{name} {budget} by bin"] = _by_bin(values, bins)
+        results[f"beam_search minus best_of_n {budget}"] = _interval(found["beam_search"] - found["best_of_n"])
+    return results
+
+
+def write_report(data: Path) -> None:
+    """Gather the README files of all members in REPORT.md."""
+    folders = sorted(path.parent for path in (data / "models").glob("*/card.json"))
+    parts = [(folder / "README.md").read_text().replace("# ", "## ", 1) for folder in folders]
+    heading = "# The embedded family\n\nWritten by `python -m ttc_core.lab evaluate`; no number is typed by hand.\n\n"
+    (data / "models" / "REPORT.md").write_text(heading + "\n".join(parts))
 
 
 def _interval(values: Floats) -> dict[str, float]:
@@ -133,6 +178,7 @@ def _interval(values: Floats) -> dict[str, float]:
 
 def _note(folder: Path, results: Results) -> None:
     card = json.loads((folder / "card.json").read_text())
+    card["flops_per_token"] = 2 * card["parameters"]
     card["evaluation"] = results
     card["torch"] = torch.__version__
     write_json(folder / "card.json", card)
@@ -146,7 +192,7 @@ def readme(card: Mapping[str, Any]) -> str:
         "",
         f"{card['what'][0].upper()}{card['what'][1:]}.",
         "",
-        f"- Parameters: {card['parameters']:,}",
+        f"- Parameters: {card['parameters']:,}; {card['flops_per_token']:,} floating-point operations a token",
         f"- Data: {card['data']}",
         f"- Reproduce: `{card['reproduce']}`",
         "- Licence: Apache-2.0",

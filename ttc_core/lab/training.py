@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ttc_core.lab.model import Llama, build
 from ttc_core.lab.optimisers import Optimiser, schedule
-from ttc_core.lab.problems import training_stream
+from ttc_core.lab.problems import LENGTHS, SHORT_LENGTHS, training_stream
 from ttc_core.lab.vocabulary import EOS, PAD, encode, prompt
 
 CHUNK = 3000
@@ -35,6 +35,7 @@ class Recipe:
         seed: seed of the data stream.
         batch: tokens a batch.
         decay: share of the training over which the rate falls.
+        short_chunks: so many chunks at the start hold short problems only.
     """
 
     name: str
@@ -43,13 +44,15 @@ class Recipe:
     seed: int
     batch: int = 8192
     decay: float = 0.4
+    short_chunks: int = 0
 
 
-def policy_chunk(seed: int, banned: Collection[str]) -> ChunkMaker:
-    """Return a function that makes the n-th chunk of (prompt, solution) pairs."""
+def policy_chunk(seed: int, banned: Collection[str], short_chunks: int = 0) -> ChunkMaker:
+    """Return a function that makes the n-th chunk (from 1) of (prompt, solution) pairs."""
 
     def make(index: int) -> list[Example]:
-        stream = training_stream(seed * 1_000_003 + index, banned)
+        lengths = SHORT_LENGTHS if index <= short_chunks else LENGTHS
+        stream = training_stream(seed * 1_000_003 + index, banned, lengths)
         return [(prompt(p.question), [*encode(p.solution), EOS]) for p in islice(stream, CHUNK)]
 
     return make

@@ -1,0 +1,60 @@
+"""The whole making of a family, a thousand times shorter: data, training, export, calibration, evaluation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ttc_core.lab import problems as lab
+
+torch = pytest.importorskip("torch")
+
+from ttc_core.lab import __main__ as command_line  # noqa: E402
+from ttc_core.lab import family, harvest, process_reward, reporting, training  # noqa: E402
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few problems, few tokens, few samples, no searches (those need the shipped models)."""
+    torch.set_num_threads(1)
+    monkeypatch.setattr(training, "CHUNK", 50)
+    monkeypatch.setattr(harvest, "CHUNK", 8)
+    stages = {n: replace(s, recipe=replace(s.recipe, tokens=12_000, batch=2048)) for n, s in family.STAGES.items()}
+    monkeypatch.setattr(family, "STAGES", stages)
+    monkeypatch.setattr(family, "PROCESS_REWARD", replace(family.PROCESS_REWARD, tokens=6_000, batch=2048))
+    monkeypatch.setattr(family, "HARVEST_CHUNKS", 1)
+    made = lab.problem_set
+    monkeypatch.setattr(lab, "problem_set", lambda name: made(name, 6))
+    monkeypatch.setattr(reporting, "SAMPLES", {"mini-s": 4, "mini-m": 2})
+    monkeypatch.setattr(reporting, "SIZES", (1, 4))
+    monkeypatch.setattr(reporting, "BIN_SAMPLES", 2)
+    monkeypatch.setattr(reporting, "_search_results", lambda verifier, bins: {})
+
+
+def test_all_stages_make_a_family_whose_cards_are_full(short: None, tmp_path: Path) -> None:
+    places = ["--work", str(tmp_path / "work"), "--data", str(tmp_path)]
+    command_line.main(["all", *places])
+    for name in ("mini-s", "mini-m", "mini-implicit"):
+        card = json.loads((tmp_path / "models" / name / "card.json").read_text())
+        assert card["name"] == name
+        assert card["parameters"] > 0
+        assert card["evaluation"]
+        assert card["flops_per_token"] == 2 * card["parameters"]
+        assert name in (tmp_path / "models" / "REPORT.md").read_text()
+    verifier = json.loads((tmp_path / "models" / "mini-implicit" / "verifier.json").read_text())
+    assert len(verifier["coefficients"]) == len(verifier["features"]) == 4
+    trained = (tmp_path / "work" / "full" / "mini-m.pt").stat().st_mtime_ns
+    command_line.main(["train", *places])
+    assert (tmp_path / "work" / "full" / "mini-m.pt").stat().st_mtime_ns == trained
+
+
+def test_the_process_reward_model_trains_on_harvested_solutions(short: None, tmp_path: Path) -> None:
+    lab.write_problem_sets(tmp_path / "problems")
+    made = family.run_process_reward(tmp_path / "work", tmp_path / "problems")
+    model, more = training.load_model(made)
+    assert model.shape.layers == family.MEDIUM.layers + process_reward.VERDICT_LAYERS
+    assert model.shape.parameters() <= 6 * family.SMALL.parameters()
+    assert [stage["stage"] for stage in more["training"]] == ["mini-s-base", "mini-m", "mini-prm"]
