@@ -52,7 +52,7 @@ class Tree:
 
     def keep(self, node_id: NodeId) -> None:
         """Note that the node is sampled further."""
-        if node_id != ROOT and self.nodes[node_id].state != "kept":
+        if node_id != ROOT and self.nodes[node_id].state == "open":
             self.change(node_id, state="kept", why="")
 
     def depth(self, node_id: NodeId) -> int:

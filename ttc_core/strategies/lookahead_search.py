@@ -1,4 +1,4 @@
-"""Lookahead search (Snell et al. 2024, arXiv 2408.03314, section 5.1): beam search whose steps are ranked by where they lead.
+"""Lookahead search (Snell et al. 2024, arXiv 2408.03314, section 5.1): beam search that ranks steps by where they lead.
 
 From each candidate step a rollout of up to k further steps at temperature 0 is sampled, and the verifier's score at
 the rollout's end ranks the step. k = 0 is beam search. Costs N(k+1) generations: a budget B runs N = B/(k+1) beams.

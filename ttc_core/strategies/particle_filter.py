@@ -51,7 +51,7 @@ class ParticleFilter:
 
 
 def systematic(log_weights: Sequence[float], n: int, offset: float) -> list[int]:
-    """How often each particle is drawn when n pointers stand at (offset + i)/n of the cumulative weight; offset in [0, 1)."""
+    """How often each particle is drawn by n pointers at (offset + i)/n of the cumulative weight; offset in [0, 1)."""
     if not log_weights:
         return []
     top = max(log_weights)
