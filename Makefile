@@ -17,7 +17,7 @@ APP := $(VENV)/.installed-app
 DEV := $(VENV)/.installed-dev
 LAB := $(VENV)/.installed-lab
 
-.PHONY: help app install dev lab test lint types format unit e2e bench clean
+.PHONY: help app install dev lab test lint types format unit e2e bench examples clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,9 @@ e2e: $(DEV)  ## the tests in a real browser: needs chromium, as in `apt-get inst
 
 bench: $(APP)  ## every benchmark, on this machine
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+
+examples: $(APP)  ## make the searches that a first visit shows anew, with the embedded models
+	@$(BIN)/python data/examples/make.py
 
 format: $(DEV)  ## let ruff format and fix
 	$(BIN)/ruff check --fix .
