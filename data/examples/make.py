@@ -36,7 +36,7 @@ def main() -> None:
             document = runs.export_run(run, db=db)
             path = HERE / f"{number}-{problem_id}-{strategy}.json"
             path.write_text(dumps(document), encoding="utf-8")
-            print(f"{path.name}: {len(document['nodes'])} nodes")
+            sys.stdout.write(f"{path.name}: {len(document['nodes'])} nodes\n")
 
 
 if __name__ == "__main__":
