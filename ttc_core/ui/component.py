@@ -36,25 +36,25 @@ _tree = st.components.v2.component(
 )
 
 
-def search_tree(data: Mapping[str, Any], *, key: str, on_resync: Callable[[], None]) -> str | None:
-    """Draw a search tree; returns the id of the step that was just selected in it, None if none was.
+def search_tree(
+    data: Mapping[str, Any], *, key: str, on_selected: Callable[[str], None], on_resync: Callable[[], None]
+) -> None:
+    """Draw a search tree.
 
-    data: what `tree.Feed.payload` made; on_resync: called when the browser missed a delta.
+    data: what `tree.Feed.payload` made; on_selected: called with the id of the step that was selected, before the next
+    payload is made, so that this can say so; on_resync: called when the browser missed a delta.
     """
-    shown = _tree(key=key, data=dict(data), on_selected_change=_nothing, on_resync_change=on_resync, height="content")
-    return _news(f"{key}_selected", shown.selected)
+
+    def selected() -> None:
+        value = st.session_state[key].selected  # [id, when]: selecting the same step again is news too
+        if value:
+            on_selected(str(value[0]))
+
+    _tree(key=key, data=dict(data), on_selected_change=selected, on_resync_change=on_resync, height="content")
 
 
 def _nothing() -> None:
-    """Has the component's state read from its result: in a callback it would still be the one before."""
-
-
-def _news(key: str, value: Any) -> str | None:
-    """The first item of an [item, time] that the browser sent, once; None for one seen before."""
-    if not isinstance(value, list) or st.session_state.get(key) == value:
-        return None
-    st.session_state[key] = value
-    return str(value[0])
+    """For values that are read from the component's result."""
 
 
 _list = st.components.v2.component(

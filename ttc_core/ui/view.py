@@ -165,9 +165,12 @@ def _tree(view: RunView, above: int) -> None:
         "above": above,
     }
 
-    selected = search_tree(feed.payload(delta.nodes, delta.revision, facts), key=COMPONENT, on_resync=feed.reset)
-    if selected:
-        session.link(view.id, selected)
+    search_tree(
+        feed.payload(delta.nodes, delta.revision, facts),
+        key=COMPONENT,
+        on_selected=lambda node: session.link(view.id, node),
+        on_resync=feed.reset,
+    )
 
 
 def _empty_words(view: RunView) -> str:

@@ -1,0 +1,96 @@
+"""A served app with its worker on a database of its own, and a browser that tells every request it makes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from ttc_core.settings import REPOSITORY
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+START_SECONDS = 60.0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory) -> Iterator[str]:
+    """Address of `python -m ttc_core serve` (app and worker) on a new database."""
+    folder, port = tmp_path_factory.mktemp("served"), _free_port()
+    env = {**os.environ, "TTC_DATABASE_URL": f"sqlite:///{folder / 'workbench.db'}"}
+    command = [sys.executable, "-m", "ttc_core", "serve", "--no-browser", "--port", str(port)]
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=log, stderr=log)
+    address, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
+    try:
+        while not _healthy(address):
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail("serve did not come up: " + (folder / "log").read_text(errors="replace")[-2000:])
+            time.sleep(0.2)
+        yield address
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's chromium."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not os.path.exists(CHROMIUM):
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens an address in a new context, as a second reader would; at the end nothing may have left this machine."""
+    contexts, asked, errors = [], [], []
+
+    def open_(address: str, **options):
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+        contexts.append(context)
+        context.on("request", lambda request: asked.append(request.url))
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("websocket", lambda socket_: asked.append(socket_.url))
+        page.goto(address, wait_until="commit")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    strangers = {url for url in asked if urlsplit(url).scheme not in ("data", "blob")}
+    assert {urlsplit(url).hostname for url in strangers} <= {"127.0.0.1"}
+    assert asked, "no request was recorded: the check would prove nothing"
+    assert errors == []

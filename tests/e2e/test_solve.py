@@ -1,0 +1,122 @@
+"""A search from the page: it grows, is clicked, linked, gone back from, continued, and found again on Trees."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+TREE = "window.__ttc && window.__ttc.nodes > 0"
+FIRST_NODES_SECONDS, DONE_SECONDS = 2.0, 10.0  # for 16 beams, from the click
+
+
+def run_search(page):
+    """Press Run and wait until the search has ended; returns its id and the seconds to first nodes and to the end."""
+    before = page.url
+    start = time.monotonic()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_url(lambda url: "run=" in url and url != before)
+    [run_id] = parse_qs(urlsplit(page.url).query)["run"]
+    page.wait_for_function(f"{TREE} && window.__ttc.run === {run_id!r}")
+    first = time.monotonic() - start
+    page.wait_for_function("window.__ttc.chosen", timeout=60_000)
+    return run_id, first, time.monotonic() - start
+
+
+def click(page, node):
+    spot = page.evaluate(f"window.__ttc.position({node!r})")
+    page.mouse.click(spot["x"], spot["y"])
+    page.wait_for_function(f"window.__ttc.selected === {node!r}")
+
+
+@pytest.fixture
+def searched(served, open_page):
+    page = open_page(served)
+    page.get_by_role("button", name="Run", exact=True).wait_for(timeout=30_000)
+    run_id, *_ = run_search(page)
+    page.get_by_role("button", name="Continue to").first.wait_for()  # the page has noticed the end
+    return page, run_id
+
+
+def test_nodes_are_on_screen_soon_and_the_search_ends_soon(searched):
+    page, _ = searched  # models are loaded now
+    _, first, done = run_search(page)
+    assert first < FIRST_NODES_SECONDS and done < DONE_SECONDS
+
+
+def test_clicking_a_step_shows_it_and_the_address_is_its_permalink(served, open_page, searched):
+    page, run_id = searched
+    chosen = page.evaluate("window.__ttc.chosen")
+    page.wait_for_timeout(400)  # rows glide to their places
+    click(page, chosen)
+    page.locator(".side .step-text", has_text="Answer: ").wait_for()
+    page.locator(".side .node-head .mark.chosen").wait_for()
+    page.wait_for_url(f"**node={chosen}**")
+    other = open_page(page.url)
+    other.wait_for_function(f"{TREE} && window.__ttc.selected === {chosen!r}", timeout=30_000)
+    assert other.evaluate("window.__ttc.run") == run_id
+    assert other.locator(".side .step-text").inner_text() == page.locator(".side .step-text").inner_text()
+
+
+def test_arrow_keys_walk_the_tree_and_back_returns(searched):
+    page, _ = searched
+    page.wait_for_timeout(400)
+    chosen = page.evaluate("window.__ttc.chosen")
+    click(page, chosen)
+    page.wait_for_url(f"**node={chosen}**")
+    parent = chosen.rsplit(".", 1)[0]
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(f"**node={parent}")
+    assert page.evaluate("window.__ttc.selected") == parent
+    page.wait_for_timeout(1100)
+    page.go_back()
+    page.wait_for_function(f"window.__ttc.selected === {chosen!r}")
+    page.go_back()
+    page.wait_for_function("window.__ttc.selected === null")
+
+
+def test_replay_goes_from_the_question_to_the_answer(searched):
+    page, _ = searched
+    everything = page.evaluate("window.__ttc.visible")
+    page.locator("canvas").first.focus()
+    page.keyboard.press("[")
+    for _ in range(40):
+        page.keyboard.press("[")
+    page.wait_for_function("window.__ttc.visible === 0 && window.__ttc.frame === 0")
+    page.keyboard.press("]")
+    page.wait_for_function("window.__ttc.visible === 16")
+    page.keyboard.press("Escape")
+    page.wait_for_function(f"window.__ttc.visible === {everything}")
+
+
+def test_a_finished_search_is_continued_to_a_larger_budget(searched):
+    page, run_id = searched
+    before = page.evaluate("window.__ttc.nodes")
+    button = page.get_by_role("button", name="Continue to")
+    target = int(button.inner_text().split()[-1])
+    button.click()
+    page.get_by_role("button", name=f"Continue to {2 * target}").wait_for(timeout=60_000)
+    page.wait_for_function(f"window.__ttc.nodes > {before} && window.__ttc.chosen")
+    assert page.evaluate("window.__ttc.run") == run_id
+
+
+def test_trees_finds_the_run_and_opens_it(served, open_page, searched):
+    _, run_id = searched
+    page = open_page(f"{served}/trees")
+    page.wait_for_function(f"window.__ttcRuns && window.__ttcRuns.ids.includes({run_id!r})", timeout=30_000)
+    page.locator(f'tr[data-id="{run_id}"] a').click()
+    page.wait_for_function(f"{TREE} && window.__ttc.run === {run_id!r}")
+    page.wait_for_url(f"**/trees?run={run_id}")
+    page.go_back()
+    page.locator(f'tr[data-id="{run_id}"]').wait_for()
+
+
+def test_the_page_works_in_the_dark_at_900_pixels(served, open_page, searched):
+    _, run_id = searched
+    page = open_page(f"{served}/?run={run_id}", color_scheme="dark")
+    page.set_viewport_size({"width": 900, "height": 900})
+    page.wait_for_function(TREE, timeout=30_000)
+    page.locator(".ttc.dark").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 900
