@@ -53,7 +53,7 @@ def start(spec: RunSpec) -> None:
 session.open_page("solve")
 delete.confirmation()
 current, chosen, target = None, False, None
-with session.told("This search cannot be shown"):
+with session.told("This search cannot be shown", "the Trees page lists what is stored"):
     current, chosen = shown()
 with st.sidebar, session.told("The form cannot be shown"):
     if current:

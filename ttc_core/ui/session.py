@@ -81,9 +81,9 @@ def notice(title: str, message: str = "", hint: str = "", *, kind: str = "error"
 
 
 @contextmanager
-def told(title: str) -> Iterator[None]:
-    """Show an error raised on purpose inside as a notice, and go on after the block."""
+def told(title: str, hint: str = "") -> Iterator[None]:
+    """Show an error raised on purpose inside as a notice, and go on after the block. hint: instead of the error's."""
     try:
         yield
     except TTCError as error:
-        notice(title, str(error), error.hint)
+        notice(title, str(error), hint or error.hint)

@@ -23,6 +23,11 @@ def show_run(run_id: str, *, target: int | None = None, example: bool = False, a
     target: budget to offer for continuing, None for the double; example: nobody asked for this run, so it leaves the
     address alone until something is selected; above: pixels of the window that are not the tree's.
     """
+    with session.told("The search cannot be shown", "the Trees page lists what is stored"):
+        _watch(run_id, target, example, above)
+
+
+def _watch(run_id: str, target: int | None, example: bool, above: int) -> None:
     view = runs.get(run_id)
     every = None if view.ended else TICK
     st.fragment(_look, run_every=every)(run_id, target, example, above, every is not None)

@@ -206,7 +206,7 @@ function drawMinimap(S, W, H) {
   const total = S.tree.columns[S.tree.columns.length - 1] || 1;
   const spanX = W / (total * S.kx), spanY = H / (S.tree.rows * ROW * S.ky);
   S.minimap = null;
-  if (spanX > 0.8 && spanY > 0.8) return;
+  if (spanX > 0.6 && spanY > 0.6) return;
   const { ctx, theme } = S, box = { w: 132, h: 84, x: W - 142, y: H - 94, total };
   S.minimap = box;
   ctx.globalAlpha = 0.94;

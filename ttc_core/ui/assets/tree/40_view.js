@@ -54,11 +54,25 @@ function redraw(S) {
 function fit(S, glide = false) {
   const W = S.canvas.clientWidth || 800, H = S.canvas.clientHeight || 480, tree = S.tree;
   const wide = tree.columns[tree.columns.length - 1] || 1, high = tree.rows * ROW;
-  const kx = Math.max(0.1, Math.min(tree.clipped ? 1.9 : 1.1, (W - 26) / wide));
+  const whole = Math.max(0.1, Math.min(tree.clipped ? 1.9 : 1.1, (W - 26) / wide));
+  const kx = S.overview ? whole : Math.max(whole, readableScale(S)); // may leave the far end to panning and minimap
   const ky = Math.max(0.004, Math.min(1.2, (H - 24) / high));
   const to = { kx, ky, tx: 18, ty: Math.max(12, (H - high * ky) / 2) };
   if (glide) { S.viewFrom = { kx: S.kx, ky: S.ky, tx: S.tx, ty: S.ty }; S.viewTo = to; } else { Object.assign(S, to); S.viewFrom = null; }
   S.userView = false;
+}
+
+// The smallest horizontal scale at which usual labels are not cut (those up to 110 px).
+function readableScale(S) {
+  const need = S.tree.widths.slice(1).map((width) => (Math.min(110, width - 78) * 0.94 + 30) / width);
+  return need.length ? Math.min(0.8, Math.max(...need)) : 0.1;
+}
+
+// Fit button: first so that steps can be read; pressed again: everything, however small.
+function fitOrOverview(S) {
+  S.overview = !S.userView && !S.overview;
+  fit(S);
+  redraw(S);
 }
 
 function zoom(S, factor, x, y) {

@@ -1,7 +1,7 @@
 // Toolbar, legend, tooltip, help.
 const KEYS = [
   ["← →", "parent / best continuation"], ["↑ ↓", "the step above / below"], ["Home End", "question / chosen answer"],
-  ["F", "fit everything"], ["+ −", "zoom (or wheel); drag to pan"], ["P", "focus on the selected path"],
+  ["F", "fit; again: everything at once"], ["+ −", "zoom (or wheel); drag to pan"], ["P", "focus on the selected path"],
   ["H", "hide pruned steps"], ["Enter", "fold or unfold a branch (or double-click)"], ["[ ]", "step through the search"],
   ["Space", "play the search"], ["O", "outline"], ["?", "this list"],
 ];
@@ -26,7 +26,7 @@ function buildBar(S) {
   const middle = () => [S.canvas.clientWidth / 2, S.canvas.clientHeight / 2];
   S.bar.append(
     group(S.tools.tree, S.tools.outline), group(S.tools.pruned, S.tools.focus),
-    group(tool("−", "zoom out", () => zoom(S, 1 / 1.35, ...middle()), "−"), tool("Fit", "fit everything", () => { fit(S); redraw(S); }, "F"),
+    group(tool("−", "zoom out", () => zoom(S, 1 / 1.35, ...middle()), "−"), tool("Fit", "fit; again: everything at once", () => fitOrOverview(S), "F"),
       tool("+", "zoom in", () => zoom(S, 1.35, ...middle()), "+")),
   );
   const replay = el("span", "replay");

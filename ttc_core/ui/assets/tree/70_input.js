@@ -86,7 +86,7 @@ function key(S, event) {
     ArrowRight: () => go(onward(S, node)), ArrowLeft: () => go(S.tree.nodes.get(node.parent)),
     ArrowUp: () => go(neighbour(S, node, -1)), ArrowDown: () => go(neighbour(S, node, 1)),
     Home: () => go(S.tree.nodes.get(ROOT)), End: () => go(S.tree.nodes.get(S.chosen)),
-    f: () => { fit(S); redraw(S); }, "+": () => zoom(S, 1.25, ...middle), "=": () => zoom(S, 1.25, ...middle), "-": () => zoom(S, 0.8, ...middle),
+    f: () => fitOrOverview(S), "+": () => zoom(S, 1.25, ...middle), "=": () => zoom(S, 1.25, ...middle), "-": () => zoom(S, 0.8, ...middle),
     p: () => setFocus(S, !S.focus), h: () => setHidePruned(S, !S.hidePruned), Enter: () => fold(S, node), o: () => setOutline(S, !S.outlined),
     "[": () => setFrame(S, frame - 1), "]": () => setFrame(S, frame + 1), " ": () => play(S, !S.playing), "?": () => toggleHelp(S),
     Escape: () => { toggleHelp(S, false); if (S.focus) setFocus(S, false); if (S.frame != null) setFrame(S, 1e9); },

@@ -6,7 +6,7 @@ function mount(root) {
   const S = {
     root, stage: part("stage"), canvas: root.querySelector("canvas"), tip: part("tip"), help: part("help"), bar: part("bar"),
     side: part("side"), foot: part("foot"), live: part("live"), empty: part("empty"), outline: part("outline"),
-    tree: emptyTree(""), run: null, rev: 0, data: {}, kx: 1, ky: 1, tx: 18, ty: 12, userView: false, draws: 0, counts: "",
+    tree: emptyTree(""), run: null, rev: 0, data: {}, kx: 1, ky: 1, tx: 18, ty: 12, userView: false, overview: false, draws: 0, counts: "",
     selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(), keep: new Set(), hover: null, dim: null,
     focus: null, folded: new Set(), hidePruned: false, frame: null, outlined: false, tab: "answers", openAnswers: new Set(),
   };
@@ -30,7 +30,7 @@ function mount(root) {
 function startRun(S, data) {
   Object.assign(S, {
     tree: emptyTree(data.question), run: data.run, rev: 0, selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(),
-    focus: null, frame: null, userView: false, tab: "answers", lastSelect: null, told: null, panelSign: "", hover: null, dim: null,
+    focus: null, frame: null, userView: false, overview: false, tab: "answers", lastSelect: null, told: null, panelSign: "", hover: null, dim: null,
   });
   S.folded.clear();
   S.openAnswers.clear();
