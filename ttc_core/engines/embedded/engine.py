@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from ttc_core.engines.embedded.cache import Entry, Tokens, Trie
 from ttc_core.engines.embedded.context import Work, forward, missing
 from ttc_core.engines.embedded.decoding import Decoder, Row, log_softmax
-from ttc_core.engines.embedded.llama import Llama
+from ttc_core.engines.embedded.llama import Floats, Llama
 from ttc_core.engines.embedded.tokens import Tokenizer
 from ttc_core.errors import EngineFault, UserError
 from ttc_core.types import Evaluated, EvaluateJob, Generated, GenerateJob, Job, Problem, Segment
@@ -215,29 +216,43 @@ class Embedded:
         for entry, _ in todo.values():
             self.counters.evaluate += len(entry.tokens)
             self.counters.evaluate_minimum += self._first_time([entry])
-        states = forward(self.model, self.trie, [work for _, work in todo.values()])
-        for (entry, _), state in zip(todo.values(), states, strict=True):
-            self._read_off(entry, state)
-        for (job, context_entry, _), entry, before in zip(jobs, targets, spent, strict=True):
-            computed = before + owed.pop(id(entry), 0)
+        works = [work for _, work in todo.values()]
+        self._read_off([entry for entry, _ in todo.values()], forward(self.model, self.trie, works))
+        read = [i for i, (job, _, _) in enumerate(jobs) if job.read]
+        logits = dict(zip(read, self._logits([targets[i].ends for i in read]), strict=True))
+        for i, ((job, context_entry, _), entry) in enumerate(zip(jobs, targets, strict=True)):
+            computed = spent[i] + owed.pop(id(entry), 0)
             total = context_entry.start + len(context_entry.tokens) + len(entry.tokens)
-            replies.append(replace(self._evaluated(job, entry), computed=computed, cached=total - computed))
+            reply = self._evaluated(job, entry, logits.get(i))
+            replies.append(replace(reply, computed=computed, cached=total - computed))
 
-    def _read_off(self, entry: Entry, state: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
-        """Log-probabilities and step-end states of an entry whose tokens were just forwarded."""
-        above = entry.parent.last if entry.parent is not None else None
-        if above is None:
-            raise EngineFault("a node was evaluated before its context")  # _complete has seen to it
-        logs = log_softmax(self.model.logits(np.concatenate([above[None], state[:-1]])))
-        entry.logprobs = tuple(logs[np.arange(len(entry.tokens)), list(entry.tokens)].tolist())
-        entry.ends = state[self.tokenizer.ends(entry.tokens)].copy()
+    def _logits(self, states: Sequence[Floats | None]) -> list[Floats]:
+        """Logits of each array of states (rows, width), all in one product."""
+        parts = [state for state in states if state is not None]
+        if not parts:
+            return []
+        logits = self.model.logits(np.concatenate(parts))
+        return np.split(logits, np.cumsum([len(part) for part in parts])[:-1])
 
-    def _evaluated(self, job: EvaluateJob, entry: Entry) -> Evaluated:
-        ends = tuple(self.tokenizer.ends(entry.tokens))
+    def _read_off(self, entries: list[Entry], states: list[Floats]) -> None:
+        """Log-probabilities and step-end states of entries whose tokens were just forwarded."""
+        before = []
+        for entry, state in zip(entries, states, strict=True):
+            above = entry.parent.last if entry.parent is not None else None
+            if above is None:
+                raise EngineFault("a node was evaluated before its context")  # _complete has seen to it
+            before.append(np.concatenate([above[None], state[:-1]]))
+        for entry, state, logits in zip(entries, states, self._logits(before), strict=True):
+            logs = log_softmax(logits)
+            entry.logprobs = tuple(logs[np.arange(len(entry.tokens)), list(entry.tokens)].tolist())
+            entry.ends = state[self.tokenizer.ends(entry.tokens)].copy()
+
+    def _evaluated(self, job: EvaluateJob, entry: Entry, ends: Floats | None) -> Evaluated:
+        """The reply of a job; ends (step ends, vocabulary): logits there, None where the job reads none."""
         logits: tuple[tuple[float, ...], ...] = ()
-        if job.read and entry.ends is not None:
-            logits = tuple(tuple(row) for row in self.model.logits(entry.ends)[:, list(job.read)].tolist())
+        if ends is not None:
+            logits = tuple(tuple(row) for row in ends[:, list(job.read)].tolist())
         values = [*(entry.logprobs or ()), *(v for row in logits for v in row)]
         if not np.isfinite(values).all():
             return Evaluated(job.ticket, error=EngineFault(f"{self.name} computed scores that are no numbers"))
-        return Evaluated(job.ticket, entry.logprobs or (), ends, logits)
+        return Evaluated(job.ticket, entry.logprobs or (), tuple(self.tokenizer.ends(entry.tokens)), logits)

@@ -85,18 +85,20 @@ class Llama:
     def attend(self, q: Floats, keys: Floats, values: Floats, lengths: Ints) -> Floats:
         """Attention output (rows, width).
 
-        q (rows, heads, head); keys, values (rows or 1, blocks, heads, BLOCK, head); lengths (rows,): how many keys,
-        counted through the blocks, each row may see.
+        q (rows, heads, head); keys, values (contexts, blocks, heads, BLOCK, head), each context read by as many
+        consecutive rows as the others; lengths (rows,): how many keys, counted through the blocks, each row may see.
         """
-        rows, blocks = len(q), keys.shape[1]
-        scores = np.matmul(q[:, None, :, None, :], keys.swapaxes(-1, -2))[..., 0, :]  # (rows, blocks, heads, BLOCK)
+        rows, (contexts, blocks) = len(q), keys.shape[:2]
+        queries = q.reshape(contexts, -1, 1, self.heads, 1, self.head)
+        scores = np.matmul(queries, keys.swapaxes(-1, -2)[:, None]).reshape(rows, blocks, self.heads, BLOCK)
         scores *= self._scale
         unseen = np.arange(blocks * BLOCK).reshape(blocks, BLOCK)[None] >= lengths[:, None, None]
         scores += np.where(unseen, np.float32(-np.inf), np.float32(0))[:, :, None, :]
         scores -= scores.max((1, 3))[:, None, :, None]
         np.exp(scores, out=scores)
         sums = scores.sum(-1)  # (rows, blocks, heads)
-        parts = np.matmul(scores[..., None, :], values)[..., 0, :]  # (rows, blocks, heads, head)
+        weights = scores.reshape(contexts, -1, blocks, self.heads, 1, BLOCK)
+        parts = np.matmul(weights, values[:, None]).reshape(rows, blocks, self.heads, self.head)
         total, mixed = sums[:, 0].copy(), parts[:, 0].copy()
         for block in range(1, blocks):  # in order, so that later, empty blocks change nothing
             total += sums[:, block]
