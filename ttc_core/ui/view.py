@@ -147,7 +147,7 @@ def stalled_words(view: RunView, worker_age: float | None) -> tuple[str, str]:
     """What is wrong with a search that nobody works on, and what to do."""
     age = view.heartbeat_age if view.stalled else worker_age
     last = (
-        "no worker has started yet" if age is None else f"the worker's last sign of life was {words.seconds(age)} ago"
+        "no worker is running" if age is None else f"the worker's last sign of life was {words.seconds(age)} ago"
     )
     return (
         last,
