@@ -146,9 +146,7 @@ def _trouble(view: RunView) -> None:
 def stalled_words(view: RunView, worker_age: float | None) -> tuple[str, str]:
     """What is wrong with a search that nobody works on, and what to do."""
     age = view.heartbeat_age if view.stalled else worker_age
-    last = (
-        "no worker is running" if age is None else f"the worker's last sign of life was {words.seconds(age)} ago"
-    )
+    last = "no worker is running" if age is None else f"the worker's last sign of life was {words.seconds(age)} ago"
     return (
         last,
         "start one with: python -m ttc_core worker. What is recorded is kept, and the search goes on from there",
