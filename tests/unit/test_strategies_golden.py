@@ -18,7 +18,7 @@ class World:
 
     def __call__(self, request):
         if isinstance(request, Sample):
-            ids = [child_id(request.node, request.first + i) for i in range(request.n)]
+            ids = [child_id(request.node, request.first + i, request.branch) for i in range(request.n)]
             came = [self.sampled(i, request.node) for i in ids if i in self.table]
             return Sampled(tuple(came), request.n - len(came))
         if isinstance(request, Score):
