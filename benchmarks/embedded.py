@@ -16,7 +16,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -170,20 +170,55 @@ def invariance(model: str, problems: list[Problem], total: int) -> dict[str, int
     return {"tokens": tokens, "rows": rows, "rows_that_differ": different}
 
 
+class Positions:
+    """Counts distinct token positions by all tokens up to them, knowing nothing of the engine's cache."""
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+
+    def new(self, segments: Iterable[Segment], skip_last: bool = False) -> int:
+        """How many positions of this text were never met before; the last one may be left out."""
+        tokens = [t for segment in segments for t in segment.tokens]
+        before, prefix = len(self._known), 0
+        for token in tokens[: len(tokens) - skip_last]:
+            prefix = hash((prefix, token))
+            self._known.add(prefix)
+        return len(self._known) - before
+
+
 def shared(model: str, problems: list[Problem]) -> dict[str, float]:
-    """Prompt tokens computed / trie minimum and evaluated / unique step tokens for steps of 16 beams per problem."""
+    """Tokens forwarded / least possible, for four steps of 16 beams on each of 16 problems.
+
+    The first two ratios count each distinct segment (prompt, step) behind a distinct path once, as the engine's cache
+    does. `_by_position` is stricter and counted here from the jobs alone, by distinct token positions: different
+    questions that begin with the same words, or steps that do, would share those words too. Positions that decoding
+    has forwarded, all but the last token of a step, need no computing in either.
+    """
     policy, judge = (Embedded(model, DATA / "models" / model) for _ in range(2))
+    read, scored = Positions(), Positions()
     frontier = [(p, (policy.prompt(p),)) for p in problems[:16] for _ in range(16)]
     ticket = iter(range(10**9))
+    prompts = computed = steps_once = evaluated = 0
     for _ in range(4):
         jobs = {t: (p, c) for (p, c), t in zip(frontier, ticket, strict=False)}
+        for _, context in jobs.values():
+            prompts += read.new(context)
+            scored.new(context)
         replies = drain(policy, [GenerateJob(t, c, seed=t) for t, (_, c) in jobs.items()])
+        computed += sum(r.computed for r in replies.values())
         steps = {t: Segment(r.text, r.tokens, r.tokenizer) for t, r in replies.items() if r.tokens}
+        for t, step in steps.items():
+            read.new((*jobs[t][1], step), skip_last=True)
+            steps_once += scored.new((*jobs[t][1], step))
+        before = judge.counters.evaluate
         drain(judge, [EvaluateJob(t, jobs[t][1], steps[t], read=(4,)) for t in steps])
+        evaluated += judge.counters.evaluate - before
         frontier = [(jobs[t][0], (*jobs[t][1], steps[t])) for t, r in replies.items() if r.finish == "step"]
     return {
         "prompt_token_ratio": policy.counters.context / policy.counters.context_minimum,
         "verifier_token_ratio": judge.counters.evaluate / judge.counters.evaluate_minimum,
+        "prompt_token_ratio_by_position": computed / prompts,
+        "verifier_token_ratio_by_position": evaluated / steps_once,
     }
 
 
