@@ -82,6 +82,7 @@ def open_page(browser):
         contexts.append(context)
         context.on("request", lambda request: asked.append(request.url))
         page = context.new_page()
+        page.set_default_timeout(90_000)  # a busy machine is slow, not broken
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("websocket", lambda socket_: asked.append(socket_.url))
         page.goto(address, wait_until="commit")
