@@ -11,7 +11,6 @@
     ├── StrategyFault        a strategy broke its contract: a bug in the strategy
     └── StoreError           the database
         ├── StoreBusy        locked, connection lost                      retryable
-        ├── LeaseLost        another worker owns this run now             not retryable
         └── StoreFault       disk full, read-only, corrupt                not retryable
 
 Each carries a sentence for people (`str(error)`), a `hint` saying what to do next (may be empty) and `retryable`.
@@ -72,10 +71,6 @@ class StoreBusy(StoreError):
     """Locked or not reachable for the moment."""
 
     retryable = True
-
-
-class LeaseLost(StoreError):
-    """The run belongs to another worker by now; nothing was written."""
 
 
 class StoreFault(StoreError):

@@ -67,6 +67,7 @@ class _Waiting:
     strategy: Strategy
     recorded: tuple[Node, ...]
     usage: Usage
+    priority: int
 
 
 @dataclass
@@ -101,7 +102,6 @@ class Scheduler:
         self._read_answer = read_answer
         self._lanes: dict[str, _Lane] = {}
         self._active: dict[str, SearchRun] = {}
-        self._priority: dict[str, int] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._touched: dict[str, None] = {}
         self._tickets = itertools.count()
@@ -125,14 +125,12 @@ class Scheduler:
         """
         if search_id in self._active or search_id in self._waiting:
             raise StrategyFault(f"search {search_id!r} is under way already")
-        self._waiting[search_id] = _Waiting(spec, problem, strategy, tuple(recorded), usage)
-        self._priority[search_id] = priority
+        self._waiting[search_id] = _Waiting(spec, problem, strategy, tuple(recorded), usage, priority)
 
     def cancel(self, search_id: str) -> None:
         """Forget a search: nothing more is generated for it and no event comes. Unknown ids are ignored."""
         self._waiting.pop(search_id, None)
         run = self._active.pop(search_id, None)
-        self._priority.pop(search_id, None)
         if run is not None:
             run.close()
             self._drop_jobs(search_id)
@@ -159,9 +157,9 @@ class Scheduler:
     def _start_waiting(self) -> list[Event]:
         events: list[Event] = []
         while self._waiting and len(self._active) < self._max_active:
-            search_id = min(self._waiting, key=lambda s: self._priority[s])  # the first of equals: in order of arrival
+            search_id = min(self._waiting, key=lambda s: self._waiting[s].priority)  # first of equals: by arrival
             w = self._waiting.pop(search_id)
-            send = self._sender(search_id)
+            send = self._sender(search_id, w.priority)
             try:
                 self._active[search_id] = SearchRun(
                     w.spec, w.problem, w.strategy, self._backend, self._read_answer, send, w.recorded, w.usage
@@ -188,9 +186,7 @@ class Scheduler:
 
     # --- engines -----------------------------------------------------------------------------------------------------
 
-    def _sender(self, search_id: str) -> Callable[..., None]:
-        priority = self._priority[search_id]
-
+    def _sender(self, search_id: str, priority: int) -> Callable[..., None]:
         def send(model: str, job: Callable[[int], GenerateJob | EvaluateJob], receive: Callable[[Any], None]) -> None:
             lane = self._lanes.get(model)
             if lane is None:

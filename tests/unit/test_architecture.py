@@ -64,9 +64,6 @@ ALLOWED_IN = {  # third-party package: where it may be imported at all
 HEAVY = ("torch", "transformers", "vllm", "ray")  # only inside the functions that need them
 DANGEROUS_CALLS = ("eval", "exec", "compile", "__import__")
 DANGEROUS_MODULES = ("pickle", "dill", "cloudpickle", "shelve", "marshal")
-ITS_OWN_FILES = (
-    "ttc_core.lab.harvest",
-)  # may unpickle: only what it wrote itself minutes before, never anything given
 
 
 def sources() -> list[Path]:
@@ -129,7 +126,7 @@ def wrong_imports(name: str, tree: ast.AST) -> list[str]:
             complaints.append(f"{name} imports {package}, which only {' and '.join(allowed)} may")
         if package in HEAVY and top and not within(name, "ttc_core.lab"):
             complaints.append(f"{name} imports {package} at module level")
-        if package in DANGEROUS_MODULES and name not in ITS_OWN_FILES:
+        if package in DANGEROUS_MODULES:
             complaints.append(f"{name} imports {package}")
         theirs = home(imported)
         if theirs is None or imported == "ttc_core":

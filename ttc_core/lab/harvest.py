@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import json
 from collections.abc import Collection
 from dataclasses import asdict
 from itertools import islice
@@ -28,19 +28,25 @@ def harvest(policy: Llama, banned: Collection[str], folder: Path, chunks: int, s
     """
     folder.mkdir(parents=True, exist_ok=True)
     for chunk in range(chunks):
-        path = folder / f"chunk-{chunk:03d}.pkl"
+        path = folder / f"chunk-{chunk:03d}.json"
         if path.exists():
             continue
         stream = training_stream(SEED * 1_000_003 + chunk, banned)
         problems = [asdict(problem) for problem in islice(stream, CHUNK)]
         rollouts = roll(policy, problems, samples, seed=SEED + chunk)
         partial = path.with_suffix(".partial")
-        partial.write_bytes(pickle.dumps((problems, rollouts)))
+        rows = [[asdict(rollout) for rollout in row] for row in rollouts]
+        partial.write_text(json.dumps({"problems": problems, "rollouts": rows}), "utf-8")
         partial.replace(path)
         print(f"harvest {chunk + 1} of {chunks}", flush=True)
 
 
 def read_chunk(path: Path) -> tuple[list[dict[str, Any]], list[list[Rollout]]]:
     """Return the problems of a chunk and the solutions of each."""
-    problems, rollouts = pickle.loads(path.read_bytes())  # noqa: S301 - written by harvest above
-    return problems, rollouts
+    content = json.loads(path.read_text("utf-8"))
+    return content["problems"], [[_rollout(fields) for fields in row] for row in content["rollouts"]]
+
+
+def _rollout(fields: dict[str, Any]) -> Rollout:
+    lists = {name: tuple(fields[name]) for name in ("tokens", "ends", "right")}
+    return Rollout(**{**fields, **lists})

@@ -112,7 +112,7 @@ def judged_chunks(folder: Path, banned: Collection[str], start: int = 0) -> Iter
         banned: fingerprints of questions to leave out.
         start: the first chunk.
     """
-    files = sorted(folder.glob("chunk-*.pkl"))
+    files = sorted(folder.glob("chunk-*.json"))
     for index in itertools.count(start):
         problems, rollouts = read_chunk(files[index % len(files)])
         judged = [

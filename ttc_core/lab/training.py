@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from ttc_core.lab.model import Llama, build
+from ttc_core.lab.model import Llama, Shape, build
 from ttc_core.lab.optimisers import Optimiser, schedule
 from ttc_core.lab.problems import LENGTHS, SHORT_LENGTHS, training_stream
 from ttc_core.lab.vocabulary import EOS, PAD, encode, prompt
@@ -162,7 +162,8 @@ def save_model(path: Path, model: Llama, **more: Any) -> None:
 
 def load_model(path: Path) -> tuple[Llama, dict[str, Any]]:
     """Read a model written by save_model; returns it and everything else in the file."""
-    content = torch.load(path, weights_only=False)
+    with torch.serialization.safe_globals([Shape]):
+        content = torch.load(path, weights_only=True)
     return build(content.pop("shape"), content.pop("state")), content
 
 
