@@ -91,9 +91,14 @@ def fences(story: Story, steps: int) -> int:
     if story.steps >= steps:
         story.say("How many m long is the fence?")
         return around
+    return _pay(story, who, around, f"Every m costs {who}", steps)
+
+
+def _pay(story: Story, who: str, amount: int, each_costs: str, steps: int) -> int:
+    """Ends a story: the amount has a price, and who pays it has coins left to go on with."""
     price = story.given(story.number(2, 9))
-    story.say(f"Every m costs {who} {story.values[price]} coins.")
-    cost = story.times(price, around)
+    story.say(f"{each_costs} {story.values[price]} coins.")
+    cost = story.times(price, amount)
     if story.steps >= steps:
         story.say(f"How many coins does {who} pay?")
         return cost
@@ -172,17 +177,7 @@ def recipe(story: Story, steps: int) -> int:
     if story.steps >= steps:
         story.say(f"How many eggs does {who} buy?")
         return need
-    price = story.given(story.number(2, 9))
-    story.say(f"An egg costs {story.values[price]} coins.")
-    cost = story.times(price, need)
-    if story.steps >= steps:
-        story.say(f"How many coins does {who} pay?")
-        return cost
-    purse = story.given(story.values[cost] + story.number(5))
-    story.say(f"{who} has {story.values[purse]} coins and pays for it.")
-    goal = events(story, who, story.do("-", purse, cost), steps)
-    story.say(f"How many coins does {who} have now?")
-    return goal
+    return _pay(story, who, need, "An egg costs", steps)
 
 
 def groups(story: Story, steps: int) -> int:
