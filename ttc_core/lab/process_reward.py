@@ -23,7 +23,7 @@ from ttc_core.lab.harvest import read_chunk
 from ttc_core.lab.model import EPSILON, Llama, Shape
 from ttc_core.lab.optimisers import Optimiser, schedule
 from ttc_core.lab.problems import training_stream
-from ttc_core.lab.training import Progress, Recipe, collate, load_model, save_model
+from ttc_core.lab.training import Progress, Recipe, batches, collate, load_model, save_model
 from ttc_core.lab.verdicts import Judged, judge
 from ttc_core.lab.vocabulary import BAD, GOOD, encode, prompt
 
@@ -91,17 +91,8 @@ def process_reward_loss(model: Llama, heads: Heads, batch: list[Judged], device:
     return judged + language + SURPRISE * surprise + OWN_TOKEN * own, judged, tokens.numel()
 
 
-def _batches(examples: list[Judged], tokens: int, rng: random.Random) -> list[list[Judged]]:
-    groups: list[list[Judged]] = []
-    current: list[Judged] = []
-    for example in sorted(examples, key=lambda j: len(j.prompt) + len(j.solution)):
-        if current and (len(current) + 1) * (len(example.prompt) + len(example.solution)) > tokens:
-            groups.append(current)
-            current = []
-        current.append(example)
-    groups.append(current)
-    rng.shuffle(groups)
-    return groups
+def _length(example: Judged) -> int:
+    return len(example.prompt) + len(example.solution)
 
 
 def judged_chunks(folder: Path, banned: Collection[str], start: int = 0) -> Iterator[list[Judged]]:
@@ -158,7 +149,7 @@ def train_process_reward(
         progress.restore(checkpoint["progress"])
     rng = random.Random(recipe.seed + progress.steps)
     for chunk in chunks:
-        for batch in _batches(chunk, recipe.batch, rng):
+        for batch in batches(chunk, recipe.batch, rng, _length):
             if progress.tokens >= recipe.tokens:
                 break
             factor = schedule(progress.tokens / recipe.tokens, progress.steps, decay=recipe.decay)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as functional
@@ -21,6 +21,7 @@ from ttc_core.lab.vocabulary import EOS, PAD, encode, prompt
 
 CHUNK = 3000
 Example = tuple[list[int], list[int]]
+T = TypeVar("T")
 ChunkMaker = Callable[[int], list[Example]]
 
 
@@ -58,19 +59,22 @@ def policy_chunk(seed: int, banned: Collection[str], short_chunks: int = 0) -> C
     return make
 
 
-def batches(examples: list[Example], tokens: int, rng: random.Random) -> list[list[Example]]:
+def batches(examples: list[T], tokens: int, rng: random.Random, length: Callable[[T], int]) -> list[list[T]]:
     """Group examples of similar length into batches of at most so many tokens, in random order."""
-    groups: list[list[Example]] = []
-    current: list[Example] = []
-    for example in sorted(examples, key=lambda e: len(e[0]) + len(e[1])):
-        length = len(example[0]) + len(example[1])
-        if current and (len(current) + 1) * length > tokens:
+    groups: list[list[T]] = []
+    current: list[T] = []
+    for example in sorted(examples, key=length):
+        if current and (len(current) + 1) * length(example) > tokens:
             groups.append(current)
             current = []
         current.append(example)
     groups.append(current)
     rng.shuffle(groups)
     return groups
+
+
+def _length(example: Example) -> int:
+    return len(example[0]) + len(example[1])
 
 
 def collate(rows: list[list[int]], device: str = "cpu") -> Tensor:
@@ -215,7 +219,7 @@ def _stream(recipe: Recipe, chunk_of: ChunkMaker, progress: Progress) -> Iterato
     while True:
         progress.chunk += 1
         rng = random.Random(recipe.seed * 7919 + progress.chunk)
-        for batch in batches(chunk_of(progress.chunk), recipe.batch, rng):
+        for batch in batches(chunk_of(progress.chunk), recipe.batch, rng, _length):
             if progress.tokens >= recipe.tokens:
                 return
             yield batch

@@ -27,8 +27,9 @@ HTML = """
 
 
 def script(folder: str) -> str:
-    """The JavaScript of a component: the files of its folder, in order of their names, as one module."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ASSETS / folder).glob("*.js")))
+    """The JavaScript of a component as one module: what all share, then its folder's files in order of their names."""
+    paths = [*sorted((ASSETS / "shared").glob("*.js")), *sorted((ASSETS / folder).glob("*.js"))]
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 _tree = st.components.v2.component(

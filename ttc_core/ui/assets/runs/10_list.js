@@ -1,14 +1,6 @@
 // Stored searches as a table with links. Text only through textContent.
 const LISTS = new WeakMap();
 
-function make(tag, className = "", text = "", attributes = {}) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== "") node.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
-
 function verdict(row) {
   if (row.correct === true) return ["✓", "right", "right"];
   if (row.correct === false) return ["✗", "wrong", "wrong"];
@@ -16,18 +8,18 @@ function verdict(row) {
 }
 
 function line(S, row, index) {
-  const tr = make("tr", index === S.at ? "at" : "", "", { "data-id": row.id });
-  const box = make("input", "", "", { type: "checkbox", "aria-label": `mark ${row.id}` });
+  const tr = el("tr", index === S.at ? "at" : "", "", { "data-id": row.id });
+  const box = el("input", "", "", { type: "checkbox", "aria-label": `mark ${row.id}` });
   box.checked = S.marked.has(row.id);
   box.onclick = (event) => { event.stopPropagation(); toggle(S, row.id); };
-  const cell = (className, text, title = "") => { const td = make("td", className, text, title ? { title } : {}); tr.append(td); return td; };
-  const first = make("td", "mark");
+  const cell = (className, text, title = "") => { const td = el("td", className, text, title ? { title } : {}); tr.append(td); return td; };
+  const first = el("td", "mark");
   first.append(box);
   tr.append(first);
   const [sign, kind, words] = verdict(row);
-  const answer = make("td", "answer");
-  answer.append(make("span", `sign ${kind}`, sign, { title: words, "aria-label": words }), make("span", "value", row.answer ?? "–", { dir: "auto" }));
-  const question = make("td", "question"), link = make("a", "", row.question, { href: `?run=${encodeURIComponent(row.id)}`, title: row.question, dir: "auto" });
+  const answer = el("td", "answer");
+  answer.append(el("span", `sign ${kind}`, sign, { title: words, "aria-label": words }), el("span", "value", row.answer ?? "–", { dir: "auto" }));
+  const question = el("td", "question"), link = el("a", "", row.question, { href: `?run=${encodeURIComponent(row.id)}`, title: row.question, dir: "auto" });
   link.onclick = (event) => { if (event.ctrlKey || event.metaKey || event.shiftKey) return; event.preventDefault(); event.stopPropagation(); S.open(row.id); };
   question.append(link);
   tr.append(question, answer);
@@ -36,8 +28,8 @@ function line(S, row, index) {
   cell("number", row.budget);
   cell("number", row.nodes);
   cell("number", row.tokens);
-  const status = make("td", "status");
-  status.append(make("i", `dot ${row.state}`), make("span", "", row.status));
+  const status = el("td", "status");
+  status.append(el("i", `dot ${row.state}`), el("span", "", row.status));
   tr.append(status);
   cell("when", row.when);
   tr.onclick = () => S.open(row.id);
@@ -51,10 +43,10 @@ function toggle(S, id) {
 }
 
 function fill(S) {
-  const head = make("tr");
+  const head = el("tr");
   for (const [className, title] of [["mark", ""], ["question", "Question"], ["answer", "Answer"], ["problem", "Problem"], ["strategy", "Strategy"],
-    ["number", "Budget"], ["number", "Steps"], ["number", "Tokens"], ["status", "Status"], ["when", ""]]) head.append(make("th", className, title));
-  const body = make("tbody"), top = make("thead");
+    ["number", "Budget"], ["number", "Steps"], ["number", "Tokens"], ["status", "Status"], ["when", ""]]) head.append(el("th", className, title));
+  const body = el("tbody"), top = el("thead");
   top.append(head);
   S.data.rows.forEach((row, index) => body.append(line(S, row, index)));
   S.table.replaceChildren(top, body);

@@ -37,15 +37,6 @@ function rgb(colour) {
   return (colour.match(/[\d.]+/g) || [255, 255, 255]).slice(0, 3).map(Number);
 }
 
-// One <tag class> with text. Text of a model only ever enters the page here (textContent) or through fillText.
-function el(tag, className = "", text = "", attributes = {}) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== "") node.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
-
 const STATE_WORDS = {
   open: "undecided", kept: "kept", pruned: "pruned", final: "finished", failed: "failed", root: "question",
 };
