@@ -17,6 +17,8 @@ from ttc_core.lab.vocabulary import vocabulary
 
 SMALL = Shape(width=64, layers=4, heads=4, inner=176, vocabulary=len(vocabulary()))
 MEDIUM = Shape(width=128, layers=4, heads=8, inner=352, vocabulary=len(vocabulary()))
+DEEP = Shape(width=128, layers=7, heads=8, inner=352, vocabulary=len(vocabulary()))
+LARGE = Shape(width=192, layers=7, heads=12, inner=480, vocabulary=len(vocabulary()))
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,20 @@ STAGES = {
             "mini-s-base",
             lambda model: grow(model, MEDIUM, seed=3),
         ),
+        Stage(
+            Recipe("mini-m-long", tokens=24_000_000, lr=0.006, seed=6, batch=4096, decay=0.7, half=True),
+            "mini-m",
+        ),
+        Stage(
+            Recipe("mini-l-deep", tokens=9_000_000, lr=0.006, seed=7, batch=4096, decay=0.2, half=True),
+            "mini-m",
+            lambda model: grow(model, DEEP, after=(1, 2, 3), seed=7),
+        ),
+        Stage(
+            Recipe("mini-l", tokens=13_000_000, lr=0.006, seed=8, batch=4096, decay=0.8, half=True),
+            "mini-l-deep",
+            lambda model: grow(model, LARGE, seed=8),
+        ),
     )
 }
 FIRST_WEIGHTS = 1  # seed of the weights that a training from scratch starts with
@@ -55,6 +71,9 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
         KeyError: no such stage.
     """
     stage = STAGES[name]
+    finished = work / f"{name}.pt"
+    if finished.exists():
+        return finished
     recipe = stage.recipe if preset == "full" else replace(stage.recipe, tokens=int(stage.recipe.tokens * QUICK))
     history: list[dict[str, Any]] = []
     if stage.base is None:

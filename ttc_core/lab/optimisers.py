@@ -15,8 +15,11 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 class Muon(torch.optim.Optimizer):
     """Momentum orthogonalised by five Newton-Schulz steps (Jordan et al. 2024); same shapes go through together."""
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.01, half: bool = False
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "decay": decay})
+        self._precision = torch.bfloat16 if half else torch.float32
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -35,36 +38,38 @@ class Muon(torch.optim.Optimizer):
             for pairs in by_shape.values():
                 self._apply(pairs, group["lr"], group["decay"])
 
-    @staticmethod
-    def _apply(pairs: list[tuple[Tensor, Tensor]], lr: float, decay: float) -> None:
+    def _apply(self, pairs: list[tuple[Tensor, Tensor]], lr: float, decay: float) -> None:
         stacked = torch.stack([update for _, update in pairs])
         tall = stacked.shape[1] > stacked.shape[2]
         x = stacked.mT if tall else stacked
-        x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+        x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(self._precision)
         a, b, c = NEWTON_SCHULZ
         for _ in range(5):
             gram = x @ x.mT
             x = a * x + (b * gram + c * (gram @ gram)) @ x
         scale = 0.2 * math.sqrt(max(x.shape[1:]))
-        for (parameter, _), direction in zip(pairs, x.mT if tall else x, strict=True):
+        for (parameter, _), direction in zip(pairs, (x.mT if tall else x).float(), strict=True):
             parameter.mul_(1 - lr * decay).add_(direction, alpha=-lr * scale)
 
 
 class Optimiser:
     """Several optimisers under one learning-rate schedule."""
 
-    def __init__(self, model: nn.Module, lr: float, extra: Iterable[tuple[list[Tensor], float]] = ()) -> None:
+    def __init__(
+        self, model: nn.Module, lr: float, extra: Iterable[tuple[list[Tensor], float]] = (), half: bool = False
+    ) -> None:
         """Split the trainable parameters of a model.
 
         Arguments:
             model: its matrices get Muon, its embedding and norms AdamW.
             lr: peak learning rate of both.
             extra: further parameters with their own peak learning rate under AdamW.
+            half: orthogonalise in bf16.
         """
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
         matrices = [p for n, p in named if p.dim() == 2 and "embedding" not in n]
         others = [p for n, p in named if p.dim() != 2 or "embedding" in n]
-        self._parts: list[tuple[torch.optim.Optimizer, float]] = [(Muon(matrices, lr), lr)]
+        self._parts: list[tuple[torch.optim.Optimizer, float]] = [(Muon(matrices, lr, half=half), lr)]
         for parameters, rate in [(others, lr), *extra]:
             adam = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
             self._parts.append((adam, rate))

@@ -37,6 +37,7 @@ class Recipe:
         batch: tokens a batch.
         decay: share of the training over which the rate falls.
         short_chunks: so many chunks at the start hold short problems only.
+        half: matrix products in bf16 (weights, attention and sums stay in fp32).
     """
 
     name: str
@@ -46,6 +47,11 @@ class Recipe:
     batch: int = 8192
     decay: float = 0.4
     short_chunks: int = 0
+    half: bool = False
+
+    def precision(self, device: str) -> torch.autocast:
+        """Return the context in which the loss is computed."""
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=self.half)
 
 
 def policy_chunk(seed: int, banned: Collection[str], short_chunks: int = 0) -> ChunkMaker:
@@ -90,7 +96,7 @@ def solution_loss(model: Llama, batch: list[Example], device: str) -> tuple[Tens
     positions = torch.arange(1, tokens.shape[1], device=device)
     mask = (positions >= lengths[:, :1]) & (positions < lengths[:, 1:])
     logits = model.logits(model.hidden(tokens[:, :-1])[mask])
-    return functional.cross_entropy(logits, tokens[:, 1:][mask]), tokens.numel()
+    return functional.cross_entropy(logits.float(), tokens[:, 1:][mask]), tokens.numel()
 
 
 class Progress:
@@ -143,6 +149,7 @@ class Progress:
             "final_loss": round(self.loss, 4),
             "learning_rate": self.recipe.lr,
             "seed": self.recipe.seed,
+            "precision": "bf16" if self.recipe.half else "fp32",
         }
 
     def counters(self) -> dict[str, Any]:
@@ -189,26 +196,25 @@ def train(
         device: "cpu" or "cuda".
         history: summaries of the trainings this one builds on.
     """
-    finished = folder / f"{recipe.name}.pt"
-    if finished.exists():
-        return finished
     progress = Progress(folder, recipe)
     checkpoint: dict[str, Any] | None = None
     if progress.path.exists():
         model, checkpoint = load_model(progress.path)
     model = model.to(device)
-    optimiser = Optimiser(model, recipe.lr)
+    optimiser = Optimiser(model, recipe.lr, half=recipe.half)
     if checkpoint is not None:
         optimiser.load_state_dict(checkpoint["optimiser"])
         progress.restore(checkpoint["progress"])
     for batch in _stream(recipe, chunk_of, progress):
         factor = schedule(progress.tokens / recipe.tokens, progress.steps, decay=recipe.decay)
-        loss, tokens = solution_loss(model, batch, device)
+        with recipe.precision(device):
+            loss, tokens = solution_loss(model, batch, device)
         optimiser.step(loss, factor)
         progress.count(loss.item(), tokens)
         if progress.due():
             state = {"optimiser": optimiser.state_dict(), "progress": progress.counters()}
             save_model(progress.path, model, **state)
+    finished = folder / f"{recipe.name}.pt"
     save_model(finished, model.to("cpu"), training=[*(history or []), {"stage": recipe.name, **progress.summary()}])
     progress.path.unlink(missing_ok=True)
     return finished
