@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ttc_core.engines.embedded.tokens import prompt_pieces
 from ttc_core.lab.problems import HELD_OUT, TRAINED, draw
 
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>", "<good>", "<bad>", "<rev>", "<spare>")
@@ -65,9 +67,13 @@ def decode(tokens: list[int]) -> str:
     return "".join(vocabulary()[token] for token in tokens if token >= len(SPECIAL))
 
 
-def prompt(question: str) -> list[int]:
-    """Return the tokens a solution is sampled from: <bos>, the question, a newline."""
-    return [BOS, *encode(question + "\n")]
+def prompt(question: str, attempts: Sequence[str] = ()) -> list[int]:
+    """Return the tokens a solution is sampled from: <bos>, the question, a newline.
+
+    With `attempts` (texts of whole solutions, the latest last) it is a revision that is sampled: each attempt and an
+    <eos> stand between the question and the newline.
+    """
+    return [token for piece in prompt_pieces(encode, BOS, EOS, question, attempts) for token in piece]
 
 
 def tokenizer_json() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ttc_core.errors import EngineFault
@@ -11,6 +12,18 @@ from ttc_core.types import Segment
 
 DELIMITER = "\n"
 ANSWER = "Answer: "
+
+
+def prompt_pieces(
+    encode: Callable[[str], Sequence[int]], bos: int, eos: int, question: str, attempts: Sequence[str] = ()
+) -> list[tuple[int, ...]]:
+    """Token ids of <bos> question, then of each attempt (the latest last) with its <eos>, then of the line end.
+
+    The solution, or with attempts their revision, is written behind it. Models are trained on just these ids
+    (ttc_core/lab/vocabulary.py), so they must never change. Pieces, because other prompts may share the first ones.
+    """
+    revised = [(*encode(attempt), eos) for attempt in attempts]
+    return [(bos, *encode(question)), *revised, tuple(encode(DELIMITER))]
 
 
 class Tokenizer:
