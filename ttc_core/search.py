@@ -16,7 +16,7 @@ from ttc_core import accounting, seeds
 from ttc_core.backend import Backend
 from ttc_core.errors import BudgetExceeded, StrategyFault, UserError
 from ttc_core.scoring import Gather, Scorer, Send
-from ttc_core.tree import Tree, initial_state
+from ttc_core.tree import Tree, initial_state, is_critique
 from ttc_core.types import (
     NO_USAGE,
     Budget,
@@ -39,6 +39,8 @@ from ttc_core.types import (
     Usage,
     child_id,
 )
+
+CONFIDENCE_TOP = 20  # a token's confidence is taken over so many most likely ones, as many as servers give (DeepConf)
 
 
 @dataclass(eq=False)
@@ -160,7 +162,7 @@ class SearchRun:
             raise BudgetExceeded(f"{self._spec.strategy} asked for more than {self._spec.budget} generations")
         self.tree.keep(request.node)
         temperature = self._spec.temperature if request.temperature is None else request.temperature
-        spec = f"{request.until}:{request.steps}:{temperature:g}" + (f":{request.attempts}" if request.attempts else "")
+        spec = _sampling_spec(request, temperature)
         gather = Gather(request.n, lambda nodes: fill(_sampled(nodes)))
         context: tuple[Segment, ...] = ()
         for i in range(request.n):
@@ -178,13 +180,16 @@ class SearchRun:
         if request.n < 0 or request.first < 0 or request.steps < 1 or request.attempts < 0:
             raise StrategyFault(f"this cannot be sampled: {request}")
         node = self.tree.nodes.get(request.node)
+        if request.ask and not request.attempts:
+            raise StrategyFault(f"a {request.ask} needs an attempt in sight: {request}")
         if (node is not None and node.complete) != (request.attempts > 0):
             what = "complete and can only be revised" if node is not None and node.complete else "no complete attempt"
             raise StrategyFault(f"node {request.node} is {what}")
 
     def _context(self, request: Sample) -> tuple[Segment, ...]:
         if request.attempts:
-            return (self._engine.prompt(self._problem, self.tree.attempts(request.node, request.attempts)),)
+            attempts = self.tree.attempts(request.node, request.attempts, critiques=request.ask != "")
+            return (self._engine.prompt(self._problem, attempts, request.ask),)
         return (self._prompt, *self.tree.segments(request.node, self._prompt.tokenizer))
 
     def _receiver(
@@ -209,9 +214,10 @@ class SearchRun:
             reply.tokens,
             max(1, reply.steps),
             logprob=reply.logprob,
+            confidences=reply.confidences,
             spec=spec,
         )
-        if node.finish == "end":
+        if node.finish == "end" and not is_critique(node):
             above = self.tree.nodes.get(parent)
             before = "" if above is None or above.complete else self.tree.text(parent)
             node = replace(node, answer=self._read_answer(before + node.text))
@@ -261,4 +267,14 @@ def _scored(nodes: list[Node]) -> Scored:
 def _generate_job(
     context: tuple[Segment, ...], seed: int, request: Sample, temperature: float
 ) -> Callable[[int], GenerateJob]:
-    return lambda ticket: GenerateJob(ticket, context, seed, request.until, request.steps, temperature)
+    confidence = CONFIDENCE_TOP if request.confidence else 0
+    return lambda ticket: GenerateJob(
+        ticket, context, seed, request.until, request.steps, temperature, confidence=confidence
+    )
+
+
+def _sampling_spec(request: Sample, temperature: float) -> str:
+    """`Node.spec`: all of a request that makes a difference to the node it brings."""
+    attempts = f":{request.attempts}" if request.attempts else ""
+    attempts += f":{request.ask}" if request.ask else ""
+    return f"{request.until}:{request.steps}:{temperature:g}{attempts}" + (":confidence" if request.confidence else "")

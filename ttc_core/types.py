@@ -15,6 +15,7 @@ NodeId = str
 ROOT: NodeId = "r"
 
 Until = Literal["step", "end"]
+Ask = Literal["", "critique", "rewrite"]
 Finish = Literal["step", "end", "length", "error"]
 State = Literal["open", "kept", "pruned", "final", "failed"]
 
@@ -55,10 +56,11 @@ class Node:
     scores       verifier's P(right so far) at each step end in this node, () until scored; each in [0, 1]
     path_scores  the scores of all steps of its solution through this node
     carry        what the verifier wants handed on to the children's scoring
+    confidences  of each token: minus the mean natural-log probability of the 20 likeliest there; () if not asked for
     state, why   "open" while undecided, "kept" when sampled further, "pruned" with the reason, "final", "failed"
     spec         how it was sampled (until, steps, temperature): a recorded node only answers an equal request
 
-    Below a complete node hangs a revision of it: a solution of its own, whose steps and scores start anew.
+    Below a complete node hangs a revision or a critique of it: a text of its own, whose steps and scores start anew.
     """
 
     id: NodeId
@@ -72,6 +74,7 @@ class Node:
     scores: tuple[float, ...] = ()
     path_scores: tuple[float, ...] = ()
     carry: tuple[float, ...] = ()
+    confidences: tuple[float, ...] = ()
     state: State = "open"
     why: str = ""
     spec: str = ""
@@ -97,7 +100,9 @@ class Sample:
     until="step" stops after `steps` reasoning steps, until="end" at the end of the solution. temperature None means
     the run's own. branch keeps samples with another purpose (a lookahead's rollouts) apart from the continuations.
     attempts > 0 samples a revision below a complete node: a new solution written in sight of that many of the latest
-    attempts, `node` the last of them.
+    attempts, `node` the last of them. ask="critique" samples what is wrong with that solution instead, and
+    ask="rewrite", below the critique, a better one; critiques then count among the attempts.
+    confidence: the nodes shall hold the confidence of each token.
     """
 
     node: NodeId
@@ -108,6 +113,8 @@ class Sample:
     temperature: float | None = None
     branch: str = ""
     attempts: int = 0
+    ask: Ask = ""
+    confidence: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +200,13 @@ class Strategy(Protocol):
 class Evaluate:
     """Forward the node being scored, after its context, through `model`; the reply is an `Evaluated`.
 
-    read: token ids whose logits are wanted at every step end of the node.
+    read: token ids whose logits are wanted at every step end of the node. attempts > 0: the context shows so many of
+    the latest attempts before the node's solution, as in the model's prompt for revising them.
     """
 
     model: str
     read: tuple[int, ...] = ()
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,16 +235,23 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of context. `tokens` hold only for the tokenizer named; an engine with another one encodes `text`."""
+    """A piece of context. `tokens` hold only for the tokenizer named; an engine with another one encodes `text`.
+
+    cuts: increasing indices into the tokens where other contexts that begin like this one may go on differently.
+    """
 
     text: str
     tokens: tuple[int, ...] = ()
     tokenizer: str = ""
+    cuts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateJob:
-    """Continue `context`. `ticket` is unique within an engine's life. The n samples of a request are n jobs."""
+    """Continue `context`. `ticket` is unique within an engine's life. The n samples of a request are n jobs.
+
+    confidence k > 0: reply with the confidence of each token, over the k most likely ones (or all if there are fewer).
+    """
 
     ticket: int
     context: tuple[Segment, ...]
@@ -244,6 +260,7 @@ class GenerateJob:
     steps: int = 1
     temperature: float = 1.0
     max_tokens: int = 256
+    confidence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +280,7 @@ Job = GenerateJob | EvaluateJob
 class Generated:
     """Reply to a GenerateJob. `error` set means that nothing else counts.
 
-    computed / cached: context tokens forwarded for this job / found in the cache.
+    computed / cached: context tokens forwarded for this job / found in the cache. confidences: as `Node`, if asked for.
     """
 
     ticket: int
@@ -277,6 +294,7 @@ class Generated:
     computed: int = 0
     cached: int = 0
     error: Exception | None = None
+    confidences: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,11 +322,13 @@ class Engine(Protocol):
     parameters: int
     capacity: int  # how many jobs it can usefully hold at a time
 
-    def prompt(self, problem: Problem, attempts: Sequence[str] = ()) -> Segment:
+    def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
         """The model's own prompt for this question; with `attempts`, for revising them (the latest last).
 
+        ask: for a critique of the last of them, or for its rewrite after a critique; both see solutions and critiques.
+
         Raises:
-            UserError: the model was not made for revising.
+            UserError: the model was not made for this.
         """
         ...
 

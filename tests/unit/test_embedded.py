@@ -18,6 +18,9 @@ from ttc_core.types import EvaluateJob, GenerateJob, Problem, Segment
 FOLDER = DATA / "models" / "mini-s"
 
 
+CONFIDENT = (1, 20, 1000)  # over so many of the likeliest tokens; the vocabulary is smaller than 1000
+
+
 @pytest.fixture(scope="module")
 def problems():
     return list(registry.get("dataset", "mini-validation")())[:24]
@@ -78,6 +81,23 @@ def test_greedy_text_equals_recomputing_everything(problems):
             total += logits[expected] - logits.max() - np.log(np.exp(logits - logits.max()).sum())
             tokens.append(expected)
         assert replies[i * 100].logprob == pytest.approx(total, abs=1e-4)
+
+
+def test_confidences_equal_recomputing_everything(problems):
+    """Minus the mean log-probability of the k likeliest tokens, one for each token, only where asked."""
+    e = engine()
+    prompt = e.prompt(problems[0])
+    replies = finish(e, [GenerateJob(k, (prompt,), 3, "end", confidence=k) for k in (0, *CONFIDENT)])
+    assert replies[0].confidences == ()
+    assert len({content(reply) for reply in replies.values()}) == 1  # asking changes nothing else
+    tokens = list(prompt.tokens)
+    for i, token in enumerate(replies[0].tokens):
+        logits = naive_logits(e.model, tokens).astype(np.float64)
+        falling = np.sort(logits - logits.max() - np.log(np.exp(logits - logits.max()).sum()))[::-1]
+        for k in CONFIDENT:
+            assert replies[k].confidences[i] == pytest.approx(-falling[:k].mean(), abs=1e-3)
+        tokens.append(token)
+    assert {len(replies[k].confidences) for k in CONFIDENT} == {len(replies[0].tokens)}
 
 
 def test_logits_equal_transformers(problems):

@@ -36,9 +36,14 @@ def finish(engine, jobs):
 
 
 def generated(engine, problems, tickets):
-    jobs = [GenerateJob(t, (engine.prompt(problems[t % len(problems)]),), 2654435761 * t, "end") for t in tickets]
+    jobs = [
+        GenerateJob(
+            t, (engine.prompt(problems[t % len(problems)]),), 2654435761 * t, "end", confidence=20 * (t % 70 == 0)
+        )
+        for t in tickets
+    ]
     random.Random(engine.capacity).shuffle(jobs)
-    return {t: (r.tokens, r.logprob, r.finish, r.steps) for t, r in finish(engine, jobs).items()}
+    return {t: (r.tokens, r.logprob, r.finish, r.steps, r.confidences) for t, r in finish(engine, jobs).items()}
 
 
 def test_twenty_five_thousand_sampled_tokens_twice(problems):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from random import Random
 
 from ttc_core.registry import engine
-from ttc_core.types import Evaluated, EvaluateJob, Finish, Generated, GenerateJob, Job, Problem, Segment
+from ttc_core.types import Ask, Evaluated, EvaluateJob, Finish, Generated, GenerateJob, Job, Problem, Segment
 
 
 def _no_fault(job: Job) -> Exception | None:
@@ -52,9 +52,9 @@ class Scripted:
         self._queue: deque[Job] = deque()
         self._running: list[tuple[float, int, Generated | Evaluated]] = []
 
-    def prompt(self, problem: Problem, attempts: Sequence[str] = ()) -> Segment:
-        """The question and a newline, earlier attempts between."""
-        return Segment("\n".join((problem.question, *attempts)) + "\n")
+    def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
+        """The question and a newline, earlier attempts and what is asked for between."""
+        return Segment("\n".join((problem.question, *attempts, *filter(None, (ask,)))) + "\n")
 
     def submit(self, jobs: list[Job]) -> None:
         """Queue jobs; they start when a lane is free."""
@@ -110,7 +110,10 @@ class Scripted:
             finish = "end" if last else "step"
         if tokens > job.max_tokens:
             tokens, finish = job.max_tokens, "length"
-        return Generated(job.ticket, text, (), "", steps, finish, -0.1 * tokens, tokens), tokens
+        rng = self._random((*job.context, Segment(text)), 1)
+        confidences = tuple(rng.gammavariate(4.0, 2.0) for _ in range(tokens if job.confidence else 0))
+        reply = Generated(job.ticket, text, (), "", steps, finish, -0.1 * tokens, tokens, confidences=confidences)
+        return reply, tokens
 
     def _evaluate(self, job: EvaluateJob) -> Evaluated:
         ends = [i for i, line in enumerate(job.target.text.splitlines())] or [0]

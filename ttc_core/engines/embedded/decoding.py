@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,6 +39,7 @@ class Row:
     cached: int
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)  # of each token, if the job asks for them
     steps: int = 0
     line: int = 0  # index of the first token of the line being written
     finish: Finish | None = None
@@ -95,13 +97,16 @@ class Decoder:
 
     def step(self) -> list[Row]:
         """Sample one token for every row and forward it; the rows that finished, with their keys and values."""
-        tokens, logprobs, fine = self._sample()
+        tokens, logprobs, fine, confidences = self._sample()
         longest = self.model.longest
         for row, token, logprob, ok in zip(self.rows, tokens.tolist(), logprobs.tolist(), fine.tolist(), strict=True):
             if ok:
                 row.take(token, logprob, self.tokenizer, longest)
             else:
                 row.finish, row.broken = "error", True
+        for row, confidence in zip(self.rows, confidences, strict=False):  # () if no row asks
+            if row.job.confidence and len(row.confidences) < len(row.tokens):  # not of <eos>
+                row.confidences.append(confidence)
         self.tokens_decoded += len(self.rows)
         finished = []
         keep = tokens
@@ -117,8 +122,11 @@ class Decoder:
             self._forward(keep[: len(self.rows)])
         return finished[::-1]
 
-    def _sample(self) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]:
-        """The next token of every row by inverse CDF, its log-probability at temperature 1, and whether it is sound."""
+    def _sample(self) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_], Sequence[float]]:
+        """Each row's next token by inverse CDF, its log-probability at temperature 1, and whether it is sound.
+
+        Last the tokens' confidences, () where no row asks for them.
+        """
         n = len(self.rows)
         logits = self.model.logits(self._state[:n])
         fine: NDArray[np.bool_] = np.asarray(np.isfinite(logits).all(-1))
@@ -131,7 +139,8 @@ class Decoder:
         drawn = uniforms(self._seeds[:n], np.array([len(r.tokens) for r in self.rows], np.uint64))
         tokens = (cumulated <= (drawn * cumulated[:, -1])[:, None]).sum(-1)
         tokens = np.where(greedy, logits.argmax(-1), np.minimum(tokens, logits.shape[1] - 1))
-        return tokens, logs[np.arange(n), tokens], fine
+        asked = [row.job.confidence for row in self.rows]
+        return tokens, logs[np.arange(n), tokens], fine, token_confidences(logs, asked) if any(asked) else ()
 
     def _forward(self, tokens: NDArray[np.int64]) -> None:
         n = len(self.rows)
@@ -177,3 +186,15 @@ def log_softmax(logits: Floats) -> Floats:
     mass = np.cumsum(np.exp(shifted), -1, dtype=np.float64)[:, -1:]
     logs: Floats = (shifted - np.log(mass)).astype(np.float32)
     return logs
+
+
+def token_confidences(logs: Floats, k: Sequence[int]) -> list[float]:
+    """Minus the mean of each row's k largest log-probabilities (Fu et al. 2025, arXiv 2508.15260, eq. 2).
+
+    logs (rows, vocabulary); k (rows,) at least 1 where the result counts. Sums run in order, as in `log_softmax`.
+    """
+    ks = np.clip(np.asarray(k, np.int64), 1, logs.shape[1])
+    likeliest = -np.sort(np.partition(-logs, ks.max() - 1)[:, : ks.max()])
+    means = np.cumsum(likeliest, -1, dtype=np.float64)[np.arange(len(ks)), ks - 1] / ks
+    negated: list[float] = (-means).tolist()
+    return negated

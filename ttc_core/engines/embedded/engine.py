@@ -186,6 +186,7 @@ class Embedded:
             len(tokens),
             row.computed,
             row.cached,
+            confidences=tuple(row.confidences),
         )
 
     # --- evaluation --------------------------------------------------------------------------------------------------
