@@ -68,7 +68,7 @@ class Scorer:
     ) -> None:
         self._tree, self._problem, self._verifier, self._backend = tree, problem, verifier, backend
         self._send, self._tokenizer = send, tokenizer
-        self._prompts: dict[str, Segment] = {}
+        self._prompts: dict[tuple[str, tuple[str, ...]], Segment] = {}
         self._at_work: dict[NodeId, _Scoring] = {}
 
     def score(self, node_id: NodeId, fill: Callable[[Node], None]) -> None:
@@ -111,11 +111,18 @@ class Scorer:
         gather = Gather(len(evaluations), lambda values: self._received(node.id, values))
         for i, evaluation in enumerate(evaluations):
             engine = self._backend.engine(evaluation.model)
-            if evaluation.model not in self._prompts:
-                self._prompts[evaluation.model] = engine.prompt(self._problem)
-            context = (self._prompts[evaluation.model], *above)
-            job = _evaluate_job(context, target, evaluation.read)
+            job = _evaluate_job((self._prompt(node_id, evaluation), *above), target, evaluation.read)
             self._send(evaluation.model, job, self._receiver(gather.slot(i), engine.parameters))
+
+    def _prompt(self, node_id: NodeId, evaluation: Evaluate) -> Segment:
+        """The evaluating model's prompt, made once for all nodes that it suits."""
+        attempts: tuple[str, ...] = ()
+        if evaluation.attempts:
+            attempts = self._tree.attempts(self._tree.revised(node_id), evaluation.attempts)
+        key = (evaluation.model, attempts)
+        if key not in self._prompts:
+            self._prompts[key] = self._backend.engine(evaluation.model).prompt(self._problem, attempts)
+        return self._prompts[key]
 
     def _receiver(self, fill: Callable[[Any], None], parameters: int) -> Callable[[Any], None]:
         def receive(reply: Evaluated) -> None:

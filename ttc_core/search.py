@@ -8,7 +8,7 @@ when the engines deliver. Nothing here waits, knows a clock or touches a databas
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -16,11 +16,10 @@ from ttc_core import accounting, seeds
 from ttc_core.backend import Backend
 from ttc_core.errors import BudgetExceeded, StrategyFault, UserError
 from ttc_core.scoring import Gather, Scorer, Send
-from ttc_core.tree import Tree, initial_state, is_critique
+from ttc_core.tree import Tree, evolve, initial_state, is_critique
 from ttc_core.types import (
     NO_USAGE,
     Budget,
-    Evaluated,
     Generated,
     GenerateJob,
     Node,
@@ -67,21 +66,20 @@ class SearchRun:
         usage: Usage = NO_USAGE,
     ) -> None:
         self.tree = Tree(recorded)
-        self.usage = usage
         self.outcome: Outcome | None = None
         self.error: Exception | None = None
         self._spec, self._problem, self._send, self._read_answer = spec, problem, send, read_answer
         self._engine = backend.engine(spec.model)
         self._prompt = self._engine.prompt(problem)
+        self._meter = accounting.Meter(usage, self._engine.parameters)
         self._scorer: Scorer | None = None
         if spec.verifier:
             verifier = backend.verifier(spec.verifier)
             self._scorer = Scorer(self.tree, problem, verifier, backend, send, self._prompt.tokenizer)
-            self._scorer.charge, self._scorer.failed = self._charge_scoring, self._count_failed_score
+            self._scorer.charge, self._scorer.failed = self._meter.scored, self._meter.score_failed
         self._generations = accounting.Generations()
         self._runnable: list[_Task] = []
         self._started = self._engine.now()
-        self._seconds_before = usage.seconds
         rng = Random(seeds.derive(spec.seed, problem.id, "strategy"))
         self._spawn(strategy.run(problem, Budget(spec.budget), rng), self._finish)
 
@@ -94,11 +92,11 @@ class SearchRun:
                 self._resume(self._runnable.pop())
         except Exception as error:
             self.error = error
-        self.usage = replace(
-            self.usage,
-            generations=max(self.usage.generations, self._generations.total),
-            seconds=self._seconds_before + self._engine.now() - self._started,
-        )
+
+    @property
+    def usage(self) -> Usage:
+        """What the search has cost so far, earlier parts included."""
+        return self._meter.usage(self._generations.total, self._engine.now() - self._started)
 
     def close(self) -> None:
         """Give up what is still waiting."""
@@ -156,8 +154,9 @@ class SearchRun:
 
     def _sample(self, request: Sample, fill: Callable[[Any], None]) -> None:
         self._check(request)
-        depth = self.tree.depth(request.node)
-        self._generations.add(depth, request.n, request.until, request.steps)
+        ids = [child_id(request.node, request.first + i, request.branch) for i in range(request.n)]
+        new = sum(node_id not in self.tree.nodes for node_id in ids)  # asked for again, a sample costs nothing twice
+        self._generations.add(self.tree.depth(request.node), new, request.until, request.steps)
         if self._generations.total > self._spec.budget:
             raise BudgetExceeded(f"{self._spec.strategy} asked for more than {self._spec.budget} generations")
         self.tree.keep(request.node)
@@ -165,8 +164,7 @@ class SearchRun:
         spec = _sampling_spec(request, temperature)
         gather = Gather(request.n, lambda nodes: fill(_sampled(nodes)))
         context: tuple[Segment, ...] = ()
-        for i in range(request.n):
-            node_id = child_id(request.node, request.first + i, request.branch)
+        for i, node_id in enumerate(ids):
             known = self.tree.recall(node_id, spec)
             if known is not None:
                 gather.slot(i)(known)
@@ -197,7 +195,7 @@ class SearchRun:
     ) -> Callable[[Any], None]:
         def receive(reply: Generated) -> None:
             node = self._node(parent, node_id, spec, reply)
-            self._charge(reply, failed=node.finish == "error")
+            self._meter.sampled(reply, failed=node.finish == "error")
             self.tree.add(node)
             fill(node)
 
@@ -217,23 +215,15 @@ class SearchRun:
             confidences=reply.confidences,
             spec=spec,
         )
+        if node.finish == "step":
+            return node  # open, as a new node is
+        answer = None
         if node.finish == "end" and not is_critique(node):
             above = self.tree.nodes.get(parent)
             before = "" if above is None or above.complete else self.tree.text(parent)
-            node = replace(node, answer=self._read_answer(before + node.text))
+            answer = self._read_answer(before + node.text)
         why = f"cut off after {len(node.tokens) or reply.generated} tokens" if node.finish == "length" else ""
-        return replace(node, state=initial_state(node), why=why)
-
-    def _charge(self, reply: Generated, failed: bool) -> None:
-        u = self.usage
-        self.usage = replace(
-            u,
-            prompt_tokens_computed=u.prompt_tokens_computed + reply.computed,
-            prompt_tokens_cached=u.prompt_tokens_cached + reply.cached,
-            generated_tokens=u.generated_tokens + reply.generated,
-            policy_flops=u.policy_flops + accounting.flops(self._engine.parameters, reply.computed + reply.generated),
-            failed_samples=u.failed_samples + failed,
-        )
+        return evolve(node, state=initial_state(node), why=why, answer=answer)
 
     # --- scoring -----------------------------------------------------------------------------------------------------
 
@@ -243,15 +233,6 @@ class SearchRun:
         gather = Gather(len(request.nodes), lambda nodes: fill(_scored(nodes)))
         for i, node_id in enumerate(request.nodes):
             self._scorer.score(node_id, gather.slot(i))
-
-    def _charge_scoring(self, reply: Evaluated, parameters: int) -> None:
-        u = self.usage
-        cost = accounting.flops(parameters, reply.computed)
-        tokens = u.verifier_tokens + reply.computed
-        self.usage = replace(u, verifier_tokens=tokens, verifier_flops=u.verifier_flops + cost)
-
-    def _count_failed_score(self) -> None:
-        self.usage = replace(self.usage, failed_scores=self.usage.failed_scores + 1)
 
 
 def _sampled(nodes: list[Node]) -> Sampled:

@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "ttc_core.registry",
         "ttc_core.accounting",
+        "ttc_core.chains",
         "ttc_core.models",
         "ttc_core.selection",
         "ttc_core.stepwise",
