@@ -1,24 +1,27 @@
 """Runs many searches at once over shared engines.
 
-Each turn (`step`) lets every search whose replies have come go on, fills the engines' batches from all searches
-together, lets each engine work once, and returns what happened. No search waits for another: a batch is whatever is
-ready, so that policy and verifier alternate and a slow step holds up only its own search. Results do not depend on
+Each turn (`step`) starts what waits and lets each engine work once; a search whose replies have come goes on at once,
+and what it asks for next is handed out before the next engine works. No search waits for another: a batch is whatever
+is ready, so that policy and verifier alternate and a slow step holds up only its own search. Results do not depend on
 any of this, because seeds come from the nodes' ids and engines are batch-invariant.
+
+An engine holds as many generations as it has places and, beside them, as many evaluations: these are short, they are
+what searches wait for, and they go first. Everything else waits here, where a better priority overtakes it.
 """
 
 from __future__ import annotations
 
-import heapq
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ttc_core import grading
 from ttc_core.backend import Backend
 from ttc_core.errors import StrategyFault
 from ttc_core.search import SearchRun
-from ttc_core.types import NO_USAGE, EvaluateJob, GenerateJob, Node, Outcome, Problem, RunSpec, Strategy, Usage
+from ttc_core.types import NO_USAGE, Engine, GenerateJob, Job, Node, Outcome, Problem, RunSpec, Strategy, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Failed:
 Event = Recorded | Progress | Finished | Failed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Waiting:
     """A search that has not been started yet."""
 
@@ -67,18 +70,60 @@ class _Waiting:
     strategy: Strategy
     recorded: tuple[Node, ...]
     usage: Usage
+
+
+@dataclass(eq=False)
+class _Active:
+    """A search under way; `run` is None only while it is being made, `gone` once it has ended."""
+
+    id: str
     priority: int
+    run: SearchRun | None = None
+    gone: bool = False
 
 
-@dataclass
+Receive = Callable[[Any], None]
+
+
 class _Lane:
-    """The traffic of one engine: jobs not yet submitted, by priority and age, and replies awaited by ticket."""
+    """The traffic of one engine: jobs not yet submitted, and replies awaited by ticket."""
 
-    engine: Any
-    queue: list[tuple[int, int, str, Callable[[int], GenerateJob | EvaluateJob], Callable[[Any], None]]] = field(
-        default_factory=list
-    )
-    awaited: dict[int, tuple[str, Callable[[Any], None]]] = field(default_factory=dict)
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.awaited: dict[int, tuple[_Active, Receive]] = {}
+        self._queues: dict[tuple[int, bool], deque[tuple[_Active, Job, Receive]]] = {}
+
+    def put(self, search: _Active, job: Job, receive: Receive) -> None:
+        """Queue a job behind those of its priority and kind."""
+        kind = (search.priority, isinstance(job, GenerateJob))
+        if kind not in self._queues:
+            self._queues = dict(sorted([*self._queues.items(), (kind, deque())]))
+        self._queues[kind].append((search, job, receive))
+
+    def take(self) -> list[Job]:
+        """The jobs that the engine has places for, the most urgent first; those of searches gone are dropped."""
+        jobs: list[Job] = []
+        for (_, generating), queue in self._queues.items():
+            places = self.engine.capacity * (1 if generating else 2)
+            while queue and (queue[0][0].gone or len(self.awaited) < places):
+                search, job, receive = queue.popleft()
+                if not search.gone:
+                    self.awaited[job.ticket] = (search, receive)
+                    jobs.append(job)
+        return jobs
+
+    def drop(self, search: _Active) -> None:
+        """Forget what the engine holds for a search; what is queued is dropped when its turn comes."""
+        gone = {ticket for ticket, (owner, _) in self.awaited.items() if owner is search}
+        for ticket in gone:
+            del self.awaited[ticket]
+        if gone:
+            self.engine.cancel(gone)
+
+    @property
+    def queued(self) -> int:
+        """Jobs not yet submitted, those of searches gone included."""
+        return sum(map(len, self._queues.values()))
 
 
 def _read_answer(text: str) -> str | None:
@@ -88,7 +133,10 @@ def _read_answer(text: str) -> str | None:
 
 
 class Scheduler:
-    """Interleaves searches. At most `max_active` are under way; the others wait in order of priority and arrival."""
+    """Interleaves searches. At most `max_active` of one priority or better are under way; the others wait for a place.
+
+    A search of a better priority therefore starts at once beside a running study of any size, and memory stays bounded.
+    """
 
     def __init__(
         self,
@@ -101,8 +149,8 @@ class Scheduler:
         self._max_active = max_active
         self._read_answer = read_answer
         self._lanes: dict[str, _Lane] = {}
-        self._active: dict[str, SearchRun] = {}
-        self._waiting: dict[str, _Waiting] = {}
+        self._active: dict[str, _Active] = {}
+        self._waiting: dict[int, dict[str, _Waiting]] = {}  # by priority, then in order of arrival
         self._touched: dict[str, None] = {}
         self._tickets = itertools.count()
 
@@ -123,106 +171,116 @@ class Scheduler:
         Raises:
             StrategyFault: a search of this id is under way.
         """
-        if search_id in self._active or search_id in self._waiting:
+        if search_id in self._active or any(search_id in waiting for waiting in self._waiting.values()):
             raise StrategyFault(f"search {search_id!r} is under way already")
-        self._waiting[search_id] = _Waiting(spec, problem, strategy, tuple(recorded), usage, priority)
+        if priority not in self._waiting:
+            self._waiting = dict(sorted([*self._waiting.items(), (priority, {})]))
+        self._waiting[priority][search_id] = _Waiting(spec, problem, strategy, tuple(recorded), usage)
 
     def cancel(self, search_id: str) -> None:
         """Forget a search: nothing more is generated for it and no event comes. Unknown ids are ignored."""
-        self._waiting.pop(search_id, None)
-        run = self._active.pop(search_id, None)
-        if run is not None:
-            run.close()
-            self._drop_jobs(search_id)
+        for waiting in self._waiting.values():
+            waiting.pop(search_id, None)
+        search = self._active.pop(search_id, None)
+        if search is not None:
+            search.gone = True
+            if search.run is not None:
+                search.run.close()
+            for lane in self._lanes.values():
+                lane.drop(search)
 
     @property
     def idle(self) -> bool:
         """Nothing is under way or waiting."""
-        return not self._active and not self._waiting
+        return not self._active and not any(self._waiting.values())
+
+    def backlog(self, model: str) -> int:
+        """How many jobs for a model's engine wait here for a place in it."""
+        return self._lanes[model].queued if model in self._lanes else 0
 
     def step(self, timeout: float = 0.05) -> list[Event]:
         """One turn; waits at most `timeout` seconds where engines work elsewhere. Returns events in order."""
         events = self._start_waiting()
-        self._submit()
-        for lane in [*self._lanes.values()]:
-            if lane.awaited:
-                self._receive(lane, timeout)
-        for search_id in [*self._touched]:
-            del self._touched[search_id]
-            if search_id in self._active:
-                events += self._advance(search_id)
-        self._submit()
+        self._go_on(events)
+        came = [self._receive(lane, 0.0, events) for lane in [*self._lanes.values()]]
+        if came and not any(came):  # nothing was ready: now the engines may take their time
+            for lane in [*self._lanes.values()]:
+                self._receive(lane, timeout / len(came), events)
         return events
 
     def _start_waiting(self) -> list[Event]:
         events: list[Event] = []
-        while self._waiting and len(self._active) < self._max_active:
-            search_id = min(self._waiting, key=lambda s: self._waiting[s].priority)  # first of equals: by arrival
-            w = self._waiting.pop(search_id)
-            send = self._sender(search_id, w.priority)
-            try:
-                self._active[search_id] = SearchRun(
-                    w.spec, w.problem, w.strategy, self._backend, self._read_answer, send, w.recorded, w.usage
-                )
+        for priority, waiting in self._waiting.items():
+            while waiting and sum(s.priority <= priority for s in self._active.values()) < self._max_active:
+                search_id = next(iter(waiting))
+                w = waiting.pop(search_id)
+                search = _Active(search_id, priority)
+                try:
+                    search.run = SearchRun(
+                        w.spec,
+                        w.problem,
+                        w.strategy,
+                        self._backend,
+                        self._read_answer,
+                        self._sender(search),
+                        w.recorded,
+                        w.usage,
+                    )
+                except Exception as error:  # a model that cannot be loaded ends this search, not the others
+                    events.append(Failed(search_id, error, w.usage))
+                    continue
+                self._active[search_id] = search
                 self._touched[search_id] = None
-            except Exception as error:  # a model that cannot be loaded ends this search, not the others
-                events.append(Failed(search_id, error, w.usage))
         return events
 
-    def _advance(self, search_id: str) -> list[Event]:
-        run = self._active[search_id]
+    def _go_on(self, events: list[Event]) -> None:
+        """Let every search whose replies have come go on, and hand out what they ask for."""
+        for search_id in self._touched:
+            search = self._active.get(search_id)
+            if search is not None and search.run is not None:
+                events += self._advance(search_id, search.run)
+        self._touched.clear()
+        for lane in self._lanes.values():
+            jobs = lane.take()
+            if jobs:
+                lane.engine.submit(jobs)
+
+    def _advance(self, search_id: str, run: SearchRun) -> list[Event]:
         run.advance()
         ended = run.outcome is not None or run.error is not None
         nodes = run.tree.settle() if run.outcome is not None else run.tree.changed()
         events: list[Event] = [Recorded(search_id, node) for node in nodes]
         if not ended:
             return [*events, Progress(search_id, run.usage)] if events else []
-        usage = run.usage
-        outcome, error = run.outcome, run.error
         self.cancel(search_id)
-        if outcome is not None:
-            return [*events, Finished(search_id, outcome, usage)]
-        return [*events, Failed(search_id, error or StrategyFault("ended without an outcome"), usage)]
+        if run.outcome is not None:
+            return [*events, Finished(search_id, run.outcome, run.usage)]
+        return [*events, Failed(search_id, run.error or StrategyFault("ended without an outcome"), run.usage)]
 
     # --- engines -----------------------------------------------------------------------------------------------------
 
-    def _sender(self, search_id: str, priority: int) -> Callable[..., None]:
-        def send(model: str, job: Callable[[int], GenerateJob | EvaluateJob], receive: Callable[[Any], None]) -> None:
+    def _sender(self, search: _Active) -> Callable[[str, Callable[[int], Job], Receive], None]:
+        def send(model: str, job: Callable[[int], Job], receive: Receive) -> None:
             lane = self._lanes.get(model)
             if lane is None:
                 lane = self._lanes[model] = _Lane(self._backend.engine(model))
-            heapq.heappush(lane.queue, (priority, next(self._tickets), search_id, job, receive))
+            lane.put(search, job(next(self._tickets)), receive)
 
         return send
 
-    def _submit(self) -> None:
-        """Fill every engine up to twice its capacity; the rest waits here, where priority can still overtake it."""
-        for lane in self._lanes.values():
-            jobs: list[Any] = []
-            while lane.queue and len(lane.awaited) < 2 * lane.engine.capacity:
-                _, ticket, search_id, job, receive = heapq.heappop(lane.queue)
-                lane.awaited[ticket] = (search_id, receive)
-                jobs.append(job(ticket))
-            if jobs:
-                lane.engine.submit(jobs)
-
-    def _receive(self, lane: _Lane, timeout: float) -> None:
-        for reply in lane.engine.poll(timeout):
+    def _receive(self, lane: _Lane, timeout: float, events: list[Event]) -> bool:
+        """Let an engine work once and its searches go on; whether anything came."""
+        replies = lane.engine.poll(timeout) if lane.awaited else []
+        for reply in replies:
             awaited = lane.awaited.pop(reply.ticket, None)
             if awaited is not None:
-                search_id, receive = awaited
-                self._touched[search_id] = None
+                search, receive = awaited
+                self._touched[search.id] = None
                 try:
                     receive(reply)
                 except Exception as error:  # a fault in one strategy or verifier ends that search, not the others
-                    self._active[search_id].error = error
-
-    def _drop_jobs(self, search_id: str) -> None:
-        for lane in self._lanes.values():
-            lane.queue = [entry for entry in lane.queue if entry[2] != search_id]
-            heapq.heapify(lane.queue)
-            gone = {ticket for ticket, (owner, _) in lane.awaited.items() if owner == search_id}
-            for ticket in gone:
-                del lane.awaited[ticket]
-            if gone:
-                lane.engine.cancel(gone)
+                    if search.run is not None:
+                        search.run.error = error
+        if replies:
+            self._go_on(events)
+        return bool(replies)
