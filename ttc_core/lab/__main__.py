@@ -8,13 +8,16 @@ from pathlib import Path
 from ttc_core.settings import DATA, REPOSITORY
 
 WORK = REPOSITORY / ".lab"
+VERBS = ("all", "data", "restore", "train", "export", "calibrate", "policy", "evaluate")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run stages of the making of the embedded family; finished ones are skipped, interrupted ones resumed."""
     parser = argparse.ArgumentParser(prog="python -m ttc_core.lab", description=main.__doc__)
-    parser.add_argument("verb", choices=("all", "data", "train", "export", "calibrate", "evaluate"), help="what to do")
+    parser.add_argument("verb", choices=VERBS, help="what to do")
     parser.add_argument("--stage", help="with train: one training stage and those it builds on; all without")
+    parser.add_argument("--only", action="append", default=[], help="with evaluate: one member, may be repeated")
+    parser.add_argument("--verifier", default="mini-implicit", help="with policy: the verifier it is fitted with")
     parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a third of the tokens")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
@@ -24,12 +27,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     import torch
 
-    from ttc_core.lab import family, problems, reporting
+    from ttc_core.lab import evaluating, family, members, policy_fitting, problems
 
     torch.set_num_threads(options.threads)
     sets, work = options.data / "problems", options.work / options.preset
     if options.verb in ("all", "data"):
         problems.write_problem_sets(sets)
+    if options.verb == "restore":
+        members.restore_family(work, options.data)
     if options.verb in ("all", "train"):
         for name in [options.stage] if options.stage else family.STAGES:
             if name == family.PROCESS_REWARD.name:
@@ -37,11 +42,13 @@ def main(arguments: list[str] | None = None) -> None:
             else:
                 family.run_stage(name, work, sets, options.preset, options.device)
     if options.verb in ("all", "export"):
-        reporting.export_family(work, options.data, options.preset)
+        members.export_family(work, options.data, options.preset)
     if options.verb in ("all", "calibrate"):
-        reporting.calibrate_family(options.data, options.preset)
+        members.calibrate_family(options.data, options.preset)
+    if options.verb in ("all", "policy"):
+        policy_fitting.fit_policy(options.data, options.verifier)
     if options.verb in ("all", "evaluate"):
-        reporting.evaluate_family(options.data)
+        evaluating.evaluate_family(options.data, work, options.only)
 
 
 if __name__ == "__main__":

@@ -41,16 +41,16 @@ STAGES = {
             lambda model: grow(model, MEDIUM, seed=3),
         ),
         Stage(
-            Recipe("mini-m-long", tokens=24_000_000, lr=0.006, seed=6, batch=4096, decay=0.7, half=True),
+            Recipe("mini-m-long", tokens=18_000_000, lr=0.006, seed=6, batch=4096, decay=0.7, half=True),
             "mini-m",
         ),
         Stage(
-            Recipe("mini-l-deep", tokens=9_000_000, lr=0.006, seed=7, batch=4096, decay=0.2, half=True),
+            Recipe("mini-l-deep", tokens=6_000_000, lr=0.006, seed=7, batch=4096, decay=0.2, half=True),
             "mini-m",
             lambda model: grow(model, DEEP, after=(1, 2, 3), seed=7),
         ),
         Stage(
-            Recipe("mini-l", tokens=13_000_000, lr=0.006, seed=8, batch=4096, decay=0.8, half=True),
+            Recipe("mini-l", tokens=10_000_000, lr=0.006, seed=8, batch=4096, decay=0.8, half=True),
             "mini-l-deep",
             lambda model: grow(model, LARGE, seed=8),
         ),
@@ -88,8 +88,8 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
     return train(model, recipe, chunks, work, device, history)
 
 
-PROCESS_REWARD = Recipe("mini-prm", tokens=4_600_000, lr=0.006, seed=5, batch=6144, decay=0.6)
-HARVEST_CHUNKS = 7
+PROCESS_REWARD = Recipe("mini-prm", tokens=10_000_000, lr=0.006, seed=5, batch=6144, decay=0.6, half=True)
+HARVEST_CHUNKS = 16
 
 
 def run_process_reward(work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
@@ -104,7 +104,7 @@ def run_process_reward(work: Path, problems: Path, preset: str = "full", device:
     recipe = replace(PROCESS_REWARD, tokens=int(PROCESS_REWARD.tokens * share))
     banned = banned_fingerprints(problems)
     policy, _ = load_model(run_stage("mini-s", work, problems, preset, device))
-    trunk, more = load_model(run_stage("mini-m", work, problems, preset, device))
+    trunk, more = load_model(run_stage("mini-m-long", work, problems, preset, device))
     harvest(policy, banned, work / "harvest", max(1, round(HARVEST_CHUNKS * share)))
     chunks = judged_chunks(work / "harvest", banned)
     return train_process_reward(trunk, recipe, chunks, work, more["training"], device)

@@ -44,9 +44,10 @@ def harvest(policy: Llama, banned: Collection[str], folder: Path, chunks: int, s
 def read_chunk(path: Path) -> tuple[list[dict[str, Any]], list[list[Rollout]]]:
     """Return the problems of a chunk and the solutions of each."""
     content = json.loads(path.read_text("utf-8"))
-    return content["problems"], [[_rollout(fields) for fields in row] for row in content["rollouts"]]
+    return content["problems"], rollouts_of(content["rollouts"])
 
 
-def _rollout(fields: dict[str, Any]) -> Rollout:
-    lists = {name: tuple(fields[name]) for name in ("tokens", "ends", "right")}
-    return Rollout(**{**fields, **lists})
+def rollouts_of(rows: list[list[dict[str, Any]]]) -> list[list[Rollout]]:
+    """Return the solutions that rows of JSON objects describe."""
+    lists = ("tokens", "ends", "right")
+    return [[Rollout(**{**fields, **{name: tuple(fields[name]) for name in lists}}) for fields in row] for row in rows]

@@ -75,17 +75,17 @@ def process_reward_loss(model: Llama, heads: Heads, batch: list[Judged], device:
     trunk = model.residual(tokens, heads.trunk_layers)
     written = mask[:, 1:]
     logits = model.logits(heads.norm(trunk[:, :-1][written]))
-    cost = functional.cross_entropy(logits, tokens[:, 1:][written], reduction="none")
+    cost = functional.cross_entropy(logits.float(), tokens[:, 1:][written], reduction="none")
     language = (cost * right[:, 1:][written]).sum() / right[:, 1:][written].sum().clamp(min=1)
     plain = functional.rms_norm(trunk, (model.shape.width,))
-    own = functional.cross_entropy(heads.own(plain[mask]), tokens[mask])
+    own = functional.cross_entropy(heads.own(plain[mask]).float(), tokens[mask])
     x, surprise = trunk, torch.zeros((), device=device)
     for index, block in enumerate(list(model.blocks)[heads.trunk_layers :]):
         x = block(x, model.cosines[:length], model.sines[:length])
         if index == 0:
-            read = heads.surprise(functional.rms_norm(x, (model.shape.width,)))[:, 1:][written][:, 0]
+            read = heads.surprise(functional.rms_norm(x, (model.shape.width,)))[:, 1:][written][:, 0].float()
             surprise = functional.smooth_l1_loss(read, cost.detach().clamp(0, MOST_SURPRISED) / 2)
-    verdict = model.norm(x[mask]) @ (model.embedding.weight[GOOD] - model.embedding.weight[BAD])
+    verdict = (model.norm(x[mask]) * (model.embedding.weight[GOOD] - model.embedding.weight[BAD])).sum(-1)
     judged = functional.binary_cross_entropy_with_logits(verdict, right[mask], reduction="none")
     judged = (judged * weight[mask]).sum() / weight[mask].sum()
     return judged + language + SURPRISE * surprise + OWN_TOKEN * own, judged, tokens.numel()
@@ -143,7 +143,7 @@ def train_process_reward(
         model, checkpoint = load_model(progress.path)
         heads.load_state_dict(checkpoint["heads"])
     model, heads = model.to(device), heads.to(device)
-    optimiser = Optimiser(model, recipe.lr, [(list(heads.parameters()), 0.005)])
+    optimiser = Optimiser(model, recipe.lr, [(list(heads.parameters()), 0.005)], recipe.half)
     if checkpoint is not None:
         optimiser.load_state_dict(checkpoint["optimiser"])
         progress.restore(checkpoint["progress"])
@@ -153,7 +153,8 @@ def train_process_reward(
             if progress.tokens >= recipe.tokens:
                 break
             factor = schedule(progress.tokens / recipe.tokens, progress.steps, decay=recipe.decay)
-            loss, judged, tokens = process_reward_loss(model, heads, batch, device)
+            with recipe.precision(device):
+                loss, judged, tokens = process_reward_loss(model, heads, batch, device)
             optimiser.step(loss, factor)
             progress.count(judged.item(), tokens)
             if progress.due():

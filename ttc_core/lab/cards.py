@@ -1,0 +1,79 @@
+"""The cards of the family's members: for programs (card.json), for people (README.md), and all together (REPORT.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ttc_core.lab import measures
+from ttc_core.lab.exporting import write_json
+from ttc_core.lab.measures import Floats
+
+Results = Mapping[str, Any]
+
+
+def interval(values: Floats) -> dict[str, float]:
+    """Mean of per-problem values with its 95 % interval, rounded for a card."""
+    mean, low, high = measures.bootstrap(values)
+    return {"mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the content of a member's card.json."""
+    card: dict[str, Any] = json.loads((folder / "card.json").read_text("utf-8"))
+    return card
+
+
+def note(folder: Path, results: Results) -> None:
+    """Write measured results into a member's card and its README."""
+    import torch
+
+    card = read_card(folder)
+    card["flops_per_token"] = 2 * card["parameters"]
+    card["evaluation"] = dict(results)
+    card["torch"] = torch.__version__
+    write_json(folder / "card.json", card)
+    (folder / "README.md").write_text(readme(card))
+
+
+def readme(card: Mapping[str, Any]) -> str:
+    """A model card for people, from the one for programs."""
+    lines = [
+        f"# {card['name']}",
+        "",
+        f"{card['what'][0].upper()}{card['what'][1:]}.",
+        "",
+        f"- Parameters: {card['parameters']:,}; {card['flops_per_token']:,} floating-point operations a token",
+        f"- Data: {card['data']}",
+        f"- Reproduce: `{card['reproduce']}`",
+        "- Licence: Apache-2.0",
+        "",
+    ]
+    if card["training"]:
+        lines += ["| training | tokens | steps | minutes | final loss |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {t['stage']} | {t['tokens']:,} | {t['steps']:,} | {t['minutes']} | {t['final_loss']} |"
+            for t in card["training"]
+        ]
+        lines.append("")
+    lines += ["| measured | value (95 % interval over problems) |", "|---|---|"]
+    lines += [f"| {name} | {text} |" for name, text in _flat(card["evaluation"])]
+    return "\n".join([*lines, ""])
+
+
+def write_report(data: Path) -> None:
+    """Gather the README files of all members in REPORT.md."""
+    folders = sorted(path.parent for path in (data / "models").glob("*/card.json"))
+    parts = [(folder / "README.md").read_text().replace("# ", "## ", 1) for folder in folders]
+    heading = "# The embedded family\n\nWritten by `python -m ttc_core.lab evaluate`; no number is typed by hand.\n\n"
+    (data / "models" / "REPORT.md").write_text(heading + "\n".join(parts))
+
+
+def _flat(results: Any, prefix: str = "") -> list[tuple[str, str]]:
+    if isinstance(results, dict) and set(results) == {"mean", "low", "high"}:
+        return [(prefix, f"{results['mean']:.3f} ({results['low']:.3f} to {results['high']:.3f})")]
+    if isinstance(results, dict):
+        return [pair for key, value in results.items() for pair in _flat(value, f"{prefix} {key}".strip())]
+    return [(prefix, " ".join(map(str, results)) if isinstance(results, list) else str(results))]

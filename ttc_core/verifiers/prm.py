@@ -1,0 +1,73 @@
+"""Discriminative reward model: the margin between two token logits at a step's end, calibrated to a probability.
+
+With labels of every step it is a process reward model (Lightman et al. 2023, arXiv 2305.20050), with labels of whole
+solutions an outcome reward model (Cobbe et al. 2021, arXiv 2110.14168); what it was trained on is all that differs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttc_core.errors import EngineFault
+from ttc_core.registry import verifier
+from ttc_core.types import Evaluate, Evaluated, Problem, StepScores
+
+
+@verifier("prm")
+@dataclass(frozen=True)
+class ProcessRewardModel:
+    """P(right so far) = sigmoid(scale * (logit(good) - logit(bad)) + shift), read at each step's end.
+
+    model     the causal language model that is read
+    good, bad ids of the two verdict tokens in its vocabulary
+    attempts  most earlier attempts it sees when it judges a revision, 0 for none
+    """
+
+    name: str
+    model: str
+    good: int
+    bad: int
+    scale: float = 1.0
+    shift: float = 0.0
+    attempts: int = 0
+
+    @classmethod
+    def load(cls, name: str, folder: Path) -> ProcessRewardModel:
+        """Read `verifier.json`.
+
+        Raises:
+            EngineFault: the file is missing, broken or lacks a field.
+        """
+        try:
+            config = json.loads((folder / "verifier.json").read_text("utf-8"))
+            return cls(
+                name,
+                str(config["model"]),
+                int(config["good"]),
+                int(config["bad"]),
+                float(config["scale"]),
+                float(config["shift"]),
+                int(config.get("attempts", 0)),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EngineFault(f"the verifier {name!r} cannot be loaded: {error}") from error
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The model it reads."""
+        return (self.model,)
+
+    def score(
+        self, problem: Problem, carry: tuple[float, ...]
+    ) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
+        """Score each step of the node by itself; nothing is carried on."""
+        [reply] = yield [Evaluate(self.model, read=(self.good, self.bad))]
+        return StepScores(tuple(self._probability(good - bad) for good, bad in reply.logits))
+
+    def _probability(self, margin: float) -> float:
+        z = self.scale * margin + self.shift
+        return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
