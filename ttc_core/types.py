@@ -162,8 +162,8 @@ class Scored:
 class Candidate:
     """A complete solution that took part in the final choice.
 
-    score: aggregated step score in [0, 1], or the trace's confidence (>= 0) where that stands in its place, None for
-    methods without either; weight: total weight of its answer's group after selection.
+    score: in [0, 1], the aggregated step score, or the policy's confidence as a share of the surest candidate's; None
+    for methods without either; weight: total weight of its answer's group after selection.
     """
 
     node: NodeId

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -16,17 +17,26 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import MetaData, Table, event, insert
 
 from ttc_core.errors import StoreBusy, StoreFault, UserError
 from ttc_core.settings import REPOSITORY
 from ttc_core.store import database as database_module
 from ttc_core.store import leases, migrate, repository
-from ttc_core.store.columns import escape, pack_floats, pack_tokens, unescape, unpack_floats, unpack_tokens
+from ttc_core.store.columns import (
+    escape,
+    pack_floats,
+    pack_long,
+    pack_tokens,
+    unescape,
+    unpack_floats,
+    unpack_long,
+    unpack_tokens,
+)
 from ttc_core.store.database import Database
-from ttc_core.store.rows import path_key
+from ttc_core.store.rows import node_row, path_key, spec_row, usage_row
 from ttc_core.store.schema import Base
-from ttc_core.types import Node, RunSpec
+from ttc_core.types import NO_USAGE, Node, RunSpec
 
 SPEC = RunSpec("How many?", "beam_search", 4)
 
@@ -99,6 +109,37 @@ def test_a_newer_schema_is_refused(db):
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StoreFault, match="9999"):
         migrate.ensure(db)
+
+
+def put_as_it_was(connection, name, row):
+    """Insert what of a row the table has columns for today, whatever `schema.py` says."""
+    table = Table(name, MetaData(), autoload_with=connection)
+    connection.execute(insert(table), {key: value for key, value in row.items() if key in table.c})
+    return set(row) - set(table.c.keys())
+
+
+def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path):
+    """What it holds stays, and what it could not hold is empty."""
+    db = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    node = Node("r.0", "r", "step\n", "step", (1, 2, 300), logprob=-0.5, scores=(0.25,), spec="step:1:1")
+    run = {"key": 1, "id": "old", "created": 1.0, "status": "done", **spec_row(SPEC), **usage_row(NO_USAGE)}
+    run |= {"revision": 1, "nodes": 1, "epoch": 0, "stop_requested": False, "error": "", "hint": ""}
+    with db.write() as connection:
+        migrate.upgrade(connection, None, "0001")
+        assert put_as_it_was(connection, "runs", {**run, "has_outcome": False, "excluded": 0}) == set()
+        assert put_as_it_was(connection, "nodes", node_row(1, 1, node)) == {"confidences"}
+    filled = []
+    assert migrate.ensure(db, filled.append) is False and not filled
+    with db.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    assert repository.get(db, "old").spec == SPEC
+    assert repository.tree(db, "old").nodes == (node,)
+    repository.reopen(db, "old", 8)
+    [claim] = leases.claim(db, "w", 1)
+    assert claim.nodes == (node,)
+    sure = replace(node, id="r.1", confidences=(1.5, 20.25))
+    leases.commit(db, [leases.Change(claim.lease, [sure])])
+    assert repository.tree(db, "old").nodes == (node, sure)
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
@@ -209,6 +250,11 @@ def test_floats(lists):
     assert unpack_floats(pack_floats(*lists), len(lists)) == tuple(map(tuple, lists))
 
 
+@given(st.lists(numbers) | st.integers(65_535, 66_000).map(lambda n: [0.5] * n))
+def test_long_lists_of_floats(values):
+    assert unpack_long(pack_long(values)) == tuple(values)
+
+
 @st.composite
 def node_values(draw):
     scores = tuple(draw(st.lists(numbers, max_size=4)))
@@ -225,6 +271,7 @@ def node_values(draw):
         scores=scores,
         path_scores=draw(st.sampled_from([above + scores, above, ()])),
         carry=tuple(draw(st.lists(numbers, max_size=3))),
+        confidences=tuple(draw(st.lists(numbers, max_size=5))),
         state=draw(st.sampled_from(["open", "kept", "pruned", "final", "failed"])),
         why=draw(any_text),
         spec=draw(any_text),

@@ -92,6 +92,16 @@ def unpack_floats(packed: bytes | None, lists: int) -> tuple[tuple[float, ...], 
     return tuple([flat[s] for s in slices])
 
 
+def pack_long(values: Sequence[float]) -> bytes | None:
+    """One list of floats of any length, as doubles; None for ()."""
+    return struct.pack(f"<{len(values)}d", *values) if values else None
+
+
+def unpack_long(packed: bytes | None) -> tuple[float, ...]:
+    """The inverse of `pack_long`."""
+    return struct.unpack(f"<{len(packed) // 8}d", packed) if packed else ()
+
+
 @functools.lru_cache(4096)
 def _layout(lengths: tuple[int, ...]) -> tuple[struct.Struct, tuple[slice, ...]]:
     """How lists of these lengths lie one after another; trees have few different ones."""

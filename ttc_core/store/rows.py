@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ttc_core.runs_views import RunView
-from ttc_core.store.columns import pack_floats, pack_tokens, unpack_floats, unpack_tokens
+from ttc_core.store.columns import pack_floats, pack_long, pack_tokens, unpack_floats, unpack_long, unpack_tokens
 from ttc_core.types import Candidate, Node, Outcome, RunSpec, Usage
 
 Row = Mapping[Any, Any]  # a row by column name
@@ -108,6 +108,7 @@ def node_row(run: int, revision: int, node: Node) -> dict[str, Any]:
         "answer": node.answer,
         "logprob": node.logprob,
         "scores": pack_floats(node.scores, above, node.carry, whole),
+        "confidences": pack_long(node.confidences),
     }
 
 
@@ -127,6 +128,7 @@ def row_node(row: Row) -> Node:
         scores=scores,
         path_scores=above if whole else above + scores,
         carry=carry,
+        confidences=unpack_long(row["confidences"]),
         state=row["state"],
         why=row["why"],
         spec=row["spec"],

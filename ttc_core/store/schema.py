@@ -112,6 +112,7 @@ class NodeRow(Base):
     answer: Mapped[str | None] = mapped_column(AnyText)
     logprob: Mapped[float | None] = mapped_column(Float)
     scores: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_floats of scores, path_scores, carry
+    confidences: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_long
 
     # rows lie in the order of the primary key: a whole tree is one sequential read
     __table_args__ = (Index("nodes_by_revision", "run", "revision"), {"sqlite_with_rowid": False})
