@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ttc_core.errors import TTCError, UnknownName
+from ttc_core.errors import TTCError, UnknownName, UserError
 from ttc_core.settings import settings
 
 POLICY = "policy"
+ABILITIES = {  # keys of a card, and what a model can do whose card has them: "revises": 4, "critiques": true
+    "revises": "revise its own attempts",
+    "critiques": "criticise its solutions and write them anew",
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,15 @@ class ModelCard:
     parameters: int
     folder: Path
     card: Mapping[str, Any]
+
+    @property
+    def revises(self) -> int:
+        """The most attempts that it was trained to revise at a time, 0 for a model that was not."""
+        return int(self.card.get("revises", 0))
+
+    def able(self, ability: str) -> bool:
+        """Whether it can do this; see `ABILITIES`."""
+        return bool(self.card.get(ability))
 
 
 class BrokenCard(TTCError):
@@ -61,6 +74,13 @@ def find(name: str, *, policy: bool | None = None) -> ModelCard:
         what = {True: "model", False: "verifier", None: "model or verifier"}[policy]
         raise UnknownName(f"no {what} is called {name!r}", hint=suggest(name, fitting))
     return fitting[name]
+
+
+def unable(name: str, ability: str) -> UserError:
+    """The error for asking `name` for what it cannot do, with the models that can as hint."""
+    able = [card.name for card in catalogue().values() if card.kind == POLICY and card.able(ability)]
+    hint = f"{' and '.join(able)} can" if able else "none of the models here can"
+    return UserError(f"{name} was not made to {ABILITIES[ability]}", hint=hint)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -25,7 +25,10 @@ def checked(spec: RunSpec) -> RunSpec:
         UserError: with one sentence, and a hint naming what would be possible.
     """
     strategy = named("strategy", spec.strategy, spec.params)
-    models.find(spec.model, policy=True)
+    policy = models.find(spec.model, policy=True)
+    needs = getattr(strategy, "needs", "")
+    if needs and not policy.able(needs):
+        raise models.unable(spec.model, needs)
     if spec.verifier:
         models.find(spec.verifier, policy=False)
     checked_budget(spec.budget)

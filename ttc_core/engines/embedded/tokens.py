@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from ttc_core.errors import EngineFault
@@ -65,6 +66,17 @@ class Tokenizer:
     def of(self, segment: Segment) -> tuple[int, ...]:
         """The segment's own ids where they are this tokenizer's, else its text encoded."""
         return segment.tokens if segment.tokenizer == self.id else self.encode(segment.text)
+
+    def pieces(self, segment: Segment) -> tuple[tuple[int, ...], ...]:
+        """The segment's ids, cut where it says that other contexts may go on differently."""
+        tokens = self.of(segment)
+        if not segment.cuts or tokens is not segment.tokens:
+            return (tokens,)
+        return tuple(tokens[a:b] for a, b in pairwise((0, *segment.cuts, len(tokens))))
+
+    def prompt(self, question: str, attempts: Sequence[str] = ()) -> list[tuple[int, ...]]:
+        """`prompt_pieces` in this tokenizer's ids."""
+        return prompt_pieces(self.encode, self.bos, self.eos, question, attempts)
 
     def ends(self, tokens: tuple[int, ...]) -> list[int]:
         """Positions at which a step ends; the last token always counts as one."""
