@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before anything imports numpy: results and timings must not depend on cores
 _SESSION_DIR = Path(tempfile.mkdtemp(prefix="ttc-tests-"))
 os.environ["TTC_DATABASE_URL"] = f"sqlite:///{_SESSION_DIR / 'workbench.db'}"  # never the user's own
+
+# The same examples on every machine; HYPOTHESIS_PROFILE=search looks for new ones.
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 def pytest_unconfigure() -> None:

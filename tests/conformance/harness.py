@@ -59,7 +59,12 @@ class Result:
     usage: Usage = NO_USAGE
     outcome: Outcome | None = None
     error: Exception | None = None
-    history: list[dict[str, Node]] = field(default_factory=list)
+    records: list[Node] = field(default_factory=list)  # in the order they came: what a store would write
+    moments: list[tuple[dict[str, Node], Usage]] = field(default_factory=list)  # what a store holds after each turn
+
+    def tree(self) -> list[Node]:
+        """The whole record, comparable."""
+        return sorted(self.nodes.values(), key=lambda node: node.id)
 
 
 def read_answer(text: str) -> str | None:
@@ -100,9 +105,10 @@ def run(
 def take(result: Result, event: Any) -> None:
     if isinstance(event, Recorded):
         result.nodes[event.node.id] = event.node
+        result.records.append(event.node)
     elif isinstance(event, Progress):
         result.usage = event.usage
-        result.history.append(dict(result.nodes))
+        result.moments.append((dict(result.nodes), event.usage))
     elif isinstance(event, Finished):
         result.outcome, result.usage = event.outcome, event.usage
     elif isinstance(event, Failed):
