@@ -20,8 +20,8 @@ def samples(log):
 AHEAD = {
     "r.0": ("A\n", None, 0.4),
     "r.1": ("B\n", None, 0.9),
-    "r.0.~0": ("a\n", None, 0.8),
-    "r.1.~0": ("b\n", None, 0.1),
+    "r.0.~1~0": ("a\n", None, 0.8),
+    "r.1.~1~0": ("b\n", None, 0.1),
     "r.0.0": ("Answer: 1\n", "1", 0.7),
     "r.0.1": ("Answer: 2\n", "2", 0.6),
 }
@@ -42,7 +42,7 @@ def test_lookahead_without_steps_ahead_is_beam_search():
 
 
 def test_lookahead_drops_a_step_whose_rollout_failed():
-    table = {key: value for key, value in AHEAD.items() if key != "r.0.~0"}
+    table = {key: value for key, value in AHEAD.items() if key != "r.0.~1~0"}
     outcome, log = search("lookahead_search", table, 4, k=1, width=2)
     assert samples(log)[1][0] == "r.1" and outcome.excluded >= 1
 

@@ -46,7 +46,8 @@ class LookaheadSearch:
         """Rate complete steps by their own score, the others by the score at their rollout's end."""
         beams: list[Beam] = yield from by_score(self.aggregate)(nodes)
         growing = [beam.node for beam in beams if k and not beam.node.complete]
-        rollouts = yield [Sample(node.id, steps=k, temperature=0.0, branch="~") for node in growing]
+        branch = f"~{k}~"  # a larger budget may look further ahead: those rollouts are other samples
+        rollouts = yield [Sample(node.id, steps=k, temperature=0.0, branch=branch) for node in growing]
         ends = {node.parent: node for reply in rollouts for node in reply.nodes}
         [scored] = yield [Score(tuple(node.id for node in ends.values()))]
         yield [Prune(tuple(node.id for node in scored.nodes), "a rollout: its score ranks the step it starts from")]

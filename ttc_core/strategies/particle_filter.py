@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import ClassVar
 
 from ttc_core.registry import param, strategy
 from ttc_core.selection import AGGREGATES, SELECTS, candidates, choose
@@ -24,6 +25,8 @@ class ParticleFilter:
 
     A complete particle stays in the population and may be drawn again; its places are then left unspent.
     """
+
+    rank_based: ClassVar[bool] = False  # weights follow the scores themselves
 
     temperature: float = param(1.0, min=0.05, max=20, help="of the softmax over log-odds: large resamples less sharply")
     rounds: int = param(40, min=1, max=1000, help="give up unfinished particles after so many steps")

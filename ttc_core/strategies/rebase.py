@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import ClassVar
 
 from ttc_core.registry import param, strategy
 from ttc_core.selection import AGGREGATES, SELECTS, candidates, choose
@@ -21,6 +22,8 @@ from ttc_core.types import ROOT, Budget, Problem, Prune, Sample, Search
 @dataclass(frozen=True)
 class Rebase:
     """Share N continuations over all steps by the softmax of their scores. Costs N generations."""
+
+    rank_based: ClassVar[bool] = False  # shares follow the scores themselves
 
     temperature: float = param(0.2, min=0.01, max=10, help="balance temperature T: small follows the verifier closely")
     rounds: int = param(40, min=1, max=1000, help="give up unfinished branches after so many steps")
