@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ttc_core.backend import Backend
@@ -30,6 +31,8 @@ Send = Callable[[str, Callable[[int], GenerateJob | EvaluateJob], Callable[[Any]
 class Gather:
     """Collects n values that arrive in any order and hands them on in theirs."""
 
+    __slots__ = ("_done", "_missing", "_values")
+
     def __init__(self, n: int, done: Callable[[list[Any]], None]) -> None:
         self._values: list[Any] = [None] * n
         self._missing = n
@@ -37,19 +40,19 @@ class Gather:
         if n == 0:
             done([])
 
+    def put(self, index: int, value: Any) -> None:
+        """Receive the value number `index`."""
+        self._values[index] = value
+        self._missing -= 1
+        if self._missing == 0:
+            self._done(self._values)
+
     def slot(self, index: int) -> Callable[[Any], None]:
         """Receiver of the value number `index`."""
-
-        def fill(value: Any) -> None:
-            self._values[index] = value
-            self._missing -= 1
-            if self._missing == 0:
-                self._done(self._values)
-
-        return fill
+        return partial(self.put, index)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Scoring:
     """A verifier at work on one node; several requests may wait for it."""
 
@@ -107,12 +110,13 @@ class Scorer:
             self._fail(node_id, error)
             return
         node = self._tree.nodes[node_id]
-        *above, target = self._tree.segments(node_id, self._tokenizer)
-        gather = Gather(len(evaluations), lambda values: self._received(node.id, values))
+        above = self._tree.segments(node.parent, self._tokenizer) if self._tree.parent(node) else ()
+        target = self._tree.segment(node, self._tokenizer)
+        gather = Gather(len(evaluations), partial(self._received, node_id))
         for i, evaluation in enumerate(evaluations):
             engine = self._backend.engine(evaluation.model)
             job = _evaluate_job((self._prompt(node_id, evaluation), *above), target, evaluation.read)
-            self._send(evaluation.model, job, self._receiver(gather.slot(i), engine.parameters))
+            self._send(evaluation.model, job, partial(self._evaluated, gather, i, engine.parameters))
 
     def _prompt(self, node_id: NodeId, evaluation: Evaluate) -> Segment:
         """The evaluating model's prompt, made once for all nodes that it suits."""
@@ -124,12 +128,9 @@ class Scorer:
             self._prompts[key] = self._backend.engine(evaluation.model).prompt(self._problem, attempts)
         return self._prompts[key]
 
-    def _receiver(self, fill: Callable[[Any], None], parameters: int) -> Callable[[Any], None]:
-        def receive(reply: Evaluated) -> None:
-            self.charge(reply, parameters)
-            fill(reply)
-
-        return receive
+    def _evaluated(self, gather: Gather, index: int, parameters: int, reply: Evaluated) -> None:
+        self.charge(reply, parameters)
+        gather.put(index, reply)
 
     def _received(self, node_id: NodeId, replies: list[Evaluated]) -> None:
         errors = [reply.error for reply in replies if reply.error is not None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -42,7 +43,7 @@ from ttc_core.types import (
 CONFIDENCE_TOP = 20  # a token's confidence is taken over so many most likely ones, as many as servers give (DeepConf)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Task:
     """A generator and the replies it goes on with; `done` receives its return value."""
 
@@ -167,11 +168,11 @@ class SearchRun:
         for i, node_id in enumerate(ids):
             known = self.tree.recall(node_id, spec)
             if known is not None:
-                gather.slot(i)(known)
+                gather.put(i, known)
                 continue
             context = context or self._context(request)
             seed = seeds.derive(self._spec.seed, self._problem.id, node_id)
-            receive = self._receiver(request.node, node_id, spec, gather.slot(i))
+            receive = partial(self._sampled, request.node, node_id, spec, gather, i)
             self._send(self._spec.model, _generate_job(context, seed, request, temperature), receive)
 
     def _check(self, request: Sample) -> None:
@@ -190,16 +191,13 @@ class SearchRun:
             return (self._engine.prompt(self._problem, attempts, request.ask),)
         return (self._prompt, *self.tree.segments(request.node, self._prompt.tokenizer))
 
-    def _receiver(
-        self, parent: NodeId, node_id: NodeId, spec: str, fill: Callable[[Node], None]
-    ) -> Callable[[Any], None]:
-        def receive(reply: Generated) -> None:
-            node = self._node(parent, node_id, spec, reply)
-            self._meter.sampled(reply, failed=node.finish == "error")
-            self.tree.add(node)
-            fill(node)
-
-        return receive
+    def _sampled(
+        self, parent: NodeId, node_id: NodeId, spec: str, gather: Gather, index: int, reply: Generated
+    ) -> None:
+        node = self._node(parent, node_id, spec, reply)
+        self._meter.sampled(reply, failed=node.finish == "error")
+        self.tree.add(node)
+        gather.put(index, node)
 
     def _node(self, parent: NodeId, node_id: NodeId, spec: str, reply: Generated) -> Node:
         if reply.error is not None:

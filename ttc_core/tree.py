@@ -105,14 +105,18 @@ class Tree:
 
     def segments(self, node_id: NodeId, tokenizer: str) -> tuple[Segment, ...]:
         """The path as context for an engine; token ids belong to `tokenizer`."""
-        if node_id in self._segments:  # siblings share what is above them; a node is scored and continued behind it
+        if node_id in self._segments:  # all continuations of a node share one tuple
             return self._segments[node_id]
         above: tuple[Segment, ...] = ()
         for node in self.path(node_id):
             if node.id not in self._segments:
-                self._segments[node.id] = (*above, Segment(node.text, node.tokens, tokenizer))
+                self._segments[node.id] = (*above, self.segment(node, tokenizer))
             above = self._segments[node.id]
         return above
+
+    def segment(self, node: Node, tokenizer: str) -> Segment:
+        """The node alone as a piece of context."""
+        return Segment(node.text, node.tokens, tokenizer)
 
     def changed(self) -> list[Node]:
         """Nodes that differ from what was last handed out or recorded; they count as recorded from now on."""
