@@ -123,16 +123,17 @@ def example() -> str:
 
 
 def test_the_example_strategy_works(drop):
-    drop("strategy", "first_agreement", example())
-    [result] = run([spec("first_agreement", 8, agree=1)])
-    assert result.error is None
-    assert result.usage.generations == 1
-    [result] = run([spec("first_agreement", 8, agree=1000)])
-    assert result.usage.generations == len(result.outcome.candidates) + result.outcome.excluded == 8
+    drop("strategy", "shortest_few", example())
+    [result] = run([spec("shortest_few", 8, m=3)])
+    assert result.error is None and result.usage.generations == 8
+    voted = [len(result.nodes[c.node].text) for c in result.outcome.candidates]
+    others = [len(node.text) for node in result.nodes.values() if node.why]
+    assert len(voted) == 3 and len(others) == 5
+    assert voted == sorted(voted) and voted[-1] <= min(others)
 
 
 def test_the_example_is_in_house_style(tmp_path):
-    file = tmp_path / "first_agreement.py"
+    file = tmp_path / "shortest_few.py"
     file.write_text(example(), "utf-8")
     config = str(REPOSITORY / "pyproject.toml")
     ruff = [sys.executable, "-m", "ruff"]
