@@ -78,7 +78,7 @@ def ahead_of_all(leader: int, others: Sequence[int]) -> float:
     total = 0.0
     for point in range(1, POINTS):
         x = point * width
-        poisson = [math.exp(k * math.log(x) - x - math.lgamma(k + 1)) for k in range(leader + 1)]
+        poisson = [math.exp(k * math.log(x) - x - math.lgamma(k + 1)) for k in range(max(leader, *others) + 1)]
         at_most = [*accumulate(poisson)]
         total += poisson[leader] * math.prod((1 - at_most[votes]) ** n for votes, n in equal.items())
     return total * width
