@@ -172,7 +172,7 @@ class SearchRun:
                 continue
             context = context or self._context(request)
             seed = seeds.derive(self._spec.seed, self._problem.id, node_id)
-            receive = partial(self._sampled, request.node, node_id, spec, gather, i)
+            receive = partial(self._came, request.node, node_id, spec, gather, i)
             self._send(self._spec.model, _generate_job(context, seed, request, temperature), receive)
 
     def _check(self, request: Sample) -> None:
@@ -191,9 +191,7 @@ class SearchRun:
             return (self._engine.prompt(self._problem, attempts, request.ask),)
         return (self._prompt, *self.tree.segments(request.node, self._prompt.tokenizer))
 
-    def _sampled(
-        self, parent: NodeId, node_id: NodeId, spec: str, gather: Gather, index: int, reply: Generated
-    ) -> None:
+    def _came(self, parent: NodeId, node_id: NodeId, spec: str, gather: Gather, index: int, reply: Generated) -> None:
         node = self._node(parent, node_id, spec, reply)
         self._meter.sampled(reply, failed=node.finish == "error")
         self.tree.add(node)

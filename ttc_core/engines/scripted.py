@@ -12,7 +12,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from ttc_core.registry import engine
@@ -21,6 +21,27 @@ from ttc_core.types import Ask, Evaluated, EvaluateJob, Finish, Generated, Gener
 
 def _no_fault(job: Job) -> Exception | None:
     return None
+
+
+class Clock:
+    """Virtual seconds, shared by engines that work side by side: time moves to the earliest reply of any of them.
+
+    watch  called with the seconds that are about to pass
+    """
+
+    def __init__(self, watch: Callable[[float], None] = lambda seconds: None) -> None:
+        self.now = 0.0
+        self.watch = watch
+        self.engines: list[Scripted] = []
+
+    def reach(self, moment: float) -> bool:
+        """Move on to `moment`, unless another engine has a reply before; whether the clock got there."""
+        if any(engine.due < moment for engine in self.engines):
+            return False
+        if moment > self.now:
+            self.watch(moment - self.now)
+            self.now = moment
+        return True
 
 
 @engine("scripted")
@@ -33,6 +54,7 @@ class Scripted:
     sigma      spread of the log-normal step length; `step_tokens` is its median
     latency    virtual seconds a generated token takes; scoring a step takes as long as one token
     fault      called with each job; an exception it returns is that job's reply
+    clock      one for all engines of a backend lets them work side by side; by default the engine has one of its own
     """
 
     name: str = "scripted"
@@ -44,9 +66,10 @@ class Scripted:
     sigma: float = 0.6
     latency: float = 0.001
     fault: Callable[[Job], Exception | None] = _no_fault
+    clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        self.clock = 0.0
+        self.clock.engines.append(self)
         self.busy_seconds = 0.0
         self.jobs_seen: list[Job] = []
         self._queue: deque[Job] = deque()
@@ -63,12 +86,11 @@ class Scripted:
         self._fill()
 
     def poll(self, timeout: float = 0.0) -> list[Generated | Evaluated]:
-        """Advance the clock to the next completion and return all replies of that moment."""
-        if not self._running:
+        """Advance the clock to the next completion and return all replies of that moment; [] if others come first."""
+        if not self._running or not self.clock.reach(self.due):
             return []
-        self.clock = self._running[0][0]
         ready = []
-        while self._running and self._running[0][0] <= self.clock:
+        while self.due <= self.clock.now:
             ready.append(heapq.heappop(self._running)[2])
         self._fill()
         return ready
@@ -81,7 +103,17 @@ class Scripted:
 
     def now(self) -> float:
         """Virtual seconds."""
-        return self.clock
+        return self.clock.now
+
+    @property
+    def due(self) -> float:
+        """When the next reply will be ready; infinity while nothing runs."""
+        return self._running[0][0] if self._running else math.inf
+
+    @property
+    def free(self) -> int:
+        """Lanes on which nothing runs."""
+        return self.capacity - len(self._running)
 
     def _fill(self) -> None:
         while self._queue and len(self._running) < self.capacity:
@@ -89,7 +121,7 @@ class Scripted:
             reply, tokens = self._reply(job)
             seconds = tokens * self.latency
             self.busy_seconds += seconds
-            heapq.heappush(self._running, (self.clock + seconds, job.ticket, reply))
+            heapq.heappush(self._running, (self.clock.now + seconds, job.ticket, reply))
 
     def _reply(self, job: Job) -> tuple[Generated | Evaluated, int]:
         error = self.fault(job)
