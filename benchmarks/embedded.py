@@ -26,7 +26,8 @@ import numpy as np
 
 from ttc_core import registry
 from ttc_core.engines.embedded import Embedded
-from ttc_core.engines.embedded.llama import BLOCK, TILE, Llama
+from ttc_core.engines.embedded.attention import BLOCK
+from ttc_core.engines.embedded.llama import TILE, Llama
 from ttc_core.settings import DATA
 from ttc_core.types import EvaluateJob, GenerateJob, Problem, Segment
 
@@ -52,7 +53,7 @@ def decode(model: str, problems: list[Problem], tokens: int) -> Callable[[], Non
     calls = iter(range(10**9))
 
     def work() -> None:
-        engine.trie = type(engine.trie)((engine.model.layers, engine.model.heads, engine.model.head), engine.trie.cap)
+        engine.trie = type(engine.trie)(engine.model.shape, engine.trie.cap)
         first = next(calls) * len(problems)
         jobs = [
             GenerateJob(first + i, (engine.prompt(p),), seed=first + i, until="end", max_tokens=tokens)
@@ -99,7 +100,7 @@ def products(model: Llama, batch: int, length: int) -> tuple[Callable[[], None],
         return rng.standard_normal(shape, dtype=np.float32)
 
     layer = model._layers[0]
-    weights = [layer.qkv, layer.out, layer.gate_up, layer.down] * model.layers + [model._unembedding]
+    weights = [layer.qkv, layer.out, layer.gate, layer.up, layer.down] * model.layers + [model._unembedding]
     linear = [(floats(batch, w.shape[0]), w, np.empty((batch, w.shape[1]), np.float32)) for w in weights]
     blocks = -(-length // BLOCK)
     keys = floats(batch, model.heads, blocks * BLOCK, model.head)

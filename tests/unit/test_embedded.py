@@ -60,7 +60,7 @@ def naive_logits(model: Llama, tokens):
     n = len(tokens)
     for layer in range(model.layers):
         q, k, v = model.project(layer, x, np.arange(n))
-        scores = np.einsum("thd,shd->hts", q, k) / np.sqrt(model.head)
+        scores = np.einsum("thd,shd->hts", q, k)  # queries come scaled
         scores = np.where(np.tril(np.ones((n, n), bool)), scores, -np.inf)
         weights = np.exp(scores - scores.max(-1, keepdims=True))
         weights /= weights.sum(-1, keepdims=True)

@@ -11,7 +11,7 @@ import pytest
 
 from ttc_core import registry
 from ttc_core.engines.embedded import Embedded
-from ttc_core.engines.embedded.llama import BLOCK
+from ttc_core.engines.embedded.attention import BLOCK
 from ttc_core.settings import DATA
 from ttc_core.types import EvaluateJob, GenerateJob, Segment
 

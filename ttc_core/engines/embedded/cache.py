@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ttc_core.engines.embedded.llama import Floats
+from ttc_core.engines.embedded.attention import Floats
 
 Tokens = tuple[int, ...]
 

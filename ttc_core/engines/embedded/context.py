@@ -1,4 +1,4 @@
-"""Keys and values in attention's block layout, and forwarding new tokens behind a context."""
+"""Forwarding new tokens behind contexts, many at once."""
 
 from __future__ import annotations
 
@@ -8,40 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from ttc_core.engines.embedded.attention import BLOCK, Floats, Ints, Pages, View, attend, pages_for, view
 from ttc_core.engines.embedded.cache import Entry, Trie
-from ttc_core.engines.embedded.llama import BLOCK, Floats, Ints, Llama
+from ttc_core.engines.embedded.llama import Llama
 
 MOST_ROWS = 2048  # tokens forwarded in one go
 PADDING = 8  # works whose numbers of tokens differ by less attend together,
 TOGETHER = 256  # as long as they have no more rows than this: their scores stay in the processor's cache
-
-
-def blocks_for(length: int) -> int:
-    """How many blocks hold `length` keys."""
-    return max(1, -(-length // BLOCK))
-
-
-def write(blocks: Floats, start: int, kv: Floats) -> None:
-    """Copy kv (layers, 2, heads, n, head) to positions start.. of blocks (layers, 2, blocks, heads, BLOCK, head)."""
-    done = 0
-    while done < kv.shape[3]:
-        block, offset = divmod(start + done, BLOCK)
-        n = min(BLOCK - offset, kv.shape[3] - done)
-        blocks[:, :, block, :, offset : offset + n] = kv[:, :, :, done : done + n]
-        done += n
-
-
-def read(blocks: Floats, start: int, n: int) -> Floats:
-    """The inverse of `write`: a copy (layers, 2, heads, n, head)."""
-    layers, two, _, heads, _, head = blocks.shape
-    kv = np.empty((layers, two, heads, n, head), np.float32)
-    done = 0
-    while done < n:
-        block, offset = divmod(start + done, BLOCK)
-        m = min(BLOCK - offset, n - done)
-        kv[:, :, :, done : done + m] = blocks[:, :, block, :, offset : offset + m]
-        done += m
-    return kv
 
 
 @dataclass(eq=False)
@@ -89,28 +62,28 @@ def forward(model: Llama, trie: Trie, works: Sequence[Work]) -> list[Floats]:
 class _Group:
     """Works of about equal length, whose rows attend together.
 
-    context  (works, layers, 2, blocks, heads, BLOCK, head): their keys and values
-    rows     (n,): their rows in the batch; owner (n,): each row's work within the group
-    seats    (n,): each row's place when every work is padded to `per` rows; lengths (works * per,): keys to see
+    works  their indices; pages: their keys and values; table (works, most): each one's page numbers
+    rows   (n,): their rows in the batch; seats (n,): each row's place when every work is padded to `per` rows
+    spots  (n,), (n,): the page and the offset that each row's key goes to
     """
 
     works: list[int]
-    context: Floats
+    per: int
+    pages: Pages
+    table: Ints
     rows: Ints
-    owner: Ints
     seats: Ints
-    lengths: Ints
+    spots: tuple[Ints, Ints]
+    view: View
 
-    def attend(self, model: Llama, layer: int, q: Floats, k: Floats, v: Floats, positions: Ints) -> Floats:
-        """Note the keys and values of the group's rows and return their attention outputs (n, width)."""
-        here = positions[self.rows]
-        block, offset = here // BLOCK, here % BLOCK
-        self.context[self.owner, layer, 0, block, :, offset] = k[self.rows]
-        self.context[self.owner, layer, 1, block, :, offset] = v[self.rows]
-        padded = np.zeros((len(self.lengths), model.heads, model.head), np.float32)
+    def attend(self, layer: int, q: Floats, k: Floats, v: Floats) -> Floats:
+        """Note the keys and values of the group's rows and return their attention outputs (n, heads head)."""
+        self.pages.note(layer, *self.spots, k[self.rows], v[self.rows])
+        padded = np.zeros((len(self.works) * self.per, *q.shape[1:]), np.float32)
         padded[self.seats] = q[self.rows]
-        keys, values = self.context[:, layer, 0], self.context[:, layer, 1]
-        attended: Floats = model.attend(padded, keys, values, self.lengths)[self.seats]
+        queries = padded.reshape(len(self.works), self.per, *q.shape[1:])
+        mixed = attend(queries, self.pages.keys[layer], self.pages.values[layer], self.view)
+        attended: Floats = mixed.reshape(len(padded), -1)[self.seats]
         return attended
 
 
@@ -120,55 +93,57 @@ def _forward(model: Llama, trie: Trie, works: Sequence[Work]) -> list[Floats]:
     bounds = np.cumsum([0, *(len(w.tokens) for w in works)])
     groups = _grouped(model, works, bounds, positions)
     x = model.embed(tokens)
-    attended = np.empty((len(tokens), model.width), np.float32)
+    attended = np.empty((len(tokens), model.heads * model.head), np.float32)
     for layer in range(model.layers):
         q, k, v = model.project(layer, x, positions)
         for group in groups:
-            attended[group.rows] = group.attend(model, layer, q, k, v, positions)
+            attended[group.rows] = group.attend(layer, q, k, v)
         x = model.finish(layer, x, attended)
     hidden = model.hidden(x)
     states = [hidden[low:high] for low, high in pairwise(bounds)]
     for group in groups:
-        for i, context in zip(group.works, group.context, strict=True):
-            _fill(trie, works[i], context, states[i])
+        for i, numbers in zip(group.works, group.table, strict=True):
+            _fill(trie, works[i], group.pages, numbers.tolist(), states[i])
     return states
 
 
 def _grouped(model: Llama, works: Sequence[Work], bounds: Ints, positions: Ints) -> list[_Group]:
-    """Works with as many blocks and nearly as many tokens go together: little padding, few calls."""
-    alike: dict[tuple[int, int], list[int]] = {}
+    """Works with nearly as many tokens go together: little padding, few calls."""
+    alike: dict[int, list[int]] = {}
     for i, work in enumerate(works):
-        last = work.path[-1]
-        size = -(-len(work.tokens) // PADDING)
-        alike.setdefault((blocks_for(last.start + len(last.tokens)), size), []).append(i)
+        alike.setdefault(-(-len(work.tokens) // PADDING), []).append(i)
     groups = []
-    for (blocks, size), same in alike.items():
+    for size, same in alike.items():
         most = max(1, TOGETHER // (size * PADDING))
         for first in range(0, len(same), most):
-            groups.append(_group(model, works, same[first : first + most], blocks, bounds, positions))
+            groups.append(_group(model, works, same[first : first + most], bounds, positions))
     return groups
 
 
-def _group(
-    model: Llama, works: Sequence[Work], members: list[int], blocks: int, bounds: Ints, positions: Ints
-) -> _Group:
-    per = max(len(works[i].tokens) for i in members)
-    context = np.zeros((len(members), model.layers, 2, blocks, model.heads, BLOCK, model.head), np.float32)
-    for place, i in enumerate(members):
+def _group(model: Llama, works: Sequence[Work], members: list[int], bounds: Ints, positions: Ints) -> _Group:
+    sizes = [len(works[i].tokens) for i in members]
+    counts = [pages_for(works[i].start + size) for i, size in zip(members, sizes, strict=True)]
+    firsts = np.cumsum([0, *counts])
+    table = firsts[:-1, None] + np.arange(max(counts))  # beyond a work's pages: never looked up
+    pages = Pages(model.shape, int(firsts[-1]))
+    for i, numbers in zip(members, table.tolist(), strict=True):
         for entry in works[i].path:
-            write(context[place], entry.start, entry.kv)
+            pages.write(numbers, entry.start, entry.kv)
+    per = max(sizes)
+    owner = np.repeat(np.arange(len(members)), sizes)
     rows = np.concatenate([np.arange(bounds[i], bounds[i + 1]) for i in members])
-    owner = np.repeat(np.arange(len(members)), [len(works[i].tokens) for i in members])
-    seats = np.concatenate([per * place + np.arange(len(works[i].tokens)) for place, i in enumerate(members)])
+    seats = np.concatenate([per * place + np.arange(size) for place, size in enumerate(sizes)])
+    here = positions[rows]
     lengths = np.ones(len(members) * per, np.int64)  # a padding row sees one key, so that its sums stay numbers
-    lengths[seats] = positions[rows] + 1
-    return _Group(members, context, rows, owner, seats, lengths)
+    lengths[seats] = here + 1
+    seen = view(table, lengths.reshape(-1, per), len(pages))
+    return _Group(members, per, pages, table, rows, seats, (table[owner, here // BLOCK], here % BLOCK), seen)
 
 
-def _fill(trie: Trie, work: Work, context: Floats, state: Floats) -> None:
+def _fill(trie: Trie, work: Work, pages: Pages, numbers: list[int], state: Floats) -> None:
     """Give each missing entry its keys and values and the state after its last token."""
     start = work.start
     for entry in work.missing:
         end = entry.start + len(entry.tokens)
         entry.last = state[end - 1 - start].copy()
-        trie.store(entry, read(context, entry.start, len(entry.tokens)))
+        trie.store(entry, pages.read(numbers, entry.start, len(entry.tokens)))

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ttc_core.engines.embedded.attention import BLOCK, Floats, Pages, attend, pages_for, view
 from ttc_core.engines.embedded.cache import Entry, Tokens
-from ttc_core.engines.embedded.context import blocks_for, read, write
-from ttc_core.engines.embedded.llama import BLOCK, Floats, Llama
+from ttc_core.engines.embedded.llama import Llama
 from ttc_core.engines.embedded.tokens import Tokenizer
 from ttc_core.types import Finish, GenerateJob
 
@@ -67,23 +67,30 @@ class Row:
 
 
 class Decoder:
-    """At most `batch` rows; their keys and values live in one array (layers, 2, batch, blocks, heads, BLOCK, head)."""
+    """At most `batch` rows. Row i's keys and values are in the pages _table[i], in order; the rest is per row too."""
 
     def __init__(self, model: Llama, tokenizer: Tokenizer, batch: int) -> None:
         self.model, self.tokenizer, self.batch = model, tokenizer, batch
         self.rows: list[Row] = []
         self.tokens_decoded = 0
-        self._kv: Floats = np.zeros((model.layers, 2, 0, 0, model.heads, BLOCK, model.head), np.float32)
+        self._pages = Pages(model.shape)
+        self._used = 0  # the first pages, `_free` among them, are or were somebody's
+        self._free: list[int] = []
+        self._table = np.zeros((batch, pages_for(model.longest)), np.int64)
+        self._held = np.zeros(batch, np.int64)
         self._state = np.zeros((batch, model.width), np.float32)
         self._seeds = np.zeros(batch, np.uint64)
         self._temperatures = np.zeros(batch, np.float32)
 
     def enter(self, row: Row, path: list[Entry]) -> None:
         """Start a row behind a complete context; the caller keeps to `batch`."""
-        self._reserve(len(self.rows) + 1, blocks_for(row.context + 1))
         index = len(self.rows)
+        self._held[index] = 0
+        for _ in range(pages_for(row.context)):
+            self._add_page(index)
+        numbers = self._table[index].tolist()
         for entry in path:
-            write(self._kv[:, :, index], entry.start, entry.kv)
+            self._pages.write(numbers, entry.start, entry.kv)
         self._state[index] = path[-1].last
         self._seeds[index] = np.uint64(row.job.seed & (2**64 - 1))
         self._temperatures[index] = row.job.temperature
@@ -114,7 +121,7 @@ class Decoder:
             row = self.rows[index]
             if row.finish is not None:
                 if row.finish == "step":
-                    row.kv = read(self._kv[:, :, index], row.context, len(row.tokens) - 1)
+                    row.kv = self._pages.read(self._table[index].tolist(), row.context, len(row.tokens) - 1)
                 keep[index] = keep[len(self.rows) - 1]
                 self._leave(index)
                 finished.append(row)
@@ -145,36 +152,51 @@ class Decoder:
     def _forward(self, tokens: NDArray[np.int64]) -> None:
         n = len(self.rows)
         positions = np.array([row.context + len(row.tokens) - 1 for row in self.rows], np.int64)
-        blocks = blocks_for(int(positions.max()) + 1)
-        self._reserve(n, blocks)
-        block, offset, every = positions // BLOCK, positions % BLOCK, np.arange(n)
+        page, offset = positions // BLOCK, positions % BLOCK
+        for index in np.flatnonzero(page == self._held[:n]):
+            self._add_page(int(index))
+        self._close_up()
+        here = self._table[np.arange(n), page]
+        seen = view(self._table, positions[:, None] + 1, self._used)
         x = self.model.embed(tokens)
         for layer in range(self.model.layers):
             q, k, v = self.model.project(layer, x, positions)
-            keys, values = self._kv[layer, 0], self._kv[layer, 1]
-            keys[every, block, :, offset] = k
-            values[every, block, :, offset] = v
-            attended = self.model.attend(q, keys[:n, :blocks], values[:n, :blocks], positions + 1)
-            x = self.model.finish(layer, x, attended)
+            self._pages.note(layer, here, offset, k, v)
+            keys, values = self._pages.keys[layer, : self._used], self._pages.values[layer, : self._used]
+            x = self.model.finish(layer, x, attend(q[:, None], keys, values, seen).reshape(n, -1))
         self._state[:n] = self.model.hidden(x)
 
-    def _reserve(self, rows: int, blocks: int) -> None:
-        """Make room, keeping what is there; grows in halves of the batch and single blocks."""
-        have_rows, have_blocks = self._kv.shape[2], self._kv.shape[3]
-        if rows <= have_rows and blocks <= have_blocks:
+    def _add_page(self, index: int) -> None:
+        """Give a row one more page."""
+        if self._free:
+            page = self._free.pop()
+        else:
+            page, self._used = self._used, self._used + 1
+            if page == len(self._pages):
+                self._pages.resize(max(16, 3 * page // 2))
+        self._table[index, self._held[index]] = page
+        self._held[index] += 1
+
+    def _close_up(self) -> None:
+        """Once a quarter is free, which is computed with like the rest, move the last pages into free ones before."""
+        if 4 * len(self._free) <= self._used:
             return
-        want_rows = have_rows if rows <= have_rows else min(self.batch, max(rows, 2 * have_rows, 16))
-        m = self.model
-        larger = np.zeros((m.layers, 2, want_rows, max(blocks, have_blocks), m.heads, BLOCK, m.head), np.float32)
-        larger[:, :, :have_rows, :have_blocks] = self._kv
-        self._kv = larger
+        self._used -= len(self._free)
+        free = set(self._free)
+        targets = sorted(page for page in free if page < self._used)
+        sources = [page for page in range(self._used, self._used + len(free)) if page not in free]
+        self._pages.move(np.array(sources, np.int64), np.array(targets, np.int64))
+        moved = np.arange(len(self._pages))
+        moved[sources] = targets
+        self._table = moved[self._table]
+        self._free = []
 
     def _leave(self, index: int) -> None:
         """Remove a row; the last one takes its place."""
+        self._free += self._table[index, : self._held[index]].tolist()
         last = len(self.rows) - 1
         if index != last:
-            self._kv[:, :, index] = self._kv[:, :, last]
-            for state in (self._state, self._seeds, self._temperatures):
+            for state in (self._table, self._held, self._state, self._seeds, self._temperatures):
                 state[index] = state[last]
             self.rows[index] = self.rows[last]
         self.rows.pop()

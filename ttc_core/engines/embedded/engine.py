@@ -6,19 +6,23 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
+from ttc_core import models
+from ttc_core.engines.embedded.attention import Floats
 from ttc_core.engines.embedded.cache import Entry, Tokens, Trie
 from ttc_core.engines.embedded.context import Work, forward, missing
 from ttc_core.engines.embedded.decoding import Decoder, Row, log_softmax
-from ttc_core.engines.embedded.llama import Floats, Llama
-from ttc_core.engines.embedded.tokens import Tokenizer
-from ttc_core.errors import EngineFault, UserError
-from ttc_core.types import Evaluated, EvaluateJob, Generated, GenerateJob, Job, Problem, Segment
+from ttc_core.engines.embedded.llama import Llama
+from ttc_core.engines.embedded.tokens import DELIMITER, Tokenizer
+from ttc_core.errors import EngineFault
+from ttc_core.types import Ask, Evaluated, EvaluateJob, Generated, GenerateJob, Job, Problem, Segment
 
 SLICE = 8  # decoding steps at most in one poll
+ROOM = 256  # tokens kept free behind a prompt with attempts, for the revision: what a job may write
 
 
 @dataclass
@@ -40,8 +44,10 @@ class Counters:
 class Embedded:
     """A Llama from a folder, on one thread. See `Engine` in ttc_core/types.py for the interface."""
 
-    def __init__(self, name: str, folder: Path, *, batch: int = 256, cache_bytes: int = 256 * 2**20) -> None:
-        """Load the model.
+    def __init__(
+        self, name: str, folder: Path, *, batch: int = 256, cache_bytes: int = 256 * 2**20, revises: int = 0
+    ) -> None:
+        """Load the model. revises: most attempts that it was trained to revise at a time, 0 for none.
 
         Raises:
             EngineFault: the folder does not hold a model this engine can run.
@@ -49,26 +55,38 @@ class Embedded:
         from threadpoolctl import threadpool_limits
 
         self._limits = threadpool_limits(1, user_api="blas")  # a second thread makes products of this size slower
-        self.name, self.capacity = name, batch
+        self.name, self.capacity, self.revises = name, batch, revises
         self.model, self.tokenizer = Llama(folder), Tokenizer(folder)
         self.parameters = self.model.parameters
-        self.trie = Trie((self.model.layers, self.model.heads, self.model.head), cache_bytes)
+        self.trie = Trie(self.model.shape, cache_bytes)
         self.counters = Counters()
         self._decoder = Decoder(self.model, self.tokenizer, batch)
         self._generate: deque[GenerateJob] = deque()
         self._evaluate: deque[EvaluateJob] = deque()
         self._seen: set[int] = set()
 
-    def prompt(self, problem: Problem, attempts: tuple[str, ...] | list[str] = ()) -> Segment:
-        """<bos>, the question, a line end.
+    def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
+        """<bos>, the question, each attempt with <eos> behind it, a line end.
+
+        The latest attempts are shown, as many as it was trained with and as leave room for one more solution.
 
         Raises:
-            UserError: with attempts: this model was not made for revising.
+            UserError: this model was not trained to revise, or a critique is asked for.
         """
-        if attempts:
-            raise UserError(f"{self.name} was not trained to revise its attempts")
-        text = problem.question + "\n"
-        return Segment(text, (self.tokenizer.bos, *self.tokenizer.encode(text)), self.tokenizer.id)
+        if ask:
+            raise models.unable(self.name, "critiques")
+        if attempts and not self.revises:
+            raise models.unable(self.name, "revises")
+        shown = list(attempts)[-self.revises :] if attempts else []
+        while True:
+            pieces = self.tokenizer.prompt(problem.question, shown)
+            *cuts, length = accumulate(map(len, pieces))
+            if len(shown) <= 1 or length + ROOM <= self.model.longest:
+                break
+            del shown[0]
+        text = "".join((problem.question, *shown, DELIMITER))
+        tokens = tuple(token for piece in pieces for token in piece)
+        return Segment(text, tokens, self.tokenizer.id, tuple(cuts) if self.revises else ())
 
     def submit(self, jobs: list[Job]) -> None:
         """Queue jobs."""
@@ -104,7 +122,8 @@ class Embedded:
     # --- contexts ----------------------------------------------------------------------------------------------------
 
     def _tokens(self, context: tuple[Segment, ...]) -> tuple[Tokens, ...]:
-        return tuple(self.tokenizer.of(segment) for segment in context)
+        """The context in pieces that other contexts may share."""
+        return tuple(piece for segment in context for piece in self.tokenizer.pieces(segment))
 
     def _too_long(self, length: int) -> EngineFault | None:
         if length < self.model.longest:

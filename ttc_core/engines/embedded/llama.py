@@ -2,9 +2,9 @@
 
 BLAS picks its summation order by the shape of the whole product, so that a token's logits would change in the last
 bits with the batch around it, and sampling would turn that into other text. Here every product has a fixed shape:
-linear layers run on tiles of `TILE` rows, attention on blocks of `BLOCK` keys that are added up in order, and keys
-beyond a row's length contribute exact zeros. A token's keys and values are therefore the same bits whether they were
-computed in a prompt, while decoding or while scoring, alone or beside 255 others.
+linear layers run on tiles of `TILE` rows, attention (attention.py) on pages of `BLOCK` keys that are added up in order,
+and keys beyond a row's length contribute exact zeros. A token's keys and values are therefore the same bits whether
+they were computed in a prompt, while decoding or while scoring, alone or beside 255 others.
 """
 
 from __future__ import annotations
@@ -16,29 +16,32 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ttc_core.engines.embedded.attention import Floats, Ints
 from ttc_core.errors import EngineFault
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-
 TILE = 64  # rows of a linear layer's product
-BLOCK = 64  # keys of an attention product
 
 
 @dataclass(frozen=True)
 class _Layer:
-    norm1: Floats
-    qkv: Floats  # (width, 3 width)
-    out: Floats  # (width, width)
-    norm2: Floats
-    gate_up: Floats  # (width, 2 inner)
+    """Weights (in, out), each with the factors of the norm before it multiplied in.
+
+    Queries and keys have their two halves interleaved, so that a rotation is a complex product; queries are scaled by
+    1 / sqrt(head), and the gate by 1/2.
+    """
+
+    qkv: Floats  # (width, (heads + 2 kv heads) head)
+    out: Floats  # (heads head, width)
+    gate: Floats  # (width, inner)
+    up: Floats  # (width, inner)
     down: Floats  # (inner, width)
 
 
 class Llama:
     """Weights and the arithmetic of one row; see the module's docstring for the invariance.
 
-    layers, heads, head, width: the shape; longest: positions a context may have; parameters: their number.
+    layers, heads, groups, head, width: the shape, `groups` the heads of keys and values, each read by heads / groups
+    of the queries; longest: positions a context may have; parameters: their number.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,26 +52,31 @@ class Llama:
         """
         try:
             config = json.loads((folder / "config.json").read_text("utf-8"))
+            if config.get("model_type") != "llama" or config.get("rope_scaling"):
+                raise ValueError("not a plain Llama")
             self.width, self.heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+            self.groups = int(config.get("num_key_value_heads") or self.heads)
+            self.head = int(config.get("head_dim") or self.width // self.heads)
             self.layers, self.eps = int(config["num_hidden_layers"]), np.float32(config["rms_norm_eps"])
             self.longest = int(config["max_position_embeddings"])
-            self.head = self.width // self.heads
-            if config.get("model_type") != "llama" or config.get("num_key_value_heads", self.heads) != self.heads:
-                raise ValueError("not a Llama with as many key as query heads")
             weights = _weights(folder / "model.safetensors")
             self.parameters = sum(w.size for w in weights.values())
             self._embedding = weights["model.embed_tokens.weight"]
             self._unembedding = np.ascontiguousarray(weights.get("lm_head.weight", self._embedding).T)
             self._norm = weights["model.norm.weight"]
-            self._layers = [_layer(weights, i) for i in range(self.layers)]
+            self._layers = [self._layer(weights, i) for i in range(self.layers)]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise EngineFault(f"the model in {folder.name} cannot be loaded: {error}") from error
-        self._scale = np.float32(self.head**-0.5)
         base = float(config.get("rope_theta", 10_000.0))
         inverse = 1.0 / base ** (np.arange(0, self.head, 2, dtype=np.float32) / np.float32(self.head))
         angles = np.arange(self.longest, dtype=np.float32)[:, None] * inverse.astype(np.float32)
-        self._cos = np.concatenate([np.cos(angles)] * 2, -1).astype(np.float32)[:, None]  # (longest, 1, head)
-        self._sin = np.concatenate([np.sin(angles)] * 2, -1).astype(np.float32)[:, None]
+        turns = (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex64)  # (longest, head / 2)
+        self._turns: NDArray[np.complex64] = np.tile(turns, self.heads + self.groups)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(layers, heads, head) of keys and values."""
+        return self.layers, self.groups, self.head
 
     def embed(self, tokens: Ints) -> Floats:
         """(rows,) token ids to (rows, width)."""
@@ -76,61 +84,62 @@ class Llama:
         return rows
 
     def project(self, layer: int, x: Floats, positions: Ints) -> tuple[Floats, Floats, Floats]:
-        """Queries and keys with rotary positions, and values, each (rows, heads, head), of the stream (rows, width)."""
-        w = self._layers[layer]
-        qkv = _linear(self._rms(x, w.norm1), w.qkv).reshape(len(x), 3, self.heads, self.head)
-        cos, sin = self._cos[positions], self._sin[positions]
-        return _rotate(qkv[:, 0], cos, sin), _rotate(qkv[:, 1], cos, sin), qkv[:, 2]
+        """Of the stream (rows, width): scaled queries (rows, heads, head), keys and values (rows, groups, head).
 
-    def attend(self, q: Floats, keys: Floats, values: Floats, lengths: Ints) -> Floats:
-        """Attention output (rows, width).
-
-        q (rows, heads, head); keys, values (contexts, blocks, heads, BLOCK, head), each context read by as many
-        consecutive rows as the others; lengths (rows,): how many keys, counted through the blocks, each row may see.
+        Queries and keys are rotated to their positions: RoFormer (Su et al. 2021, arXiv 2104.09864), eq. 12.
         """
-        rows, (contexts, blocks) = len(q), keys.shape[:2]
-        queries = q.reshape(contexts, -1, 1, self.heads, 1, self.head)
-        scores = np.matmul(queries, keys.swapaxes(-1, -2)[:, None]).reshape(rows, blocks, self.heads, BLOCK)
-        scores *= self._scale
-        unseen = np.arange(blocks * BLOCK).reshape(blocks, BLOCK)[None] >= lengths[:, None, None]
-        scores += np.where(unseen, np.float32(-np.inf), np.float32(0))[:, :, None, :]
-        scores -= scores.max((1, 3))[:, None, :, None]
-        np.exp(scores, out=scores)
-        sums = scores.sum(-1)  # (rows, blocks, heads)
-        weights = scores.reshape(contexts, -1, blocks, self.heads, 1, BLOCK)
-        parts = np.matmul(weights, values[:, None]).reshape(rows, blocks, self.heads, self.head)
-        total, mixed = sums[:, 0].copy(), parts[:, 0].copy()
-        for block in range(1, blocks):  # in order, so that later, empty blocks change nothing
-            total += sums[:, block]
-            mixed += parts[:, block]
-        mixed /= total[:, :, None]
-        attended: Floats = mixed.reshape(rows, self.width)
-        return attended
+        qkv = _linear(self._rms(x), self._layers[layer].qkv)
+        turned = qkv[:, : 2 * self._turns.shape[1]].view(np.complex64)
+        turned *= self._turns[positions]
+        split = qkv.reshape(len(x), -1, self.head)
+        return split[:, : self.heads], split[:, self.heads : -self.groups], split[:, -self.groups :]
 
     def finish(self, layer: int, x: Floats, attended: Floats) -> Floats:
-        """The stream (rows, width) after a layer's output projection and MLP."""
+        """The stream (rows, width) after a layer's output projection of attended (rows, heads head) and its MLP."""
         w = self._layers[layer]
-        x = x + _linear(attended, w.out)
-        gate_up = _linear(self._rms(x, w.norm2), w.gate_up)
-        inner = gate_up.shape[1] // 2
-        gate, up = np.ascontiguousarray(gate_up[:, :inner]), gate_up[:, inner:]
-        with np.errstate(over="ignore"):
-            gate /= 1 + np.exp(-gate)
-        gate *= up
-        return x + _linear(gate, w.down)
+        middle = _linear(attended, w.out)
+        middle += x
+        normalised = self._rms(middle)
+        half = _linear(normalised, w.gate)  # silu(2 h) = h (1 + tanh h)
+        gate = np.tanh(half)
+        gate += 1
+        gate *= half
+        gate *= _linear(normalised, w.up)
+        out = _linear(gate, w.down)
+        out += middle
+        return out
 
     def hidden(self, x: Floats) -> Floats:
         """The normalised last state (rows, width)."""
-        return self._rms(x, self._norm)
+        return self._rms(x) * self._norm
 
     def logits(self, hidden: Floats) -> Floats:
         """(rows, width) to (rows, vocabulary)."""
         return _linear(hidden, self._unembedding)
 
-    def _rms(self, x: Floats, weight: Floats) -> Floats:
-        square: Floats = np.ascontiguousarray(x * x).mean(-1, keepdims=True)
-        normalised: Floats = x / np.sqrt(square + self.eps) * weight
+    def _rms(self, x: Floats) -> Floats:
+        square = np.vecdot(x, x)[:, None] / np.float32(self.width)
+        normalised: Floats = x / np.sqrt(square + self.eps)
         return normalised
+
+    def _layer(self, weights: dict[str, Floats], index: int) -> _Layer:
+        def w(name: str) -> Floats:
+            return weights[f"model.layers.{index}.{name}.weight"]
+
+        def interleaved(name: str) -> Floats:
+            return w(name).reshape(-1, 2, self.head // 2, self.width).swapaxes(1, 2).reshape(-1, self.width)
+
+        def columns(rows: Floats, norm: str = "") -> Floats:
+            return np.ascontiguousarray((rows * w(norm) if norm else rows).T)
+
+        q = interleaved("self_attn.q_proj") * np.float32(self.head**-0.5)
+        return _Layer(
+            columns(np.concatenate([q, interleaved("self_attn.k_proj"), w("self_attn.v_proj")]), "input_layernorm"),
+            columns(w("self_attn.o_proj")),
+            columns(w("mlp.gate_proj") * np.float32(0.5), "post_attention_layernorm"),
+            columns(w("mlp.up_proj"), "post_attention_layernorm"),
+            columns(w("mlp.down_proj")),
+        )
 
 
 def _linear(x: Floats, weight: Floats) -> Floats:
@@ -145,32 +154,7 @@ def _linear(x: Floats, weight: Floats) -> Floats:
     return product[:rows]
 
 
-def _rotate(x: Floats, cos: Floats, sin: Floats) -> Floats:
-    """Rotary positions on (rows, heads, head), halves paired as in Hugging Face's Llama."""
-    half = x.shape[-1] // 2
-    turned = np.concatenate([-x[..., half:], x[..., :half]], -1)
-    rotated: Floats = (x * cos + turned * sin).astype(np.float32, copy=False)
-    return rotated
-
-
 def _weights(path: Path) -> dict[str, Floats]:
     from safetensors.numpy import load_file
 
     return {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in load_file(path).items()}
-
-
-def _layer(weights: dict[str, Floats], index: int) -> _Layer:
-    def w(name: str) -> Floats:
-        return weights[f"model.layers.{index}.{name}.weight"]
-
-    def joined(*names: str) -> Floats:
-        return np.ascontiguousarray(np.concatenate([w(name) for name in names]).T)
-
-    return _Layer(
-        w("input_layernorm"),
-        joined("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-        joined("self_attn.o_proj"),
-        w("post_attention_layernorm"),
-        joined("mlp.gate_proj", "mlp.up_proj"),
-        joined("mlp.down_proj"),
-    )
