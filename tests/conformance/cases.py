@@ -57,7 +57,7 @@ def declared(name: str, attribute: str, default: Any) -> Any:
 
 def cases(name: str, budgets: st.SearchStrategy[int] | None = None) -> st.SearchStrategy[Case]:
     """Settings within the declared limits, their ends included; combinations that the strategy refuses are left out."""
-    drawn = {p.name: _values(p) for p in registry.params(registry.get("strategy", name))}
+    drawn = {p.name: _values(name, p) for p in registry.params(registry.get("strategy", name))}
     return st.builds(
         Case,
         st.just(name),
@@ -86,13 +86,14 @@ def law(
     return decorate
 
 
-def _values(p: registry.Param) -> st.SearchStrategy[Any]:
+def _values(name: str, p: registry.Param) -> st.SearchStrategy[Any]:
     if p.choices:
         return st.sampled_from(p.choices)
     if p.type is bool:
         return st.booleans()
     if p.type is str:
-        return st.just(p.default)  # a name of something: no limits to draw within
+        names = [value for value in STRATEGIES if _accepted(Case(name, {p.name: value}))]
+        return st.sampled_from([p.default, *names])  # perhaps it names another strategy
     low = p.default if p.min is None else p.min
     high = max(low, min(low + FAR if p.max is None else p.max, FAR))
     if p.type is int:

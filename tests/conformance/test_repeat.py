@@ -1,4 +1,4 @@
-"""Laws of repetition: the same search is the same tree, whoever computes it, however often and from wherever it goes on."""
+"""Laws of repetition: the same search is the same tree, whoever computes it, however often, from wherever it goes on."""
 
 from __future__ import annotations
 
@@ -118,6 +118,7 @@ def test_extending_equals_running_the_larger_budget_at_once(case):
     extended = larger.run(world, recorded=small.nodes.values(), usage=small.usage)
     at_once = larger.run()
     assert extended.outcome == at_once.outcome
+    assert small.nodes.keys() & at_once.nodes.keys(), "nothing of the smaller search was of use"
     merged = {**small.nodes, **extended.nodes}
     assert {k: v for k, v in merged.items() if k in at_once.nodes} == at_once.nodes
     left_over = [node for key, node in merged.items() if key not in at_once.nodes]

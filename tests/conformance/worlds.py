@@ -1,4 +1,4 @@
-"""Scripted models that behave awkwardly: replies in any order, cut off, empty, all alike, or marked with their problem."""
+"""Scripted models that behave awkwardly: replies in any order, cut off, empty, all alike, or with a canary in them."""
 
 from __future__ import annotations
 
