@@ -37,7 +37,7 @@ class LocalBackend:
         if name not in self._engines:
             card = models.find(name)
             build = registry.get("engine", card.engine)
-            self._engines[name] = build(card.name, card.folder, batch=settings().batch)
+            self._engines[name] = build(card.name, card.folder, batch=settings().batch, revises=card.revises)
         return self._engines[name]
 
     def verifier(self, name: str) -> Verifier:
