@@ -116,13 +116,13 @@ def test_training_learns_resumes_and_is_not_repeated(tmp_path: Path, monkeypatch
     monkeypatch.setattr(training.Progress, "due", lambda self: self.steps == 5)
     stop = Stopped(chunks, after=3)
     with pytest.raises(KeyboardInterrupt):
-        training.train(tiny(), recipe, stop, tmp_path)
+        training.train(tiny(), recipe, training.solutions(stop), tmp_path)
     assert (tmp_path / "tiny.checkpoint.pt").exists()
-    model, more = training.load_model(training.train(tiny(), recipe, chunks, tmp_path))
+    model, more = training.load_model(training.train(tiny(), recipe, training.solutions(chunks), tmp_path))
     assert more["training"][0]["tokens"] >= 60_000
     assert training.solution_loss(model, chunks(1)[:50], "cpu")[0].item() < 0.8 * start
     before = (tmp_path / "tiny.pt").stat().st_mtime_ns
-    training.train(tiny(), recipe, chunks, tmp_path)
+    training.train(tiny(), recipe, training.solutions(chunks), tmp_path)
     assert (tmp_path / "tiny.pt").stat().st_mtime_ns == before
 
 

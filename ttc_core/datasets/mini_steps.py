@@ -86,6 +86,10 @@ class StepChecker:
                     lines.append(write_line(operation, second, first, self._values[result]))
         return lines
 
+    def remaining(self) -> list[tuple[str, int, int, int]]:
+        """Return the equations, quantities by index, that would tell something not known yet."""
+        return [equation for equation in self._unused if equation[3] not in self._known]
+
     def _is_right(self, line: str) -> bool:
         if line.startswith(ANSWER_PREFIX):
             self._finished = True

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ttc_core.lab.corrections import revision_chunks
 from ttc_core.lab.growing import grow
 from ttc_core.lab.harvest import harvest
 from ttc_core.lab.model import Llama, Shape, build
+from ttc_core.lab.outcomes import judged_length, outcome_chunks, step_value_chunks, verdict_loss, write_step_values
 from ttc_core.lab.problems import banned_fingerprints
 from ttc_core.lab.process_reward import judged_chunks, train_process_reward
-from ttc_core.lab.training import Recipe, load_model, policy_chunk, train
+from ttc_core.lab.training import Example, Lessons, Recipe, load_model, policy_chunk, solutions, train
+from ttc_core.lab.verdicts import Judged
 from ttc_core.lab.vocabulary import vocabulary
 
 SMALL = Shape(width=64, layers=4, heads=4, inner=176, vocabulary=len(vocabulary()))
@@ -22,12 +25,59 @@ LARGE = Shape(width=192, layers=7, heads=12, inner=480, vocabulary=len(vocabular
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where and how the family is made: folders of checkpoints and problem sets, "full" or "quick", cpu or cuda."""
+
+    work: Path
+    problems: Path
+    preset: str = "full"
+    device: str = "cpu"
+
+    def scaled(self, amount: int) -> int:
+        """Return the share of an amount that the preset takes."""
+        return amount if self.preset == "full" else max(1, int(amount * QUICK))
+
+    def finished(self, stage: str) -> tuple[Llama, list[dict[str, Any]]]:
+        """Return the model of a stage, trained first where it is not, and the summaries of its trainings."""
+        model, more = load_model(run_stage(stage, self.work, self.problems, self.preset, self.device))
+        return model, more["training"]
+
+    def harvest(self) -> Path:
+        """Return the folder of the small policy's solutions of training problems, sampled first where need be."""
+        folder = self.work / "harvest"
+        policy, _ = self.finished("mini-s")
+        harvest(policy, banned_fingerprints(self.problems), folder, self.scaled(HARVEST_CHUNKS))
+        return folder
+
+
+def _problems(recipe: Recipe, place: Place) -> Lessons[Example]:
+    banned = banned_fingerprints(place.problems)
+    return solutions(policy_chunk(recipe.seed, banned, recipe.short_chunks))
+
+
+def _revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
+    return solutions(revision_chunks(place.harvest(), recipe.seed))
+
+
+def _outcomes(recipe: Recipe, place: Place) -> Lessons[Judged]:
+    return Lessons(outcome_chunks(place.harvest()), verdict_loss, judged_length)
+
+
+def _step_values(recipe: Recipe, place: Place) -> Lessons[Judged]:
+    folder = place.work / "step-values"
+    policy, _ = place.finished("mini-s")
+    write_step_values(policy, banned_fingerprints(place.problems), folder, place.scaled(STEP_VALUE_FILES))
+    return Lessons(step_value_chunks(folder), verdict_loss, judged_length)
+
+
+@dataclass(frozen=True)
 class Stage:
-    """One training: the stage it starts from (None: random weights), how it starts and its recipe."""
+    """One training: the stage it starts from (None: random weights), how it starts, its recipe and its lessons."""
 
     recipe: Recipe
     base: str | None
     start: Callable[[Llama], Llama] = lambda model: model
+    lessons: Callable[[Recipe, Place], Lessons[Any]] = _problems
 
 
 STAGES = {
@@ -54,10 +104,22 @@ STAGES = {
             "mini-l-deep",
             lambda model: grow(model, LARGE, seed=8),
         ),
+        Stage(
+            Recipe("mini-reviser", tokens=9_000_000, lr=0.01, seed=11, decay=0.7, half=True),
+            "mini-s",
+            lessons=_revisions,
+        ),
+        Stage(Recipe("mini-mc", tokens=2_000_000, lr=0.005, seed=12, decay=0.7), "mini-s", lessons=_step_values),
+        Stage(
+            Recipe("mini-orm", tokens=4_000_000, lr=0.005, seed=13, batch=4096, decay=0.7, half=True),
+            "mini-m-long",
+            lessons=_outcomes,
+        ),
     )
 }
 FIRST_WEIGHTS = 1  # seed of the weights that a training from scratch starts with
 QUICK = 0.3  # share of the tokens that the quick preset sees
+STEP_VALUE_FILES = 6
 
 
 def run_stage(name: str, work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
@@ -74,7 +136,8 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
     finished = work / f"{name}.pt"
     if finished.exists():
         return finished
-    recipe = stage.recipe if preset == "full" else replace(stage.recipe, tokens=int(stage.recipe.tokens * QUICK))
+    place = Place(work, problems, preset, device)
+    recipe = replace(stage.recipe, tokens=place.scaled(stage.recipe.tokens))
     history: list[dict[str, Any]] = []
     if stage.base is None:
         import torch
@@ -82,10 +145,9 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
         torch.manual_seed(FIRST_WEIGHTS)
         model = build(SMALL)
     else:
-        base, more = load_model(run_stage(stage.base, work, problems, preset, device))
-        model, history = stage.start(base), more["training"]
-    chunks = policy_chunk(recipe.seed, banned_fingerprints(problems), recipe.short_chunks)
-    return train(model, recipe, chunks, work, device, history)
+        base, history = place.finished(stage.base)
+        model = stage.start(base)
+    return train(model, recipe, stage.lessons(recipe, place), work, device, history)
 
 
 PROCESS_REWARD = Recipe("mini-prm", tokens=10_000_000, lr=0.006, seed=5, batch=6144, decay=0.6, half=True)
@@ -100,11 +162,8 @@ def run_process_reward(work: Path, problems: Path, preset: str = "full", device:
         problems: folder of the problem sets, whose questions are kept out.
         preset: "full" or "quick".
     """
-    share = 1.0 if preset == "full" else QUICK
-    recipe = replace(PROCESS_REWARD, tokens=int(PROCESS_REWARD.tokens * share))
-    banned = banned_fingerprints(problems)
-    policy, _ = load_model(run_stage("mini-s", work, problems, preset, device))
-    trunk, more = load_model(run_stage("mini-m-long", work, problems, preset, device))
-    harvest(policy, banned, work / "harvest", max(1, round(HARVEST_CHUNKS * share)))
-    chunks = judged_chunks(work / "harvest", banned)
-    return train_process_reward(trunk, recipe, chunks, work, more["training"], device)
+    place = Place(work, problems, preset, device)
+    recipe = replace(PROCESS_REWARD, tokens=place.scaled(PROCESS_REWARD.tokens))
+    trunk, history = place.finished("mini-m-long")
+    chunks = judged_chunks(place.harvest(), banned_fingerprints(problems))
+    return train_process_reward(trunk, recipe, chunks, work, history, device)

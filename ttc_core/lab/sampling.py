@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -15,41 +14,78 @@ from ttc_core.lab.training import collate
 from ttc_core.lab.vocabulary import EOS
 
 LONGEST_SOLUTION = 180
+DROP = 0.75  # rows are compacted when so few of them are alive
 
 
 @dataclass
 class _Batch:
-    """Rows being decoded together; all share one prompt length."""
+    """Rows being decoded together.
 
-    tokens: Tensor
-    keys: list[Tensor]
+    The prompts are padded on the right to one length and what is generated follows in the slots behind, so that a
+    row's slots between its prompt and there are never seen (`visible`); positions count a row's own tokens.
+    """
+
+    tokens: Tensor  # (rows, generated)
+    keys: list[Tensor]  # per layer (rows, heads, slots, head)
     values: list[Tensor]
-    rows: list[int]
+    visible: Tensor  # (rows, 1, 1, slots)
+    positions: Tensor  # (rows,) of the token decoded next
+    rows: Tensor  # (rows,) indices of the caller's rows
+    alive: Tensor  # (rows,)
+
+    def keep(self) -> None:
+        """Drop the rows that are done."""
+        kept = self.alive.nonzero()[:, 0]
+        self.keys, self.values = ([x[kept] for x in part] for part in (self.keys, self.values))
+        for name in ("tokens", "visible", "positions", "rows", "alive"):
+            setattr(self, name, getattr(self, name)[kept])
 
 
 @torch.inference_mode()
-def _prefill(model: Llama, prompts: Tensor, room: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    length = prompts.shape[1]
-    x = model.embedding(prompts)
+def _prefill(model: Llama, prompts: Sequence[list[int]], room: int) -> tuple[Tensor, _Batch]:
+    """Return the logits behind each prompt and the rows ready to be decoded."""
+    distinct = sorted(set(map(tuple, prompts)))
+    place = {p: i for i, p in enumerate(distinct)}
+    inverse = torch.tensor([place[tuple(p)] for p in prompts])
+    tokens = collate([list(p) for p in distinct])
+    lengths = torch.tensor([len(p) for p in distinct])
+    length = tokens.shape[1]
+    x = model.embedding(tokens)
     keys, values = [], []
     for block in model.blocks:
         q, k, v = block.project(x, model.cosines[:length], model.sines[:length])
         x = block.finish(x, functional.scaled_dot_product_attention(q, k, v, is_causal=True))
-        keys.append(functional.pad(k, (0, 0, 0, room)))
-        values.append(functional.pad(v, (0, 0, 0, room)))
-    return model.logits(model.norm(x[:, -1])), keys, values
+        keys.append(functional.pad(k[inverse], (0, 0, 0, room)))
+        values.append(functional.pad(v[inverse], (0, 0, 0, room)))
+    logits = model.logits(model.norm(x[torch.arange(len(distinct)), lengths - 1]))
+    slots = torch.arange(length + room)
+    visible = (slots < lengths[:, None]) | (slots >= length)
+    count = len(prompts)
+    batch = _Batch(
+        torch.empty(count, 0, dtype=torch.long),
+        keys,
+        values,
+        visible[inverse][:, None, None],
+        lengths[inverse],
+        torch.arange(count),
+        torch.ones(count, dtype=torch.bool),
+    )
+    return logits[inverse], batch
 
 
 @torch.inference_mode()
-def _decode(model: Llama, tokens: Tensor, position: int, batch: _Batch) -> Tensor:
+def _decode(model: Llama, tokens: Tensor, slot: int, batch: _Batch) -> Tensor:
+    """Return the logits behind one more token of each row, (rows, vocabulary)."""
     x = model.embedding(tokens)[:, None]
-    here = slice(position, position + 1)
+    cosines, sines = (table[batch.positions][:, None, None] for table in (model.cosines, model.sines))
+    visible = batch.visible[..., : slot + 1]
     for index, block in enumerate(model.blocks):
-        q, k, v = block.project(x, model.cosines[here], model.sines[here])
-        batch.keys[index][:, :, position] = k[:, :, 0]
-        batch.values[index][:, :, position] = v[:, :, 0]
-        past = batch.keys[index][:, :, : position + 1], batch.values[index][:, :, : position + 1]
-        x = block.finish(x, functional.scaled_dot_product_attention(q, *past))
+        q, k, v = block.project(x, cosines, sines)
+        batch.keys[index][:, :, slot] = k[:, :, 0]
+        batch.values[index][:, :, slot] = v[:, :, 0]
+        past = batch.keys[index][:, :, : slot + 1], batch.values[index][:, :, : slot + 1]
+        x = block.finish(x, functional.scaled_dot_product_attention(q, *past, attn_mask=visible))
+    batch.positions = batch.positions + 1
     return model.logits(model.norm(x[:, 0]))
 
 
@@ -61,31 +97,25 @@ def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> T
 
 @torch.inference_mode()
 def _run(
-    model: Llama, prompts: Tensor, rows: list[int], temperature: float, generator: torch.Generator, longest: int
-) -> dict[int, list[int]]:
-    length = prompts.shape[1]
-    distinct, inverse = torch.unique(prompts, dim=0, return_inverse=True)
-    logits, keys, values = _prefill(model, distinct, longest)
-    batch = _Batch(prompts[:, :0], [k[inverse] for k in keys], [v[inverse] for v in values], rows)
-    logits = logits[inverse]
-    results: dict[int, list[int]] = {}
+    model: Llama, prompts: Sequence[list[int]], temperature: float, generator: torch.Generator, longest: int
+) -> list[list[int]]:
+    logits, batch = _prefill(model, prompts, longest)
+    start = batch.visible.shape[-1] - longest
+    results: list[list[int]] = [[] for _ in prompts]
     for offset in range(longest):
         token = _choose(logits, temperature, generator)
         batch.tokens = torch.cat([batch.tokens, token[:, None]], 1)
-        done = token == EOS
-        if offset == longest - 1:
-            done = torch.ones_like(done)
-        if bool(done.any()):
-            for row in done.nonzero()[:, 0].tolist():
-                results[batch.rows[row]] = [t for t in batch.tokens[row].tolist() if t != EOS]
-            keep = (~done).nonzero()[:, 0]
-            if len(keep) == 0:
-                break
-            batch.rows = [batch.rows[i] for i in keep.tolist()]
-            batch.tokens, token = batch.tokens[keep], token[keep]
-            batch.keys = [k[keep] for k in batch.keys]
-            batch.values = [v[keep] for v in batch.values]
-        logits = _decode(model, token, length + offset, batch)
+        done = batch.alive & ((token == EOS) | (offset == longest - 1))
+        for row in done.nonzero()[:, 0].tolist():
+            results[int(batch.rows[row])] = [t for t in batch.tokens[row].tolist() if t != EOS]
+        batch.alive = batch.alive & ~done
+        living = int(batch.alive.sum())
+        if living == 0:
+            break
+        if living <= DROP * len(token):  # to copy the keys and values of the others costs more than a few idle rows
+            token = token[batch.alive]
+            batch.keep()
+        logits = _decode(model, token, start + offset, batch)
     return results
 
 
@@ -106,22 +136,18 @@ def sample(
         temperature: 0 means greedy.
         seed: seed of the whole call.
         longest: most new tokens of a solution.
-        rows: solutions decoded together.
+        rows: solutions decoded together, of prompts of about equal length.
     Returns:
         For each prompt `count` solutions without <eos>.
     """
     generator = torch.Generator().manual_seed(seed)
-    flat = sorted((len(p), i) for i, p in enumerate(prompts) for _ in range(count))
+    flat = [i for _, i in sorted((len(p), i) for i, p in enumerate(prompts) for _ in range(count))]
     found: list[list[list[int]]] = [[] for _ in prompts]
-    for _, group in groupby(flat, key=lambda pair: pair[0]):
-        members = [index for _, index in group]
-        for start in range(0, len(members), rows):
-            part = members[start : start + rows]
-            results = _run(
-                model, torch.tensor([prompts[i] for i in part]), list(range(len(part))), temperature, generator, longest
-            )
-            for row, index in enumerate(part):
-                found[index].append(results[row])
+    for start in range(0, len(flat), rows):
+        part = flat[start : start + rows]
+        results = _run(model, [prompts[i] for i in part], temperature, generator, longest)
+        for index, solution in zip(part, results, strict=True):
+            found[index].append(solution)
     return found
 
 

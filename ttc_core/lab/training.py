@@ -1,4 +1,4 @@
-"""Language-model training of the policies on the stream of problems, checkpointed and resumable."""
+"""Training, checkpointed and resumable: of the policies on the stream of problems, of others on what they need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 import torch.nn.functional as functional
@@ -22,7 +22,8 @@ from ttc_core.lab.vocabulary import EOS, PAD, encode, prompt
 CHUNK = 3000
 Example = tuple[list[int], list[int]]
 T = TypeVar("T")
-ChunkMaker = Callable[[int], list[Example]]
+ChunkMaker = Callable[[int], list[T]]
+Loss = Callable[[Llama, list[T], str], tuple[Tensor, int]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Recipe:
         return torch.autocast(device, dtype=torch.bfloat16, enabled=self.half)
 
 
-def policy_chunk(seed: int, banned: Collection[str], short_chunks: int = 0) -> ChunkMaker:
+def policy_chunk(seed: int, banned: Collection[str], short_chunks: int = 0) -> ChunkMaker[Example]:
     """Return a function that makes the n-th chunk (from 1) of (prompt, solution) pairs."""
 
     def make(index: int) -> list[Example]:
@@ -79,7 +80,8 @@ def batches(examples: list[T], tokens: int, rng: random.Random, length: Callable
     return groups
 
 
-def _length(example: Example) -> int:
+def pair_length(example: Example) -> int:
+    """Return the number of tokens of a prompt and its solution."""
     return len(example[0]) + len(example[1])
 
 
@@ -97,6 +99,26 @@ def solution_loss(model: Llama, batch: list[Example], device: str) -> tuple[Tens
     mask = (positions >= lengths[:, :1]) & (positions < lengths[:, 1:])
     logits = model.logits(model.hidden(tokens[:, :-1])[mask])
     return functional.cross_entropy(logits.float(), tokens[:, 1:][mask]), tokens.numel()
+
+
+@dataclass(frozen=True)
+class Lessons(Generic[T]):
+    """What a training learns from.
+
+    Attributes:
+        chunk_of: makes the n-th chunk (from 1) of examples; must depend on n alone, so that resuming is possible.
+        loss_of: from model, batch and device to the loss and the number of tokens computed.
+        length: number of tokens of an example.
+    """
+
+    chunk_of: ChunkMaker[T]
+    loss_of: Loss[T]
+    length: Callable[[T], int]
+
+
+def solutions(chunk_of: ChunkMaker[Example]) -> Lessons[Example]:
+    """Return the lessons of a policy: to write the solution behind each prompt."""
+    return Lessons(chunk_of, solution_loss, pair_length)
 
 
 class Progress:
@@ -181,7 +203,7 @@ def load_model(path: Path) -> tuple[Llama, dict[str, Any]]:
 def train(
     model: Llama,
     recipe: Recipe,
-    chunk_of: ChunkMaker,
+    lessons: Lessons[T],
     folder: Path,
     device: str = "cpu",
     history: list[dict[str, Any]] | None = None,
@@ -191,11 +213,14 @@ def train(
     Arguments:
         model: the starting model.
         recipe: how to train.
-        chunk_of: makes the n-th chunk of examples; must depend on n alone, so that resuming is possible.
+        lessons: what is learnt.
         folder: where checkpoints and the finished model go.
         device: "cpu" or "cuda".
         history: summaries of the trainings this one builds on.
     """
+    finished = folder / f"{recipe.name}.pt"
+    if finished.exists():
+        return finished
     progress = Progress(folder, recipe)
     checkpoint: dict[str, Any] | None = None
     if progress.path.exists():
@@ -205,27 +230,26 @@ def train(
     if checkpoint is not None:
         optimiser.load_state_dict(checkpoint["optimiser"])
         progress.restore(checkpoint["progress"])
-    for batch in _stream(recipe, chunk_of, progress):
+    for batch in _stream(recipe, lessons, progress):
         factor = schedule(progress.tokens / recipe.tokens, progress.steps, decay=recipe.decay)
         with recipe.precision(device):
-            loss, tokens = solution_loss(model, batch, device)
+            loss, tokens = lessons.loss_of(model, batch, device)
         optimiser.step(loss, factor)
         progress.count(loss.item(), tokens)
         if progress.due():
             state = {"optimiser": optimiser.state_dict(), "progress": progress.counters()}
             save_model(progress.path, model, **state)
-    finished = folder / f"{recipe.name}.pt"
     save_model(finished, model.to("cpu"), training=[*(history or []), {"stage": recipe.name, **progress.summary()}])
     progress.path.unlink(missing_ok=True)
     return finished
 
 
-def _stream(recipe: Recipe, chunk_of: ChunkMaker, progress: Progress) -> Iterator[list[Example]]:
+def _stream(recipe: Recipe, lessons: Lessons[T], progress: Progress) -> Iterator[list[T]]:
     """Yield batches until the tokens are used up; a resumed training starts with a fresh chunk."""
     while True:
         progress.chunk += 1
         rng = random.Random(recipe.seed * 7919 + progress.chunk)
-        for batch in batches(chunk_of(progress.chunk), recipe.batch, rng, _length):
+        for batch in batches(lessons.chunk_of(progress.chunk), recipe.batch, rng, lessons.length):
             if progress.tokens >= recipe.tokens:
                 return
             yield batch

@@ -20,13 +20,13 @@ class Judged:
     Attributes:
         prompt: token ids of the question.
         solution: token ids of the solution.
-        labels: whether the solution is right up to and with each token.
-        weights: how much each label counts.
+        labels: whether the solution is right up to and with each token, or the probability of some such thing.
+        weights: how much each label counts; 0 where there is none.
     """
 
     prompt: tuple[int, ...]
     solution: tuple[int, ...]
-    labels: tuple[bool, ...]
+    labels: tuple[float, ...]
     weights: tuple[float, ...]
 
 

@@ -1,0 +1,187 @@
+"""Revisers and verifiers trained on outcomes: targets, labels, losses and sampling; skipped where torch is missing."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from ttc_core.datasets.mini_steps import StepChecker, check_lines
+from ttc_core.lab.problems import training_stream
+from ttc_core.lab.vocabulary import BAD, EOS, GOOD, decode, encode, prompt, vocabulary
+
+torch = pytest.importorskip("torch")
+
+from ttc_core.lab import corrections, outcomes, rollouts, sampling  # noqa: E402
+from ttc_core.lab.model import Llama, Shape, build  # noqa: E402
+from ttc_core.lab.verdicts import Judged  # noqa: E402
+
+PROBLEMS = [asdict(p) for p in islice(training_stream(31), 40)]
+
+
+def tiny(seed: int = 0) -> Llama:
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    model = build(Shape(width=16, layers=2, heads=2, inner=24, vocabulary=len(vocabulary())))
+    torch.nn.init.normal_(model.embedding.weight, 0, 1.0)
+    return model
+
+
+def spoiled(solution: str, line: int) -> str:
+    """The solution with one more unit in the result of a line, as a slip of arithmetic."""
+    lines = solution.split("\n")
+    left, right = lines[line].split(" = ")
+    lines[line] = f"{left} = {int(right) + 1}"
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p["template"])
+def test_a_correction_is_right_and_begins_with_the_right_lines(problem: dict) -> None:
+    rng = random.Random(1)
+    assert corrections.corrected(problem, problem["solution"], rng) == problem["solution"]
+    for line in range(len(problem["solution"].split("\n")) - 2):
+        attempt = spoiled(problem["solution"], line)
+        mended = corrections.corrected(problem, attempt, rng)
+        assert all(check_lines(problem, mended.split("\n")[:-1]))
+        assert mended.split("\n")[:line] == attempt.split("\n")[:line]
+        assert mended.endswith(f"Answer: {problem['answer']}\n")
+    assert all(check_lines(problem, corrections.corrected(problem, "", rng).split("\n")[:-1]))
+
+
+def test_a_correction_resembles_the_attempt_more_than_another_right_solution_does() -> None:
+    rng = random.Random(2)
+    near = far = 0
+    for problem in PROBLEMS:
+        attempt = spoiled(corrections.corrected(problem, "", rng), 0).split("\n")
+        near += corrections.edit_distance(attempt, corrections.corrected(problem, "\n".join(attempt), rng).split("\n"))
+        far += corrections.edit_distance(attempt, corrections.corrected(problem, "", rng).split("\n"))
+    assert near < far
+
+
+def test_edit_distance_counts_fields() -> None:
+    one = ["1 + 2 = 3", "3 * 4 = 12", "Answer: 12"]
+    assert corrections.edit_distance(one, one) == 0
+    assert corrections.edit_distance(one, ["1 + 2 = 3", "3 * 5 = 15", "Answer: 12"]) == 2
+    assert corrections.edit_distance(one, one[1:]) == corrections.FIELDS
+    assert corrections.edit_distance([], one) == 3 * corrections.FIELDS
+
+
+def test_a_revision_shows_up_to_four_attempts_and_keeps_a_right_last_one() -> None:
+    problem = PROBLEMS[0]
+    right, wrong = problem["solution"], spoiled(problem["solution"], 0)
+    rng, seen, kept = random.Random(3), set(), 0
+    for _ in range(200):
+        before, target = corrections.revision(problem, [(right, True), (wrong, False), (wrong, False)], rng)
+        seen.add(before.count(EOS))
+        text = decode(target)
+        assert target[-1] == EOS
+        assert all(check_lines(problem, text.split("\n")[:-1]))
+        if before == prompt(problem["question"], [wrong, right]):
+            kept += 1
+            assert text == right
+    assert seen == {0, 1, 2, 3}
+    assert kept > 0
+
+
+def test_verdict_loss_is_the_cross_entropy_of_labelled_tokens_alone() -> None:
+    model = tiny()
+    examples = [
+        Judged((5, 6), (7, 8, 9), (0.0, 0.25, 1.0), (0.0, 1.0, 2.0)),
+        Judged((5,), (7, 8), (1.0, 0.0), (0.0, 1.0)),
+    ]
+    loss, tokens = outcomes.verdict_loss(model, examples, "cpu")
+    parts = []
+    for row, places in (([5, 6, 7, 8, 9], [(3, 0.25, 1), (4, 1.0, 2)]), ([5, 7, 8], [(2, 0.0, 1)])):
+        logits = model(torch.tensor([row]))[0]
+        for place, label, weight in places:
+            p = torch.sigmoid(logits[place, GOOD] - logits[place, BAD]).item()
+            parts.append((-label * math.log(p) - (1 - label) * math.log(1 - p), weight))
+    assert loss.item() == pytest.approx(sum(c * w for c, w in parts) / 4, rel=1e-4)
+    assert tokens == 10
+
+
+def test_step_values_are_shares_and_the_last_is_the_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcomes, "SAMPLES", 2)
+    monkeypatch.setattr(outcomes, "ROLLOUTS", 4)
+    monkeypatch.setattr(outcomes, "PROBLEMS", 2)
+
+    def good_half(model: object, prompts: list, count: int = 1, *_: object, **__: object) -> list:
+        """Continue with the right answer every second time."""
+        answers = {tuple(encode(p["question"])): p["answer"] for p in map(asdict, islice(stream(), 2))}
+        found = []
+        for tokens in prompts:
+            answer = next(a for q, a in answers.items() if tuple(tokens[1 : len(q) + 1]) == q)
+            right, wrong = encode(f"Answer: {answer}\n"), encode("Answer: 9999\n")
+            first = encode("1 + 1 = 3\n") if count == 2 else []
+            found.append([first + (right if i % 2 == 0 else wrong) for i in range(count)])
+        return found
+
+    def stream() -> object:
+        return training_stream(outcomes.SEED * 1_000_003)
+
+    monkeypatch.setattr(rollouts, "sample", good_half)
+    monkeypatch.setattr(outcomes, "sample", good_half)
+    outcomes.write_step_values(tiny(), (), tmp_path, 1)
+    [path] = tmp_path.glob("values-*.json")
+    values = [[value for _, value in values] for _, _, values in json.loads(path.read_text())]
+    assert sorted(map(tuple, values)) == [(0.5, 0.0), (0.5, 0.0), (0.5, 1.0), (0.5, 1.0)]
+    for example in outcomes.step_value_chunks(tmp_path)(1):
+        ends = [i for i, token in enumerate(example.solution) if token == rollouts.NEWLINE]
+        assert [i for i, w in enumerate(example.weights) if w] == ends
+
+
+def test_rows_of_unequal_prompts_are_sampled_as_alone() -> None:
+    model = tiny(4)
+    prompts = [prompt(p["question"]) for p in PROBLEMS[:7]]
+    together = sampling.sample(model, prompts, 2, temperature=0.0, longest=12)
+    assert together == [2 * sampling.sample(model, [p], 1, temperature=0.0, longest=12)[0] for p in prompts]
+    for p, [first, _] in zip(prompts, together, strict=True):
+        row = list(p)
+        for _ in range(12):
+            token = int(model(torch.tensor([row]))[0, -1].argmax())
+            if token == EOS:
+                break
+            row.append(token)
+        assert row[len(p) :] == first
+
+
+def test_rows_that_end_at_different_times_are_those_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake model whose next token counts down from the prompt's last token: each row has a length of its own."""
+    ids = list(range(20, 40))
+
+    def forced(logits: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
+        return forced.rows.pop(0)  # type: ignore[attr-defined]
+
+    model, seen = tiny(), []
+    real = sampling._decode
+
+    def decode_and_note(model: Llama, tokens: torch.Tensor, slot: int, batch: object) -> torch.Tensor:
+        seen.append(len(tokens))
+        return real(model, tokens, slot, batch)
+
+    monkeypatch.setattr(sampling, "_decode", decode_and_note)
+    monkeypatch.setattr(sampling, "_choose", forced)
+    first = torch.tensor([ids[i] for i in range(8)])
+    second = torch.tensor([EOS, EOS, EOS, *(ids[10 + i] for i in range(3, 8))])
+    third = torch.tensor([ids[0], EOS, ids[1], EOS, EOS])
+    fourth = torch.tensor([EOS, EOS])
+    forced.rows = [first, second, third, fourth]  # type: ignore[attr-defined]
+    prompts = [[1, 50 + i] for i in range(8)]
+    found = sampling.sample(model, prompts, 1)
+    assert [row for [row] in found[:3]] == [[ids[0]], [ids[1]], [ids[2]]]
+    assert [len(row) for [row] in found[3:]] == [3, 2, 3, 2, 2]
+    assert seen == [8, 5, 2]
+
+
+def test_remaining_equations_are_those_not_yet_known() -> None:
+    problem = PROBLEMS[0]
+    checker = StepChecker(problem)
+    before = len(checker.remaining())
+    assert before == len(problem["graph"]["equations"])
+    checker.read(problem["solution"].split("\n")[0])
+    assert len(checker.remaining()) < before
