@@ -1,4 +1,4 @@
-"""Laws of repetition: the same search is the same tree, whoever computes it, however often, from wherever it goes on."""
+"""Laws of repetition: a search is one tree, whoever computes it, however often, and from wherever it goes on."""
 
 from __future__ import annotations
 

@@ -51,3 +51,12 @@ def test_the_parts_are_kept_apart():
     assert derive(1, "1", "r") != derive(11, "", "r")
     assert derive(1, "pr", "r") != derive(1, "p", "rr")
     assert derive(1, "\ud800", "r") != derive(1, "\ud801", "r")
+
+
+part = st.text(st.characters(exclude_characters="\x1f"))
+
+
+@given(st.tuples(st.integers(), st.text(), part), st.tuples(st.integers(), st.text(), part))
+def test_two_samples_share_no_seed(one, other):
+    """Ids of nodes hold no separator, so that the text hashed names one sample."""
+    assert (derive(*one) == derive(*other)) == (one == other)

@@ -137,3 +137,33 @@ def test_an_aggregate_of_probabilities_is_one(steps, how):
     value = aggregate(steps, how)
     assert 0.0 <= value <= 1.0
     assert aggregate(steps, "prod") <= aggregate(steps, "min") <= aggregate(steps, "mean") + math.ulp(1.0)
+
+
+@given(found, st.sampled_from(SELECTS), st.randoms())
+def test_the_order_of_candidates_decides_between_equals_only(cs, how, random):
+    shuffled = random.sample(cs, len(cs))
+    one, other = choose(cs, how), choose(shuffled, how)
+    weights = {c.node: c.weight for c in one.candidates}
+    assert weights == {c.node: c.weight for c in other.candidates}  # exactly: sums do not depend on the order
+    if one.answer != other.answer:
+        assert weights[one.chosen] == weights[other.chosen]
+    elif one.chosen != other.chosen:
+        scores = {c.node: c.score for c in cs}
+        assert scores[one.chosen] == scores[other.chosen]
+
+
+@given(found, st.sampled_from(SELECTS))
+def test_of_equal_answers_the_first_seen_wins(cs, how):
+    outcome = choose(cs, how)
+    totals = {c.answer: c.weight for c in outcome.candidates if c.answer is not None}
+    takes_part = [c.answer for c in cs if c.answer is not None and (how == "majority" or c.score is not None)]
+    if takes_part:
+        most = max(totals[answer] for answer in takes_part)
+        assert outcome.answer == next(answer for answer in takes_part if totals[answer] == most)
+
+
+@given(found, st.sampled_from(SELECTS), st.integers(0, 9))
+def test_what_cannot_win_changes_nothing(cs, how, excluded):
+    more = [*cs, Candidate("unanswered", None, 1.0)]
+    assert choose(more, how, excluded).answer == choose(cs, how).answer
+    assert choose(more, how, excluded).excluded == excluded

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_strategies_golden import BEAM, search
+from ttc_core.stepwise import Beam, best
 from ttc_core.strategies.particle_filter import systematic
 from ttc_core.strategies.rebase import proportional
-from ttc_core.types import ROOT, Prune, Sample
+from ttc_core.types import ROOT, Node, Prune, Sample
 
 
 def samples(log):
@@ -102,3 +105,63 @@ def test_systematic_resampling_by_hand(weights, n, offset, counts):
 def test_systematic_resampling_keeps_n_and_stays_within_one(weights, n, offset):
     counts = systematic(weights, n, offset)
     assert sum(counts) == n and all(c >= 0 for c in counts)
+    assert all(abs(c - n * w) < 1 + 1e-6 for c, w in zip(counts, softmax(weights), strict=True))
+
+
+def softmax(weights):
+    odds = [math.exp(w - max(weights)) for w in weights]
+    return [odd / sum(odds) for odd in odds]
+
+
+@given(st.lists(st.floats(-4, 4), min_size=1, max_size=6), st.integers(1, 20))
+def test_systematic_resampling_is_unbiased(weights, n):
+    offsets = [(i + 0.5) / 200 for i in range(200)]
+    totals = [sum(column) for column in zip(*(systematic(weights, n, offset) for offset in offsets), strict=True)]
+    for total, w in zip(totals, softmax(weights), strict=True):
+        assert abs(total / 200 - n * w) < 0.02  # a count steps at most twice as the offset moves: 2 / 200 and rounding
+
+
+def test_no_particles_no_draws():
+    assert systematic([], 4, 0.5) == [] and proportional([], 4) == [] and proportional([1.0], 0) == [0]
+
+
+# --- sharing out -----------------------------------------------------------------------------------------------------
+
+beams = st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abcde"), st.integers(0, 20)), max_size=14).map(
+    lambda found: [
+        Beam(Node(f"r.{parent}.{i}", f"r.{parent}", text, "step"), value / 20)
+        for i, (parent, text, value) in enumerate(found)
+    ]
+)
+
+
+@given(beams, st.integers(1, 8), st.integers(0, 40), st.booleans())
+def test_best_keeps_the_best_and_shares_out_everything(beams, places, continuations, distinct):
+    shares = best(beams, places, continuations, distinct)
+    kept = [beam for beam, _ in shares.kept]
+    gone = [node_id for prune in shares.pruned for node_id in prune.nodes]
+    assert sorted([*(beam.node.id for beam in kept), *gone]) == sorted(beam.node.id for beam in beams)
+    assert all(prune.why for prune in shares.pruned)
+    unlike = len({(b.node.parent, b.node.text) for b in beams}) if distinct else len(beams)
+    assert len(kept) == min(places, unlike)
+    assert kept == sorted(kept, key=lambda beam: (-beam.value, beams.index(beam))), "ties go to the earlier beam"
+    numbers = [number for _, number in shares.kept]
+    assert sum(numbers) == (continuations if kept else 0)
+    assert numbers == sorted(numbers, reverse=True) and max(numbers, default=0) - min(numbers, default=0) <= 1
+    worst = min((beam.value for beam in kept), default=0.0)
+    for beam in beams:
+        twins = [k for k in kept if (k.node.parent, k.node.text) == (beam.node.parent, beam.node.text)]
+        if beam not in kept:
+            assert beam.value <= worst or (distinct and twins and twins[0].value >= beam.value)
+    if distinct:
+        assert len({(b.node.parent, b.node.text) for b in kept}) == len(kept)
+
+
+@given(beams, st.integers(1, 8), st.integers(0, 40), st.booleans(), st.randoms())
+def test_the_order_of_beams_decides_between_equals_only(beams, places, continuations, distinct, random):
+    spread = [Beam(beam.node, beam.value + i / 1000) for i, beam in enumerate(beams)]
+    shuffled = random.sample(spread, len(spread))
+    if len({beam.value for beam in spread}) == len(spread):
+        assert (
+            best(shuffled, places, continuations, distinct).kept == best(spread, places, continuations, distinct).kept
+        )
