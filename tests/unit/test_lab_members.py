@@ -17,7 +17,7 @@ from ttc_core.lab.vocabulary import BAD, EOS, GOOD, decode, encode, prompt, voca
 
 torch = pytest.importorskip("torch")
 
-from ttc_core.lab import corrections, outcomes, rollouts, sampling  # noqa: E402
+from ttc_core.lab import corrections, outcomes, revising, rollouts, sampling  # noqa: E402
 from ttc_core.lab.model import Llama, Shape, build  # noqa: E402
 from ttc_core.lab.verdicts import Judged  # noqa: E402
 
@@ -185,3 +185,62 @@ def test_remaining_equations_are_those_not_yet_known() -> None:
     assert before == len(problem["graph"]["equations"])
     checker.read(problem["solution"].split("\n")[0])
     assert len(checker.remaining()) < before
+
+
+def attempt(correct: bool, answer: str = "0") -> rollouts.Rollout:
+    return rollouts.Rollout(0, (1,), (0,), (correct,), "7" if correct else answer, correct)
+
+
+def chain(marks: str) -> list[rollouts.Rollout]:
+    return [attempt(mark == "+") for mark in marks]
+
+
+def test_moves_count_what_revisions_break_and_mend_and_compare_with_fresh_samples_of_the_same_problems() -> None:
+    found = [[chain("-+-+"), chain("--")], [chain("++"), chain("-+")]]
+    fresh = {"other": [[attempt(True), attempt(False)], [attempt(False), attempt(False)]]}
+    results = revising.moves(found, fresh)
+    assert results["right_to_wrong"]["mean"] == pytest.approx(1 / 2)  # one of two right attempts that were revised
+    assert results["wrong_to_right"]["mean"] == pytest.approx(3 / 4)
+    assert results["right among fresh samples of other on the same problems"]["mean"] == pytest.approx(1.5 / 4)
+    assert results["wrong_to_right minus fresh samples of other"]["mean"] == pytest.approx(3 / 4 - 1.5 / 4)
+    assert 0 < results["p of wrong_to_right minus fresh samples of other"] <= 1
+    assert revising.pass_by_position(found, 4).tolist() == [
+        [0, 0.5, 0, 1],
+        pytest.approx([0.5, 1, *2 * [math.nan]], nan_ok=True),
+    ]
+
+
+def test_a_budget_is_shared_among_chains_the_longest_first() -> None:
+    assert (16, 8, 4, 4, 2, 2, 2, 2, *8 * [1]) == revising.LENGTHS
+    found = [[chain("--+-"), chain("++"), chain("-"), chain("-")]]
+    table = revising.by_ratio(found, (4, 2, 1, 1), 4)
+    assert {count: row["majority"].tolist() for count, row in table.items()} == {1: [0.0], 2: [0.0], 4: [0.0]}
+    assert {count: row["pass"].tolist() for count, row in table.items()} == {1: [1.0], 2: [1.0], 4: [1.0]}
+    scores = [[[0.1, 0.1, 0.9, 0.1], [0.6, 0.6], [0.1], [0.1]]]
+    table = revising.by_ratio(found, (4, 2, 1, 1), 4, scores)
+    assert {count: row["weighted"].tolist() for count, row in table.items()} == {1: [1.0], 2: [1.0], 4: [1.0]}
+
+
+def test_chains_show_the_latest_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[int]] = []
+
+    def count_up(model: object, prompts: list[list[int]], *_: object) -> list[list[list[int]]]:
+        seen.extend(prompts)
+        return [[encode(f"Answer: {p.count(EOS)}\n")] for p in prompts]
+
+    monkeypatch.setattr(revising, "sample", count_up)
+    problem = PROBLEMS[0]
+    [[first, second]] = revising.chains(tiny(), [problem], (3, 2), seed=1, attempts=1)
+    assert [r.answer for r in first] == ["0", "1", "1"]
+    assert [r.answer for r in second] == ["0", "1"]
+    assert seen[-1] == prompt(problem["question"], ["Answer: 1\n"])
+
+
+def test_the_results_of_a_reviser_cover_positions_moves_and_ratios() -> None:
+    found = [[chain("-+++"), chain("-+"), chain("-"), chain("+")] for _ in range(5)]
+    fresh = {"other": [[attempt(False)] for _ in range(5)]}
+    results = revising.chain_results(found, (4, 2, 1, 1), fresh, [[0, 1], [2, 3, 4]], budgets=(4,))
+    assert results["pass@1 by position"]["4"]["mean"] == 1.0
+    assert results["pass@1 at position 4 minus position 1"]["low"] > 0
+    assert results["majority of 4: 1 chains of 4 by bin"] == [1.0, 1.0]
+    assert results["majority of 4: sequential minus parallel"]["mean"] == 1.0
