@@ -23,8 +23,9 @@ def shown() -> tuple[RunView | None, bool]:
 
 def buttons(spec: RunSpec, current: RunView | None) -> int | None:
     """Run and Continue; returns the budget to which the run on show could be continued."""
+    fixed = spec.strategy in runs.catalogue().not_extendable
     same = current is not None and current.status == "done" and setup.same_search(spec, current.spec)
-    target = spec.budget if same and current and spec.budget > current.spec.budget else None
+    target = spec.budget if same and current and not fixed and spec.budget > current.spec.budget else None
     if target and current:
         st.button(
             f"Continue to {target}", key="form_extend", type="primary", width="stretch",

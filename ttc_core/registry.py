@@ -165,3 +165,10 @@ def build(kind: str, name: str, values: Mapping[str, Any]) -> Any:
             has = f"it has: {', '.join(known)}" if known else "it has none"
             raise UnknownName(f"{kind} {name!r} has no parameter {key!r}", hint=has)
     return cls(**{key: known[key].parse(value) for key, value in values.items()})
+
+
+def not_extendable(strategy: Any) -> str:
+    """Why a run of this strategy (class or instance) cannot be continued to a larger budget, "" when it can."""
+    if getattr(strategy, "extendable", True):
+        return ""
+    return str(getattr(strategy, "not_extendable", "its search at a larger budget is another one"))

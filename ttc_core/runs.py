@@ -44,10 +44,11 @@ def extend(run_id: str, budget: int, *, db: str | None = None) -> None:
     """Continue an ended run to a larger budget; what it has is not sampled again.
 
     Raises:
-        UnknownName: no such run; UserError: it has not ended, or the budget is not larger.
+        UnknownName: no such run; UserError: it has not ended, the budget is not larger, or its strategy cannot.
     """
     from ttc_core.store import repository
 
+    runs_checks.check_extendable(run_id, get(run_id, db=db).spec.strategy)
     repository.reopen(_database(db), run_id, runs_checks.checked_budget(budget))
 
 
@@ -150,13 +151,11 @@ def problem(dataset: str, id: str) -> Problem:
 
 def catalogue() -> Catalogue:
     """What can be asked for: strategies with their hyper-parameters, models, verifiers, data sets, engines."""
-    strategies = {}
-    for name in registry.names("strategy"):
-        cls = registry.get("strategy", name)
-        strategies[name] = (_paragraph(cls), registry.params(cls))
+    known = {name: registry.get("strategy", name) for name in registry.names("strategy")}
     cards = models.catalogue()
     return Catalogue(
-        strategies=strategies,
+        strategies={name: (_paragraph(cls), registry.params(cls)) for name, cls in known.items()},
+        not_extendable={name: why for name, cls in known.items() if (why := registry.not_extendable(cls))},
         models={name: card for name, card in cards.items() if card.kind == models.POLICY},
         verifiers={name: card for name, card in cards.items() if card.kind != models.POLICY},
         datasets={name: _paragraph(registry.get("dataset", name)) for name in registry.names("dataset")},

@@ -60,6 +60,16 @@ def checked_budget(budget: int) -> int:
     return _whole("the budget", budget, 1, MAX_BUDGET)
 
 
+def check_extendable(run_id: str, strategy: str) -> None:
+    """Refuse to extend a run whose strategy cannot be continued to a larger budget.
+
+    Raises:
+        UnknownName: the strategy is no longer there; UserError: it cannot be continued, with the reason.
+    """
+    if why := registry.not_extendable(registry.get("strategy", strategy)):
+        raise UserError(f"run {run_id} cannot be extended: {why}", hint="solve the problem anew with the larger budget")
+
+
 def named(kind: str, name: str, values: Mapping[str, Any]) -> Any:
     """The registered `name` with these hyper-parameters.
 

@@ -50,6 +50,11 @@ class RunView:
         return self.status in ("done", "failed", "stopped")
 
     @property
+    def unspent(self) -> int:
+        """Generations of the budget that a finished search did not need; 0 while it has not finished."""
+        return max(0, self.spec.budget - self.usage.generations) if self.status == "done" else 0
+
+    @property
     def stalled(self) -> bool:
         """Running on paper, but its worker gives no sign of life."""
         return self.heartbeat_age is not None and self.heartbeat_age > STALLED_SECONDS
@@ -82,9 +87,14 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What is registered. strategies: name -> (one-paragraph description, hyper-parameters)."""
+    """What is registered.
+
+    strategies       name -> (one-paragraph description, hyper-parameters)
+    not_extendable   name -> why its runs cannot be continued to a larger budget; the others can
+    """
 
     strategies: Mapping[str, tuple[str, list[Param]]]
+    not_extendable: Mapping[str, str]
     models: Mapping[str, ModelCard]
     verifiers: Mapping[str, ModelCard]
     datasets: Mapping[str, str]

@@ -186,7 +186,7 @@ Search = Generator[list[Request], list[Any], Outcome]
 
 
 class Strategy(Protocol):
-    """A frozen dataclass whose fields are its hyper-parameters (see `registry.param`)."""
+    """A frozen dataclass whose fields are hyper-parameters (`registry.param`); see also `registry.not_extendable`."""
 
     def run(self, problem: Problem, budget: Budget, rng: Any) -> Search:
         """Yield lists of requests, receive their replies in the same order, return the outcome."""

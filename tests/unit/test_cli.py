@@ -177,6 +177,33 @@ def test_solve_for_people_and_extend(ttc, url, scripted):  # noqa: F811
     assert "r.7" in shown and "8 generations" in shown
 
 
+def test_a_strategy_that_cannot_be_extended_refuses_and_says_why(ttc, url, scripted):  # noqa: F811
+    assert ttc(*but("--strategy", "single"))[0] == 0
+    run_id = runs.listing(db=url).rows[0].id
+    before = runs.export_run(run_id, db=url)
+    code, out, err = ttc("extend", run_id, "--budget", "8")
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert err.startswith(f"ttc: run {run_id} cannot be extended: one solution is all it writes, whatever the budget (")
+    assert runs.export_run(run_id, db=url) == before
+
+
+def test_what_a_search_left_of_its_budget_is_said(ttc, url, scripted):  # noqa: F811
+    assert json.loads(ttc(*but("--strategy", "single"), "--json")[1])["unspent"] == 3
+    run_id = runs.listing(db=url).rows[0].id
+    shown = ttc("show", run_id)[1]
+    assert "1 of 4 generations" in shown and "unspent    3 generations" in shown
+    whole = json.loads(ttc(*SOLVE, "--json")[1])
+    assert (whole["unspent"], whole["budget"]) == (0, 4)
+    assert "unspent" not in ttc("show", whole["run_id"])[1]
+
+
+def test_strategies_say_whether_they_can_be_extended(ttc):
+    listed = json.loads(ttc("strategies", "--json")[1])
+    assert (listed["best_of_n"]["extendable"], listed["best_of_n"]["not_extendable"]) == (True, "")
+    assert listed["single"]["extendable"] is False and "whatever the budget" in listed["single"]["not_extendable"]
+    assert "cannot be extended: one solution" in ttc("strategies")[1]
+
+
 def test_a_search_that_fails_is_not_the_users_mistake(ttc, url, scripted):  # noqa: F811
     def broken(name):
         raise EngineFault("the weights are missing", hint="fetch them")

@@ -115,6 +115,23 @@ def test_a_finished_run_can_be_continued(url):
     assert (view.status, view.spec.budget) == ("pending", 32)
 
 
+def test_a_run_that_cannot_be_continued_says_why(url):
+    question = runs.problem("mini-test", "mini-test-0001").question
+    asked = {"dataset": "mini-test", "problem_id": "mini-test-0001", "question": question, "model": "mini-s"}
+    offered = {}
+    for strategy in ("single", "best_of_n"):
+        defaults = {p.name: p.default for p in runs.catalogue().strategies[strategy][1]}
+        finished(url, strategy, strategy, verifier="mini-implicit", params=defaults, **asked)
+        at = page("solve", run=strategy)
+        offered[strategy] = at.button(key="act_extend")
+        at.select_slider(key="form_budget").set_value(64).run()
+        assert any(button.key == "form_extend" for button in at.button) == (strategy == "best_of_n")
+    assert offered["single"].disabled and "one solution is all it writes" in offered["single"].help
+    assert not offered["best_of_n"].disabled
+    spared = next(metric for metric in page("solve", run="single").metric if metric.label == "Generations")
+    assert spared.value == "1 / 16" and "15 to spare" in spared.help
+
+
 def test_text_of_models_and_people_never_reaches_markdown(url):
     finished(url, "evil", question=HOSTILE)
     for name in ("solve", "trees"):

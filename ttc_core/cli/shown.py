@@ -44,6 +44,8 @@ def solved(view: RunView) -> dict[str, Any]:
         "answer": view.answer,
         "correct": view.correct,
         "nodes": view.nodes,
+        "budget": view.spec.budget,
+        "unspent": view.unspent,
         "usage": usage(view),
         "candidates": [{"answer": c.answer, "score": c.score, "weight": c.weight} for c in found],
         "excluded": view.outcome.excluded if view.outcome is not None else 0,
@@ -65,9 +67,11 @@ def solved_lines(view: RunView) -> list[str]:
         f"question   {_line(view.spec.question)}",
         f"answer     {'none' if view.answer is None else _line(view.answer)}{verdict}",
         f"nodes      {view.nodes}",
-        f"cost       {u.generations} generations, {u.policy_tokens:,} policy tokens, {u.verifier_tokens:,} verifier "
-        f"tokens, {u.policy_flops + u.verifier_flops:.3g} FLOPs, {u.seconds:.2f} s",
+        f"cost       {u.generations} of {view.spec.budget} generations, {u.policy_tokens:,} policy tokens, "
+        f"{u.verifier_tokens:,} verifier tokens, {u.policy_flops + u.verifier_flops:.3g} FLOPs, {u.seconds:.2f} s",
     ]
+    if view.unspent:
+        lines.append(f"unspent    {view.unspent} generations: the search ended before it needed them")
     if view.error:
         lines.append(f"error      {_line(view.error)}" + (f" ({_line(view.hint)})" if view.hint else ""))
     groups: dict[str | None, list[float]] = {}

@@ -120,12 +120,15 @@ def serve(args: argparse.Namespace) -> int:
 
 def strategies(args: argparse.Namespace) -> int:
     """Strategies with their hyper-parameters."""
-    found = runs.catalogue().strategies
+    known = runs.catalogue()
+    found, fixed = known.strategies, known.not_extendable
     if args.json:
-        write_json({n: {"help": text, "params": [_param(p) for p in params]} for n, (text, params) in found.items()})
+        write_json({name: _strategy(*of, fixed.get(name, "")) for name, of in found.items()})
         return 0
     for name, (text, params) in found.items():
-        write_lines([name, f"  {text}", *(f"  --set {p.name}={_default(p)}  {_limits(p)}{p.help}" for p in params), ""])
+        refused = [f"  cannot be extended: {fixed[name]}"] if name in fixed else []
+        settings = [f"  --set {p.name}={_default(p)}  {_limits(p)}{p.help}" for p in params]
+        write_lines([name, f"  {text}", *refused, *settings, ""])
     return 0
 
 
@@ -236,6 +239,11 @@ def _card(card: ModelCard) -> dict[str, Any]:
         "engine": card.engine,
         "parameters": card.parameters,
     }
+
+
+def _strategy(text: str, params: list[Param], not_extendable: str) -> dict[str, Any]:
+    described = {"help": text, "params": [_param(p) for p in params]}
+    return {**described, "extendable": not not_extendable, "not_extendable": not_extendable}
 
 
 def _param(param: Param) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import ClassVar
 
 from ttc_core.registry import param, strategy
 from ttc_core.selection import candidates, choose
@@ -14,6 +15,9 @@ from ttc_core.types import ROOT, Budget, Problem, Sample, Search
 @dataclass(frozen=True)
 class Single:
     """Write one solution and take its answer. Costs 1 generation, whatever the budget; the rest stays unspent."""
+
+    extendable: ClassVar[bool] = False
+    not_extendable: ClassVar[str] = "one solution is all it writes, whatever the budget"
 
     greedy: bool = param(True, help="the likeliest token at every place; false samples at the run's temperature")
 

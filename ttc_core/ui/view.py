@@ -98,7 +98,8 @@ def meters(view: RunView) -> list[tuple[str, str, str]]:
         (
             "Generations",
             f"{used.generations} / {view.spec.budget}",
-            "used and allowed: complete solutions' worth of work",
+            "used and allowed: complete solutions' worth of work"
+            + (f"; the search ended with {view.unspent} to spare" if view.unspent else ""),
         ),
         ("Policy tokens", words.count(used.policy_tokens), cached),
         ("Verifier tokens", words.count(used.verifier_tokens), "tokens the verifier forwarded"),
@@ -121,11 +122,13 @@ def _actions(view: RunView, target: int | None) -> None:
     budget = target if target is not None and target > view.spec.budget else 2 * view.spec.budget
     wanted = target is not None and target > view.spec.budget
     if view.status == "done":
+        fixed = runs.catalogue().not_extendable.get(view.spec.strategy)
         st.button(
             f"Continue to {budget}",
             key="act_extend",
             type="primary" if wanted else "secondary",
-            help="the same search with a larger budget; nothing it has is sampled again",
+            help=fixed or "the same search with a larger budget; nothing it has is sampled again",
+            disabled=fixed is not None,
             on_click=session.act,
             args=("extend", view.id, budget),
         )
