@@ -34,6 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.solutions",
         "ttc_core.stepwise",
         "ttc_core.tree",
+        "ttc_core.treewise",
     ),
     (
         "ttc_core.strategies",
