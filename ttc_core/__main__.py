@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 the user's mistake (one sentence), 1 anything else.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -28,6 +29,7 @@ VERBS = {
     "verifiers": "the models that score steps",
     "datasets": "the data sets",
     "engines": "what runs models",
+    "bench": "the performance ratios, on this machine",
 }
 
 
@@ -37,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: more threads only wait for one another
+    gc.set_threshold(50_000, 20, 50)  # a search makes large trees and little garbage in cycles: look for it less often
     try:
         return _verb(args.verb)(args)
     except UserError as error:
@@ -75,6 +78,7 @@ def parser() -> Parser:
     for name in ("dataset", "strategy", "model", "status", "text"):
         made["list"].add_argument(f"--{name}")
     made["list"].add_argument("--limit", type=int, default=50)
+    _bench(made["bench"])
     made["show"].add_argument("run_id", metavar="RUN_ID")
     made["show"].add_argument("--export", metavar="FILE", help="write it as a JSON document instead")
     made["delete"].add_argument("run_ids", metavar="RUN_ID", nargs="+")
@@ -97,6 +101,12 @@ def _solve(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--model", metavar="M", default=default["model"])
     verb.add_argument("--verifier", metavar="V", default=default["verifier"], help='"" for none')
     verb.add_argument("--temperature", metavar="T", type=float, default=default["temperature"])
+
+
+def _bench(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--quick", action="store_true", help="smaller: some minutes on two processors")
+    verb.add_argument("--size", choices=["full", "quick", "tiny"], help=argparse.SUPPRESS)
+    verb.add_argument("--only", metavar="NAME", nargs="+", default=[], help="these measurements only")
 
 
 def _verb(name: str) -> Callable[[argparse.Namespace], int]:

@@ -54,12 +54,22 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.runs_driver",
         "ttc_core.runs",
         "ttc_core.lab",
+        "ttc_core.bench",
     ),
     ("ttc_core.worker", "ttc_core.cli", "ttc_core.ui", "ttc_core.__main__"),
     ("pages", "app"),
 )
 PLUGINS = LAYERS[2]
-APART = (*PLUGINS, "ttc_core.lab", "ttc_core.store", "ttc_core.export", "ttc_core.ui", "ttc_core.cli", "pages")
+APART = (
+    *PLUGINS,
+    "ttc_core.lab",
+    "ttc_core.bench",
+    "ttc_core.store",
+    "ttc_core.export",
+    "ttc_core.ui",
+    "ttc_core.cli",
+    "pages",
+)
 ALLOWED_IN = {  # third-party package: where it may be imported at all
     "streamlit": ("ttc_core.ui", "pages", "app"),
     "sqlalchemy": ("ttc_core.store",),

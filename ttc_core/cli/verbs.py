@@ -115,6 +115,13 @@ def serve(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def bench(args: argparse.Namespace) -> int:
+    """The performance ratios."""
+    from ttc_core.cli.bench import bench as run
+
+    return run(args)
+
+
 # --- what is registered ----------------------------------------------------------------------------------------------
 
 

@@ -71,7 +71,7 @@ class Scripted:
     def __post_init__(self) -> None:
         self.clock.engines.append(self)
         self.busy_seconds = 0.0
-        self.jobs_seen: list[Job] = []
+        self.jobs_seen: list[Job] | deque[Job] = []
         self._queue: deque[Job] = deque()
         self._running: list[tuple[float, int, Generated | Evaluated]] = []
 
@@ -81,7 +81,7 @@ class Scripted:
 
     def submit(self, jobs: list[Job]) -> None:
         """Queue jobs; they start when a lane is free."""
-        self.jobs_seen += jobs
+        self.jobs_seen.extend(jobs)
         self._queue += jobs
         self._fill()
 
