@@ -82,7 +82,7 @@ class _Group:
         padded = np.zeros((len(self.works) * self.per, *q.shape[1:]), np.float32)
         padded[self.seats] = q[self.rows]
         queries = padded.reshape(len(self.works), self.per, *q.shape[1:])
-        mixed = attend(queries, self.pages.keys[layer], self.pages.values[layer], self.view)
+        mixed = attend(queries, self.pages.kv[layer], self.view)
         attended: Floats = mixed.reshape(len(padded), -1)[self.seats]
         return attended
 

@@ -186,7 +186,7 @@ class Embedded:
 
     def _generated(self, row: Row) -> Generated:
         ticket = row.job.ticket
-        if row.broken or row.finish is None:
+        if row.finish is None or row.finish == "error":
             return Generated(ticket, error=EngineFault(f"{self.name} computed logits that are no numbers"))
         tokens = tuple(row.tokens)
         if tokens:

@@ -78,6 +78,11 @@ class Llama:
         """(layers, heads, head) of keys and values."""
         return self.layers, self.groups, self.head
 
+    def linear(self) -> list[Floats]:
+        """The weights (in, out) that every token is multiplied with."""
+        layers = [weight for w in self._layers for weight in (w.qkv, w.out, w.gate, w.up, w.down)]
+        return [*layers, self._unembedding]
+
     def embed(self, tokens: Ints) -> Floats:
         """(rows,) token ids to (rows, width)."""
         rows: Floats = self._embedding[tokens]
