@@ -13,7 +13,7 @@ from ttc_core.lab import problems as lab
 torch = pytest.importorskip("torch")
 
 from ttc_core.lab import __main__ as command_line  # noqa: E402
-from ttc_core.lab import family, harvest, process_reward, reporting, training  # noqa: E402
+from ttc_core.lab import evaluating, family, harvest, outcomes, process_reward, training  # noqa: E402
 
 
 @pytest.fixture
@@ -26,12 +26,16 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(family, "STAGES", stages)
     monkeypatch.setattr(family, "PROCESS_REWARD", replace(family.PROCESS_REWARD, tokens=6_000, batch=2048))
     monkeypatch.setattr(family, "HARVEST_CHUNKS", 1)
+    monkeypatch.setattr(family, "STEP_VALUE_FILES", 1)
+    for name in ("SAMPLES", "ROLLOUTS", "PROBLEMS"):
+        monkeypatch.setattr(outcomes, name, 2)
     made = lab.problem_set
     monkeypatch.setattr(lab, "problem_set", lambda name: made(name, 6))
-    monkeypatch.setattr(reporting, "SAMPLES", {"mini-s": 4, "mini-m": 2})
-    monkeypatch.setattr(reporting, "SIZES", (1, 4))
-    monkeypatch.setattr(reporting, "BIN_SAMPLES", 2)
-    monkeypatch.setattr(reporting, "_search_results", lambda verifier, bins: {})
+    monkeypatch.setattr(evaluating, "SAMPLES", {"mini-s": 4, "mini-m": 2})
+    monkeypatch.setattr(evaluating, "SIZES", (1, 4))
+    monkeypatch.setattr(evaluating, "BIN_SAMPLES", 2)
+    monkeypatch.setattr(evaluating, "WIDE_SAMPLES", 4)
+    monkeypatch.setattr(evaluating, "search_results", lambda e, verifier, models, bins: {})
 
 
 def test_all_stages_make_a_family_whose_cards_are_full(short: None, tmp_path: Path) -> None:
@@ -57,4 +61,4 @@ def test_the_process_reward_model_trains_on_harvested_solutions(short: None, tmp
     model, more = training.load_model(made)
     assert model.shape.layers == family.MEDIUM.layers + process_reward.VERDICT_LAYERS
     assert model.shape.parameters() <= 6 * family.SMALL.parameters()
-    assert [stage["stage"] for stage in more["training"]] == ["mini-s-base", "mini-m", "mini-prm"]
+    assert [stage["stage"] for stage in more["training"]] == ["mini-s-base", "mini-m", "mini-m-long", "mini-prm"]

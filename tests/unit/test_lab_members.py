@@ -130,7 +130,7 @@ def test_step_values_are_shares_and_the_last_is_the_outcome(tmp_path: Path, monk
     [path] = tmp_path.glob("values-*.json")
     values = [[value for _, value in values] for _, _, values in json.loads(path.read_text())]
     assert sorted(map(tuple, values)) == [(0.5, 0.0), (0.5, 0.0), (0.5, 1.0), (0.5, 1.0)]
-    for example in outcomes.step_value_chunks(tmp_path)(1):
+    for example in outcomes.step_value_chunks(tmp_path, 1)(1):
         ends = [i for i, token in enumerate(example.solution) if token == rollouts.NEWLINE]
         assert [i for i, w in enumerate(example.weights) if w] == ends
 
@@ -244,3 +244,32 @@ def test_the_results_of_a_reviser_cover_positions_moves_and_ratios() -> None:
     assert results["pass@1 at position 4 minus position 1"]["low"] > 0
     assert results["majority of 4: 1 chains of 4 by bin"] == [1.0, 1.0]
     assert results["majority of 4: sequential minus parallel"]["mean"] == 1.0
+
+
+def harvest_of(folder: Path) -> None:
+    """Write a chunk with one problem, solved right, wrong and right again."""
+    problem = PROBLEMS[0]
+    texts = [problem["solution"], spoiled(problem["solution"], 0), problem["solution"]]
+    row = [asdict(rollouts.check(problem, 0, encode(text))) for text in texts]
+    row[1]["correct"] = False
+    (folder / "chunk-000.json").write_text(json.dumps({"problems": [problem], "rollouts": [row]}))
+
+
+def test_chains_are_shown_in_order(tmp_path: Path) -> None:
+    harvest_of(tmp_path)
+    make = corrections.revision_chunks(tmp_path, 1, seed=1, in_order=True)
+    problem, right = PROBLEMS[0], PROBLEMS[0]["solution"]
+    chain_texts = [right, spoiled(right, 0), right]
+    befores = [before for index in range(1, 12) for before, _ in make(index)]
+    assert all(before in [prompt(problem["question"], chain_texts[:k]) for k in range(4)] for before in befores)
+    assert {before.count(EOS) for before in befores} == {0, 1, 2, 3}
+
+
+def test_outcomes_label_every_token_and_may_show_other_attempts(tmp_path: Path) -> None:
+    harvest_of(tmp_path)
+    alone = outcomes.outcome_chunks(tmp_path, 1)(1)
+    assert [j.prompt for j in alone] == 3 * [tuple(prompt(PROBLEMS[0]["question"]))]
+    assert [set(j.labels) for j in alone] == [{1.0}, {0.0}, {1.0}]
+    assert all(len(j.labels) == len(j.weights) == len(j.solution) and min(j.weights) == 1 for j in alone)
+    make = outcomes.outcome_chunks(tmp_path, 1, attempts=4)
+    assert {j.prompt.count(EOS) for index in range(1, 12) for j in make(index)} == {0, 1, 2}

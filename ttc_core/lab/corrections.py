@@ -87,14 +87,21 @@ def corrected(problem: Mapping[str, Any], solution: str, rng: random.Random) -> 
     return "\n".join([*lines[:kept], *nearest]) + "\n"
 
 
-def revision(problem: Mapping[str, Any], row: Sequence[tuple[str, bool]], rng: random.Random) -> Example:
+def revision(
+    problem: Mapping[str, Any], row: Sequence[tuple[str, bool]], rng: random.Random, in_order: bool = False
+) -> Example:
     """Return one example: the problem with 0 to MOST_ATTEMPTS of its attempts, and the corrected last one.
 
     Arguments:
         row: the attempts at the problem and whether each is right; the wrong one closest to its correction comes
             last, or, in KEPT of the contexts, a right one.
+        in_order: the attempts are a chain, whose first ones are shown as they came.
     """
-    chosen = rng.sample(list(row), rng.randint(0, min(MOST_ATTEMPTS, len(row))))
+    count = rng.randint(0, min(MOST_ATTEMPTS, len(row)))
+    if in_order and count:
+        shown = [text for text, _ in row[:count]]
+        return prompt(problem["question"], shown), [*encode(corrected(problem, shown[-1], rng)), EOS]
+    chosen = rng.sample(list(row), count)
     wrong = [text for text, correct in chosen if not correct]
     right = [text for text, correct in chosen if correct]
     if not chosen:
@@ -111,14 +118,16 @@ def revision(problem: Mapping[str, Any], row: Sequence[tuple[str, bool]], rng: r
     return prompt(problem["question"], [*texts, last]), [*encode(target), EOS]
 
 
-def revision_chunks(folder: Path, seed: int) -> ChunkMaker[Example]:
+def revision_chunks(folder: Path, chunks: int, seed: int, in_order: bool = False) -> ChunkMaker[Example]:
     """Return a function that makes the n-th chunk (from 1) of revision examples of harvested attempts.
 
     Arguments:
-        folder: where the harvest lies; its files are gone through again and again, with other contexts each time.
+        folder: where the harvest lies.
+        chunks: so many of its files are gone through again and again, with other contexts each time.
         seed: seed of the contexts.
+        in_order: the attempts at each problem are a chain.
     """
-    files = sorted(folder.glob("chunk-*.json"))
+    files = sorted(folder.glob("chunk-*.json"))[:chunks]
 
     def make(index: int) -> list[Example]:
         rng = random.Random(seed * 1_000_003 + index)
@@ -126,6 +135,6 @@ def revision_chunks(folder: Path, seed: int) -> ChunkMaker[Example]:
         rows = [
             [(decode(list(r.tokens)), r.correct) for r in row if len(r.tokens) <= LONGEST_ATTEMPT] for row in rollouts
         ]
-        return [revision(p, row, rng) for p, row in zip(problems, rows, strict=True) for _ in range(CONTEXTS)]
+        return [revision(p, row, rng, in_order) for p, row in zip(problems, rows, strict=True) for _ in range(CONTEXTS)]
 
     return make

@@ -14,6 +14,7 @@ from ttc_core.lab.model import Llama, Shape, build
 from ttc_core.lab.outcomes import judged_length, outcome_chunks, step_value_chunks, verdict_loss, write_step_values
 from ttc_core.lab.problems import banned_fingerprints
 from ttc_core.lab.process_reward import judged_chunks, train_process_reward
+from ttc_core.lab.revising import chain_rolls
 from ttc_core.lab.training import Example, Lessons, Recipe, load_model, policy_chunk, solutions, train
 from ttc_core.lab.verdicts import Judged
 from ttc_core.lab.vocabulary import vocabulary
@@ -42,11 +43,11 @@ class Place:
         model, more = load_model(run_stage(stage, self.work, self.problems, self.preset, self.device))
         return model, more["training"]
 
-    def harvest(self) -> Path:
+    def harvest(self, chunks: int) -> Path:
         """Return the folder of the small policy's solutions of training problems, sampled first where need be."""
         folder = self.work / "harvest"
         policy, _ = self.finished("mini-s")
-        harvest(policy, banned_fingerprints(self.problems), folder, self.scaled(HARVEST_CHUNKS))
+        harvest(policy, banned_fingerprints(self.problems), folder, chunks)
         return folder
 
 
@@ -56,18 +57,31 @@ def _problems(recipe: Recipe, place: Place) -> Lessons[Example]:
 
 
 def _revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
-    return solutions(revision_chunks(place.harvest(), recipe.seed))
+    chunks = place.scaled(REVISED_CHUNKS)
+    return solutions(revision_chunks(place.harvest(chunks), chunks, recipe.seed))
+
+
+def _own_revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
+    """As _revisions, every second chunk with chains of the reviser that the stage starts from instead."""
+    others, chunks, own = _revisions(recipe, place), place.scaled(OWN_CHUNKS), place.work / "harvest-chains"
+    reviser, _ = place.finished("mini-reviser-first")
+    banned = banned_fingerprints(place.problems)
+    harvest(reviser, banned, own, chunks, solve=chain_rolls, first_seed=OWN_SEED)
+    chains = revision_chunks(own, chunks, recipe.seed, in_order=True)
+    return solutions(lambda n: chains((n + 1) // 2) if n % 2 else others.chunk_of(n // 2))
 
 
 def _outcomes(recipe: Recipe, place: Place) -> Lessons[Judged]:
-    return Lessons(outcome_chunks(place.harvest()), verdict_loss, judged_length)
+    chunks = place.scaled(REVISED_CHUNKS)
+    return Lessons(outcome_chunks(place.harvest(chunks), chunks), verdict_loss, judged_length)
 
 
 def _step_values(recipe: Recipe, place: Place) -> Lessons[Judged]:
     folder = place.work / "step-values"
+    files = place.scaled(STEP_VALUE_FILES)
     policy, _ = place.finished("mini-s")
-    write_step_values(policy, banned_fingerprints(place.problems), folder, place.scaled(STEP_VALUE_FILES))
-    return Lessons(step_value_chunks(folder), verdict_loss, judged_length)
+    write_step_values(policy, banned_fingerprints(place.problems), folder, files)
+    return Lessons(step_value_chunks(folder, files), verdict_loss, judged_length)
 
 
 @dataclass(frozen=True)
@@ -105,9 +119,14 @@ STAGES = {
             lambda model: grow(model, LARGE, seed=8),
         ),
         Stage(
-            Recipe("mini-reviser", tokens=9_000_000, lr=0.01, seed=11, decay=0.7, half=True),
+            Recipe("mini-reviser-first", tokens=6_000_000, lr=0.01, seed=11, decay=0.7, half=True),
             "mini-s",
             lessons=_revisions,
+        ),
+        Stage(
+            Recipe("mini-reviser", tokens=6_000_000, lr=0.006, seed=14, decay=0.9, half=True),
+            "mini-reviser-first",
+            lessons=_own_revisions,
         ),
         Stage(Recipe("mini-mc", tokens=2_000_000, lr=0.005, seed=12, decay=0.7), "mini-s", lessons=_step_values),
         Stage(
@@ -120,6 +139,8 @@ STAGES = {
 FIRST_WEIGHTS = 1  # seed of the weights that a training from scratch starts with
 QUICK = 0.3  # share of the tokens that the quick preset sees
 STEP_VALUE_FILES = 6
+OWN_CHUNKS, OWN_SEED = 4, 79
+REVISED_CHUNKS = 10  # of the harvest, for the reviser and the outcome model
 
 
 def run_stage(name: str, work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
@@ -165,5 +186,5 @@ def run_process_reward(work: Path, problems: Path, preset: str = "full", device:
     place = Place(work, problems, preset, device)
     recipe = replace(PROCESS_REWARD, tokens=place.scaled(PROCESS_REWARD.tokens))
     trunk, history = place.finished("mini-m-long")
-    chunks = judged_chunks(place.harvest(), banned_fingerprints(problems))
+    chunks = judged_chunks(place.harvest(place.scaled(HARVEST_CHUNKS)), banned_fingerprints(problems))
     return train_process_reward(trunk, recipe, chunks, work, history, device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,18 @@ CHUNK = 1000
 SEED = 71
 
 
-def harvest(policy: Llama, banned: Collection[str], folder: Path, chunks: int, samples: int = 4) -> None:
+Solver = Callable[[Llama, list[dict[str, Any]], int, int], list[list[Rollout]]]
+
+
+def harvest(
+    policy: Llama,
+    banned: Collection[str],
+    folder: Path,
+    chunks: int,
+    samples: int = 4,
+    solve: Solver = roll,
+    first_seed: int = SEED,
+) -> None:
     """Sample solutions of `chunks` times CHUNK training problems; chunks already there are skipped.
 
     Arguments:
@@ -25,15 +36,17 @@ def harvest(policy: Llama, banned: Collection[str], folder: Path, chunks: int, s
         banned: fingerprints of questions to leave out.
         folder: one file a chunk goes there.
         samples: solutions a problem, at temperature 1.
+        solve: from policy, problems, number of solutions and seed to the solutions of each problem.
+        first_seed: other seeds give other problems.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for chunk in range(chunks):
         path = folder / f"chunk-{chunk:03d}.json"
         if path.exists():
             continue
-        stream = training_stream(SEED * 1_000_003 + chunk, banned)
+        stream = training_stream(first_seed * 1_000_003 + chunk, banned)
         problems = [asdict(problem) for problem in islice(stream, CHUNK)]
-        rollouts = roll(policy, problems, samples, seed=SEED + chunk)
+        rollouts = solve(policy, problems, samples, first_seed + chunk)
         partial = path.with_suffix(".partial")
         rows = [[asdict(rollout) for rollout in row] for row in rollouts]
         partial.write_text(json.dumps({"problems": problems, "rollouts": rows}), "utf-8")

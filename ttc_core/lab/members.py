@@ -57,6 +57,32 @@ MEMBERS = (
         judges="steps",
         data="solutions of mini-s on training problems and a fifth right ones, each token labelled by the step checker",
     ),
+    Member(
+        "mini-mc",
+        "mini-mc",
+        "prm",
+        "process reward model of mini-s's size trained as Snell et al. (2024) do: P(mini-s ends right from here); the "
+        "weak verifier, against which over-optimisation shows",
+        judges="answers",
+        data="16 solutions of mini-s a training problem, each step labelled by the share of 16 continuations by mini-s "
+        "that end right; no step was ever checked",
+    ),
+    Member(
+        "mini-orm",
+        "mini-orm",
+        "prm",
+        "outcome reward model: P(the answer will be right), from mini-m",
+        judges="answers",
+        data="solutions of mini-s on training problems, each of their tokens labelled by whether the answer is right",
+    ),
+    Member(
+        "mini-reviser",
+        "mini-reviser",
+        "policy",
+        "a policy of mini-s's size that reads up to four earlier attempts and writes a corrected last one",
+        revises=4,
+        data="attempts of mini-s at training problems, and right solutions close to the last attempt shown",
+    ),
 )
 
 

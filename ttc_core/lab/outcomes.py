@@ -6,6 +6,7 @@ Both are plain language models read as sigmoid(logit(<good>) - logit(<bad>)).
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -23,7 +24,7 @@ from ttc_core.lab.rollouts import check, roll
 from ttc_core.lab.sampling import sample
 from ttc_core.lab.training import ChunkMaker, collate
 from ttc_core.lab.verdicts import Judged
-from ttc_core.lab.vocabulary import BAD, GOOD, prompt
+from ttc_core.lab.vocabulary import BAD, GOOD, decode, prompt
 
 SAMPLES, ROLLOUTS = 16, 16
 PROBLEMS = 25  # a file of Monte-Carlo values
@@ -51,23 +52,31 @@ def judged_length(example: Judged) -> int:
     return len(example.prompt) + len(example.solution)
 
 
-def outcome_chunks(folder: Path) -> ChunkMaker[Judged]:
+def outcome_chunks(folder: Path, chunks: int, attempts: int = 0, seed: int = 0) -> ChunkMaker[Judged]:
     """Return a function that makes the n-th chunk (from 1) of harvested solutions with their outcome as label.
 
     Every token of the solution is labelled, not the last alone (Cobbe et al. 2021, arXiv 2110.14168, section 4.2).
 
     Arguments:
-        folder: where the harvest lies; its files are gone through again and again.
+        folder: where the harvest lies.
+        chunks: so many of its files are gone through again and again.
+        attempts: up to so many other solutions of the problem stand in the prompt, as before a revision.
+        seed: seed of their choice.
     """
-    files = sorted(folder.glob("chunk-*.json"))
+    files = sorted(folder.glob("chunk-*.json"))[:chunks]
 
     def make(index: int) -> list[Judged]:
+        rng = random.Random(seed * 1_000_003 + index)
         problems, rollouts = read_chunk(files[(index - 1) % len(files)])
-        return [
-            Judged(tuple(prompt(p["question"])), r.tokens, (float(r.correct),) * len(r.tokens), (1.0,) * len(r.tokens))
-            for p, row in zip(problems, rollouts, strict=True)
-            for r in row
-        ]
+        judged = []
+        for problem, row in zip(problems, rollouts, strict=True):
+            texts = [decode(list(r.tokens)) for r in row]
+            for number, r in enumerate(row):
+                others = texts[:number] + texts[number + 1 :]
+                shown = rng.sample(others, rng.randint(0, min(attempts, len(others))))
+                labels, weights = (float(r.correct),) * len(r.tokens), (1.0,) * len(r.tokens)
+                judged.append(Judged(tuple(prompt(problem["question"], shown)), r.tokens, labels, weights))
+        return judged
 
     return make
 
@@ -135,13 +144,15 @@ def write_step_values(policy: Llama, banned: Collection[str], folder: Path, file
         print(f"step values {number + 1} of {files}", flush=True)
 
 
-def step_value_chunks(folder: Path) -> ChunkMaker[Judged]:
+def step_value_chunks(folder: Path, files: int) -> ChunkMaker[Judged]:
     """Return a function that makes the n-th chunk (from 1), all solutions with a soft label at each step's end.
 
     Arguments:
         folder: where write_step_values wrote.
+        files: how many of its files are read.
     """
-    rows = [row for path in sorted(folder.glob("values-*.json")) for row in json.loads(path.read_text("utf-8"))]
+    paths = sorted(folder.glob("values-*.json"))[:files]
+    rows = [row for path in paths for row in json.loads(path.read_text("utf-8"))]
 
     def make(index: int) -> list[Judged]:
         judged = []
