@@ -11,6 +11,7 @@ what searches wait for, and they go first. Everything else waits here, where a b
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ from typing import Any
 from ttc_core import grading
 from ttc_core.backend import Backend
 from ttc_core.errors import StrategyFault
+from ttc_core.scoring import Send
 from ttc_core.search import SearchRun
 from ttc_core.types import NO_USAGE, Engine, GenerateJob, Job, Node, Outcome, Problem, RunSpec, Strategy, Usage
 
@@ -129,7 +131,10 @@ class _Lane:
 def _read_answer(text: str) -> str | None:
     """The canonical final answer of a solution's text, None when it gives none."""
     found = grading.extract(text)
-    return None if found is None else grading.canonical(found)
+    return None if found is None else _canonical(found)
+
+
+_canonical = functools.lru_cache(4096)(grading.canonical)  # many solutions give the same answer
 
 
 class Scheduler:
@@ -259,12 +264,12 @@ class Scheduler:
 
     # --- engines -----------------------------------------------------------------------------------------------------
 
-    def _sender(self, search: _Active) -> Callable[[str, Callable[[int], Job], Receive], None]:
-        def send(model: str, job: Callable[[int], Job], receive: Receive) -> None:
+    def _sender(self, search: _Active) -> Send:
+        def send(model: str, make: Callable[..., Job], arguments: tuple[Any, ...], receive: Receive) -> None:
             lane = self._lanes.get(model)
             if lane is None:
                 lane = self._lanes[model] = _Lane(self._backend.engine(model))
-            lane.put(search, job(next(self._tickets)), receive)
+            lane.put(search, make(next(self._tickets), *arguments), receive)
 
         return send
 

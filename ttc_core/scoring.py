@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +14,7 @@ from ttc_core.types import (
     Evaluate,
     Evaluated,
     EvaluateJob,
-    GenerateJob,
+    Job,
     Node,
     NodeId,
     Problem,
@@ -24,8 +23,9 @@ from ttc_core.types import (
     Verifier,
 )
 
-# What a search asks of the scheduler: send the job made for a ticket to that model's engine, call back with the reply.
-Send = Callable[[str, Callable[[int], GenerateJob | EvaluateJob], Callable[[Any], None]], None]
+# What a search asks of the scheduler: `send(model, make, arguments, receive)` sends the job make(ticket, *arguments) to
+# that model's engine and calls `receive` with the reply.
+Send = Callable[[str, Callable[..., Job], tuple[Any, ...], Callable[[Any], None]], None]
 
 
 class Gather:
@@ -71,7 +71,7 @@ class Scorer:
     ) -> None:
         self._tree, self._problem, self._verifier, self._backend = tree, problem, verifier, backend
         self._send, self._tokenizer = send, tokenizer
-        self._prompts: dict[tuple[str, tuple[str, ...]], Segment] = {}
+        self._prompts: dict[tuple[str, tuple[str, ...]], tuple[Segment, int]] = {}
         self._at_work: dict[NodeId, _Scoring] = {}
 
     def score(self, node_id: NodeId, fill: Callable[[Node], None]) -> None:
@@ -114,18 +114,19 @@ class Scorer:
         target = self._tree.segment(node, self._tokenizer)
         gather = Gather(len(evaluations), partial(self._received, node_id))
         for i, evaluation in enumerate(evaluations):
-            engine = self._backend.engine(evaluation.model)
-            job = _evaluate_job((self._prompt(node_id, evaluation), *above), target, evaluation.read)
-            self._send(evaluation.model, job, partial(self._evaluated, gather, i, engine.parameters))
+            prompt, parameters = self._prompt(node_id, evaluation)
+            receive = partial(self._evaluated, gather, i, parameters)
+            self._send(evaluation.model, EvaluateJob, ((prompt, *above), target, evaluation.read), receive)
 
-    def _prompt(self, node_id: NodeId, evaluation: Evaluate) -> Segment:
-        """The evaluating model's prompt, made once for all nodes that it suits."""
+    def _prompt(self, node_id: NodeId, evaluation: Evaluate) -> tuple[Segment, int]:
+        """The evaluating model's prompt, made once for all nodes that it suits, and how many parameters it has."""
         attempts: tuple[str, ...] = ()
         if evaluation.attempts:
             attempts = self._tree.attempts(self._tree.revised(node_id), evaluation.attempts)
         key = (evaluation.model, attempts)
         if key not in self._prompts:
-            self._prompts[key] = self._backend.engine(evaluation.model).prompt(self._problem, attempts)
+            engine = self._backend.engine(evaluation.model)
+            self._prompts[key] = (engine.prompt(self._problem, attempts), engine.parameters)
         return self._prompts[key]
 
     def _evaluated(self, gather: Gather, index: int, parameters: int, reply: Evaluated) -> None:
@@ -142,7 +143,7 @@ class Scorer:
             self._step(node_id, replies)
 
     def _record(self, node_id: NodeId, scores: StepScores) -> None:
-        bad = [v for v in scores.values if not (math.isfinite(v) and 0.0 <= v <= 1.0)]
+        bad = [v for v in scores.values if not 0.0 <= v <= 1.0]
         if bad or not scores.values:
             self._fail(node_id, EngineFault(f"the verifier returned {bad[0] if bad else 'no score'}"))
             return
@@ -158,7 +159,3 @@ class Scorer:
     def _deliver(self, node: Node) -> None:
         for fill in self._at_work.pop(node.id).waiting:
             fill(node)
-
-
-def _evaluate_job(context: tuple[Segment, ...], target: Segment, read: tuple[int, ...]) -> Callable[[int], EvaluateJob]:
-    return lambda ticket: EvaluateJob(ticket, context, target, read)

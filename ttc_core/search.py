@@ -164,16 +164,16 @@ class SearchRun:
         temperature = self._spec.temperature if request.temperature is None else request.temperature
         spec = _sampling_spec(request, temperature)
         gather = Gather(request.n, lambda nodes: fill(_sampled(nodes)))
-        context: tuple[Segment, ...] = ()
+        make: Callable[[int, int], GenerateJob] | None = None
         for i, node_id in enumerate(ids):
             known = self.tree.recall(node_id, spec)
             if known is not None:
                 gather.put(i, known)
                 continue
-            context = context or self._context(request)
+            make = make or _generate_jobs(self._context(request), request, temperature)
             seed = seeds.derive(self._spec.seed, self._problem.id, node_id)
             receive = partial(self._came, request.node, node_id, spec, gather, i)
-            self._send(self._spec.model, _generate_job(context, seed, request, temperature), receive)
+            self._send(self._spec.model, make, (seed,), receive)
 
     def _check(self, request: Sample) -> None:
         if request.n < 0 or request.first < 0 or request.steps < 1 or request.attempts < 0:
@@ -241,11 +241,12 @@ def _scored(nodes: list[Node]) -> Scored:
     return Scored(came, len(nodes) - len(came))
 
 
-def _generate_job(
-    context: tuple[Segment, ...], seed: int, request: Sample, temperature: float
-) -> Callable[[int], GenerateJob]:
+def _generate_jobs(
+    context: tuple[Segment, ...], request: Sample, temperature: float
+) -> Callable[[int, int], GenerateJob]:
+    """The samples of a request differ in ticket and seed alone."""
     confidence = CONFIDENCE_TOP if request.confidence else 0
-    return lambda ticket: GenerateJob(
+    return lambda ticket, seed: GenerateJob(
         ticket, context, seed, request.until, request.steps, temperature, confidence=confidence
     )
 

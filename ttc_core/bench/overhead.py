@@ -130,6 +130,8 @@ def measure(size: Size) -> dict[str, Any]:
     overheads = []
     for _ in range(size.rounds):
         replayed = Wrapped(recorded, Replaying)
+        for name in recorded.engines:
+            replayed.engine(name)
         with settled():
             again = search(replayed, specs, asked)
         overheads.append(again.seconds - sum(engine.inside for engine in replayed.engines.values()))
