@@ -11,11 +11,11 @@ import numpy as np
 from ttc_core import grading, registry
 from ttc_core.backend import LocalBackend
 from ttc_core.lab.measures import Floats
-from ttc_core.scheduler import Failed, Finished, Scheduler
-from ttc_core.types import Problem, RunSpec
+from ttc_core.scheduler import Failed, Finished, Recorded, Scheduler
+from ttc_core.types import Node, NodeId, Problem, RunSpec
 
 
-def solved(
+def searched(
     problems: Sequence[Problem],
     strategy: str,
     budget: int,
@@ -23,20 +23,24 @@ def solved(
     verifier: str,
     model: str = "mini-s",
     seed: int = 0,
-) -> Floats:
-    """Run one search a problem and return for each 1 if its answer is right, else 0.
+    kept: dict[str, dict[NodeId, Node]] | None = None,
+) -> list[Finished]:
+    """Run one search a problem and return what came of each, in order.
 
     Arguments:
-        problems: with their right answers.
+        problems: their answers are kept from the searches.
         strategy: name of a registered strategy.
         budget: generations a search.
         params: the strategy's hyper-parameters; the others keep their defaults.
         verifier: name of a verifier, empty for none.
         model: name of the policy.
         seed: seed of all searches; their nodes' seeds differ by problem.
+        kept: nodes by problem that earlier searches of the same strategy, verifier and seed recorded, at whatever
+            budget; they are not computed again, and new ones are added.
     Raises:
         Exception: whatever made a search fail.
     """
+    kept = {} if kept is None else kept
     chosen = registry.get("strategy", strategy)(**params)
     scheduler = Scheduler(LocalBackend())
     for problem in problems:
@@ -50,15 +54,37 @@ def solved(
             model=model,
             verifier=verifier,
         )
-        scheduler.add(problem.id, spec, dataclasses.replace(problem, answer=None), chosen)
-    answers: dict[str, str | None] = {}
+        recorded = kept.setdefault(problem.id, {})
+        scheduler.add(problem.id, spec, dataclasses.replace(problem, answer=None), chosen, recorded.values())
+    finished: dict[str, Finished] = {}
     while not scheduler.idle:
         for event in scheduler.step():
             if isinstance(event, Failed):
                 raise event.error
+            if isinstance(event, Recorded):
+                kept[event.search_id][event.node.id] = event.node
             if isinstance(event, Finished):
-                answers[event.search_id] = event.outcome.answer
-    return np.asarray([_right(answers[problem.id], problem.answer) for problem in problems], float)
+                finished[event.search_id] = event
+    return [finished[problem.id] for problem in problems]
+
+
+def right(problems: Sequence[Problem], finished: Sequence[Finished]) -> Floats:
+    """Return for each search 1 if its answer is its problem's, else 0."""
+    pairs = zip(problems, finished, strict=True)
+    return np.asarray([_right(event.outcome.answer, problem.answer) for problem, event in pairs], float)
+
+
+def solved(
+    problems: Sequence[Problem],
+    strategy: str,
+    budget: int,
+    params: Mapping[str, Any],
+    verifier: str,
+    model: str = "mini-s",
+    seed: int = 0,
+) -> Floats:
+    """Run one search a problem, as `searched` does, and return for each 1 if its answer is right, else 0."""
+    return right(problems, searched(problems, strategy, budget, params, verifier, model, seed))
 
 
 def _right(answer: str | None, gold: str | None) -> bool:

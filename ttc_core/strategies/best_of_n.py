@@ -6,14 +6,13 @@ Weighted: Li et al. 2023 (arXiv 2206.02336), the form that Snell et al. 2024 use
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from ttc_core.registry import param, strategy
 from ttc_core.selection import AGGREGATES, SELECTS, candidates, choose
-from ttc_core.types import ROOT, Budget, Node, Parallel, Problem, Request, Sample, Score, Search
+from ttc_core.solutions import solutions, solved
+from ttc_core.types import Budget, Problem, Search
 
 
 @strategy("best_of_n")
@@ -26,15 +25,6 @@ class BestOfN:
 
     def run(self, problem: Problem, budget: Budget, rng: Random) -> Search:
         """Each sample is its own sub-search, so that scoring one need not wait for the slowest other."""
-        [solutions] = yield [Parallel(tuple(self._solution(i) for i in range(budget.generations)))]
-        found = [node for node in solutions if node is not None]
         how = None if self.select == "majority" else self.aggregate
-        return choose(candidates(found, how), self.select, excluded=len(solutions) - len(found))
-
-    def _solution(self, index: int) -> Generator[list[Request], list[Any], Node | None]:
-        """The sample number `index`, scored where the choice needs it; None when sampling or scoring it failed."""
-        [sampled] = yield [Sample(ROOT, first=index, until="end")]
-        if self.select == "majority" or not sampled.nodes:
-            return next(iter(sampled.nodes), None)
-        [scored] = yield [Score((sampled.nodes[0].id,))]
-        return next(iter(scored.nodes), None)
+        found = yield from solutions(0, budget.generations, scored=how is not None)
+        return choose(candidates(solved(found), how), self.select, excluded=found.count(None))

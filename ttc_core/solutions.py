@@ -1,0 +1,104 @@
+"""Whole solutions side by side, and running another strategy on top of those there are.
+
+A strategy that first samples a few solutions, to predict how hard the question is or hoping that they will do, hands
+over to another one with `after`. What the other asks for again is there already and costs nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from ttc_core import registry
+from ttc_core.selection import SELECTS, candidates, choose
+from ttc_core.types import ROOT, Budget, Node, Outcome, Parallel, Problem, Request, Sample, Score, Search
+
+Found = list[Node | None]
+"""Solutions by sample number from 0; None where sampling or scoring one failed."""
+
+
+def solutions(first: int, n: int, *, scored: bool = True) -> Generator[list[Request], list[Any], Found]:
+    """Sample the solutions number `first` to `first + n - 1`, each scored without waiting for the others."""
+    [found] = yield [Parallel(tuple(_solution(first + i, scored) for i in range(n)))]
+    return list(found)
+
+
+def _solution(index: int, scored: bool) -> Generator[list[Request], list[Any], Node | None]:
+    [sampled] = yield [Sample(ROOT, first=index, until="end")]
+    if not scored or not sampled.nodes:
+        return next(iter(sampled.nodes), None)
+    [rated] = yield [Score((sampled.nodes[0].id,))]
+    return next(iter(rated.nodes), None)
+
+
+def after(found: Found, name: str, params: Mapping[str, Any], problem: Problem, budget: Budget, rng: Random) -> Search:
+    """Run the strategy `name` when the solutions `found` are there, both together within `budget`.
+
+    It is given the largest budget that what it does not ask for again of `found` leaves. Its own samples get ids of
+    their own, so that it can follow any other strategy. Solutions that it does not know of vote with its own.
+
+    Raises:
+        UnknownName, BadValue: no such strategy or parameters.
+    """
+    strategy = registry.build("strategy", name, params)
+    done, n = len(found), budget.generations
+    for inner in range(n, n - done - 1, -1):
+        again = _asked_first(strategy.run(problem, Budget(inner), Random(0)), done)
+        if inner - len(again) <= n - done:
+            break
+    mark = _mark(name, params, inner if registry.not_extendable(strategy) else None)
+    outcome: Outcome = yield from _apart(strategy.run(problem, Budget(inner), rng), mark)
+    if again or getattr(strategy, "select", "") not in SELECTS:
+        return outcome
+    before = candidates([node for node in found if node is not None], getattr(strategy, "aggregate", "last"))
+    return choose([*before, *outcome.candidates], strategy.select, outcome.excluded + found.count(None))
+
+
+def _asked_first(search: Search, done: int) -> set[int]:
+    """Which of the first `done` solutions a search asks for before it waits; reading this of a pure search is free."""
+    asked: set[int] = set()
+    for request in next(search, []):
+        if isinstance(request, Parallel):
+            asked.update(*(_asked_first(part, done) for part in request.searches))
+        elif isinstance(request, Sample) and _is_solution(request):
+            asked.update(range(request.first, min(done, request.first + request.n)))
+    search.close()
+    return asked
+
+
+def _is_solution(request: Sample) -> bool:
+    return request == Sample(ROOT, request.n, request.first, "end")
+
+
+def _mark(name: str, params: Mapping[str, Any], budget: int | None) -> str:
+    """A branch that names the strategy and its settings; a node id has no room for all of them."""
+    spelled = json.dumps([sorted(params.items()), budget])
+    return f"{name}-{hashlib.blake2b(spelled.encode(), digest_size=2).hexdigest()}-"
+
+
+def _apart(search: Generator[list[Request], list[Any], Any], mark: str) -> Generator[list[Request], list[Any], Any]:
+    """The same search, all it samples below the branch `mark`, save whole solutions, which everybody shares."""
+    replies: Any = None
+    while True:
+        try:
+            requests = search.send(replies)
+        except StopIteration as stop:
+            return stop.value
+        replies = yield [_marked(request, mark) for request in requests]
+
+
+def _marked(request: Request, mark: str) -> Request:
+    if isinstance(request, Parallel):
+        return Parallel(tuple(_apart(search, mark) for search in request.searches))
+    if not isinstance(request, Sample) or _is_solution(request) or f".{mark}" in request.node:
+        return request
+    return replace(request, branch=mark + request.branch)
+
+
+def solved(found: Sequence[Node | None]) -> list[Node]:
+    """The solutions that came, in order."""
+    return [node for node in found if node is not None]
