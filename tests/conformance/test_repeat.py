@@ -12,11 +12,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import strategies as st
 
-from tests.conformance.cases import STRATEGIES, Case, declared, law
+from tests.conformance.cases import STRATEGIES, Case, law
 from tests.conformance.harness import PROBLEM, run
 from tests.conformance.worlds import World
 from ttc_core import registry
+from ttc_core.errors import EngineFault
 from ttc_core.settings import REPOSITORY
+from ttc_core.types import GenerateJob
 
 
 def cost(usage):
@@ -77,17 +79,21 @@ def test_one_instance_runs_many_searches_side_by_side(case):
         assert result.outcome == alone.outcome
 
 
-def resumes(case, whole, nodes, usage=None):
+def resumes(case, whole, nodes, usage=None, **world):
     """Going on from these nodes makes the same tree and asks for nothing that is there."""
-    world = World(64, order=case.seed)
+    world = World(64, order=case.seed, **world)
     again = case.run(world, recorded=nodes.values(), **({"usage": usage} if usage else {}))
     assert {**nodes, **again.nodes} == whole.nodes
     assert again.outcome == whole.outcome
     assert len(world.policy.jobs) == len(whole.nodes) - len(nodes)
-    unscored = [n for n in whole.nodes.values() if n.scores and not (n.id in nodes and nodes[n.id].scores)]
-    assert len(world.verifier_model.jobs) == len(unscored)
+    assert len(world.verifier_model.jobs) == scorings(whole.nodes) - scorings(nodes)
     if usage is not None:
         assert cost(again.usage) == cost(whole.usage)
+
+
+def scorings(nodes):
+    """How many of the nodes a verifier has looked at, in vain or not."""
+    return sum(bool(n.scores) or n.why.startswith("not scored") for n in nodes.values())
 
 
 @law()
@@ -108,22 +114,43 @@ def test_after_a_crash_anywhere_the_search_goes_on_to_the_same_tree(case):
         resumes(case, whole, nodes, usage)
 
 
+def unlucky(job):
+    """A fault that depends on the job alone, of one sample in five and one score in five."""
+    luck = job.seed if isinstance(job, GenerateJob) else sum(map(ord, job.target.text))
+    return EngineFault("broken") if luck % 5 == 0 else None
+
+
+@law(examples=3)
+def test_failures_are_remembered_and_not_tried_again(case):
+    whole = case.run(World(3, fault=unlucky))
+    for nodes, usage in [*whole.moments[:: max(1, len(whole.moments) // 5)], (whole.nodes, whole.usage)]:
+        resumes(case, whole, nodes, usage, fault=unlucky)
+    if not registry.not_extendable(registry.get("strategy", case.name)):
+        extends(case, fault=unlucky)
+
+
 @law(examples=8)
 def test_extending_equals_running_the_larger_budget_at_once(case):
-    if not declared(case.name, "extendable", True):
-        assert len(declared(case.name, "not_extendable", "").split()) >= 3, "a sentence says why"
+    refused = registry.not_extendable(registry.get("strategy", case.name))
+    if refused:
+        assert len(refused.split()) >= 3, "a sentence says why"
         return
-    small, world = case.run(), World(order=case.seed)
+    extends(case)
+
+
+def extends(case, **world):
+    """Going on to twice the budget makes the tree of twice the budget and asks for nothing that is there."""
+    small, going_on = case.run(World(**world)), World(order=case.seed, **world)
     larger = replace(case, budget=2 * case.budget)
-    extended = larger.run(world, recorded=small.nodes.values(), usage=small.usage)
-    at_once = larger.run()
+    extended = larger.run(going_on, recorded=small.nodes.values(), usage=small.usage)
+    at_once = larger.run(World(**world))
     assert extended.outcome == at_once.outcome
     assert small.nodes.keys() & at_once.nodes.keys(), "nothing of the smaller search was of use"
     merged = {**small.nodes, **extended.nodes}
     assert {k: v for k, v in merged.items() if k in at_once.nodes} == at_once.nodes
     left_over = [node for key, node in merged.items() if key not in at_once.nodes]
     assert all(node.state in ("pruned", "final", "failed") for node in left_over)
-    assert len(world.policy.jobs) == len(at_once.nodes.keys() - small.nodes.keys())
+    assert len(going_on.policy.jobs) == len(at_once.nodes.keys() - small.nodes.keys())
     assert cost(extended.usage) == cost(at_once.usage) or left_over
     assert extended.usage.generations <= 2 * case.budget
 

@@ -148,7 +148,7 @@ FAULTS = {
     ),
     "samples an id in another way at another budget": (
         ('until="end")]', 'until="end", temperature=1 / n)]'),
-        ("extending_equals_running_the_larger_budget_at_once",),
+        ("extending_equals_running_the_larger_budget_at_once", "failures_are_remembered_and_not_tried_again"),
     ),
     "numbers its samples by the budget": (
         ("Sample(ROOT, n=n,", "Sample(ROOT, n=n, first=n,"),
