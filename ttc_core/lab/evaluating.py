@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ttc_core import registry
-from ttc_core.lab import calibrating, measures
+from ttc_core.lab import calibrating, measures, revising
 from ttc_core.lab.cards import interval, note, read_card, write_report
 from ttc_core.lab.exporting import import_model
 from ttc_core.lab.harvest import rollouts_of
@@ -130,7 +130,22 @@ def policy_results(e: Evaluation, name: str) -> dict[str, Any]:
     }
     if name != SMALL:
         results["greedy minus greedy of mini-s"] = interval(greedy - _rates(e.rolls(SMALL, 1, seed=0, greedy=True)))
+    if read_card(e.folder(name)).get("revises"):
+        results["chains"] = reviser_results(e, name)
     return results
+
+
+def reviser_results(e: Evaluation, name: str) -> dict[str, Any]:
+    """What a reviser's chains reach, against fresh samples of mini-s and of itself without context."""
+
+    def make() -> list[list[dict[str, Any]]]:
+        found = revising.chains(import_model(e.folder(name)), e.problems, revising.LENGTHS, seed=505)
+        return [[asdict(rollout) for chain in row for rollout in chain] for row in found]
+
+    flat = rollouts_of(e.once(f"chains-{name}-{len(e.problems)}", [name], make))
+    found = [revising.split(row, revising.LENGTHS) for row in flat]
+    fresh = {SMALL: e.pool(False), f"{name} without context": e.rolls(name, OTHER_SAMPLES, seed=202)}
+    return revising.chain_results(found, revising.LENGTHS, fresh, e.bins())
 
 
 def verifier_results(e: Evaluation, name: str) -> dict[str, Any]:

@@ -56,6 +56,12 @@ def chains(
     return found
 
 
+def split(attempts: Sequence[Rollout], lengths: Sequence[int]) -> list[Chain]:
+    """Return the chains of these lengths that a flat list of attempts holds one after the other."""
+    ends = list(itertools.accumulate(lengths))
+    return [list(attempts[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
+
+
 def chain_rolls(model: Llama, problems: Sequence[Mapping[str, Any]], count: int, seed: int) -> list[list[Rollout]]:
     """Return one chain of `count` attempts at each problem, in order."""
     return [row[0] for row in chains(model, problems, (count,), seed)]
