@@ -1,11 +1,13 @@
 """A trie of contexts: which keys and values have been computed, shared by every job that starts with the same text.
 
 An entry is one segment of context (a prompt, a reasoning step) below the segments before it, found by its token ids.
+A prompt that begins as another one does starts with a copy of that one's keys and values.
 What a job decodes becomes an entry too, all but the keys of its last token, which was sampled and never forwarded.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -24,9 +26,10 @@ class Entry:
     logprobs  natural-log probability of each token given all before it, None where nobody computed them
     ends      (step ends, width): states at its step ends, None where nobody computed them
     start     position of its first token; key: a hash of all tokens from the first segment through this one
+    forwarded token ids of those children that were forwarded as contexts, in order: neighbours begin alike
     """
 
-    __slots__ = ("children", "ends", "key", "kv", "last", "logprobs", "parent", "start", "tokens")
+    __slots__ = ("children", "ends", "forwarded", "key", "kv", "last", "logprobs", "parent", "start", "tokens")
 
     def __init__(self, parent: Entry | None, tokens: Tokens, kv: Floats) -> None:
         self.parent = parent
@@ -36,6 +39,7 @@ class Entry:
         self.logprobs: tuple[float, ...] | None = None
         self.ends: Floats | None = None
         self.children: dict[Tokens, Entry] = {}
+        self.forwarded: list[Tokens] = []
         self.start: int = parent.start + len(parent.tokens) if parent else 0
         self.key: int = hash((parent.key if parent else 0, tokens))
 
@@ -87,6 +91,29 @@ class Trie:
         entry.kv = kv
         self._touch(entry)
 
+    def alike(self, entry: Entry) -> tuple[Entry | None, int]:
+        """The forwarded sibling that begins with most of the entry's tokens, and with how many of them.
+
+        At most all but the last, behind which the state is wanted.
+        """
+        best, most = None, 0
+        if entry.parent is not None:
+            siblings = entry.parent.forwarded
+            place = bisect_left(siblings, entry.tokens)
+            for tokens in siblings[max(0, place - 1) : place + 1]:
+                n = _common(tokens, entry.tokens)
+                if n > most and tokens != entry.tokens:
+                    best, most = entry.parent.children[tokens], n
+        return best, min(most, len(entry.tokens) - 1)
+
+    def note_forwarded(self, entry: Entry) -> None:
+        """From now on siblings may begin with what this entry has."""
+        if entry.parent is not None:
+            siblings = entry.parent.forwarded
+            place = bisect_left(siblings, entry.tokens)
+            if siblings[place : place + 1] != [entry.tokens]:
+                siblings.insert(place, entry.tokens)
+
     def trim(self) -> None:
         """Drop the least recently used leaves until the cap is kept."""
         if self.bytes <= self.cap:
@@ -111,3 +138,17 @@ class Trie:
         self.evicted += 1
         if entry.parent is not None:
             del entry.parent.children[entry.tokens]
+            siblings = entry.parent.forwarded
+            place = bisect_left(siblings, entry.tokens)
+            if siblings[place : place + 1] == [entry.tokens]:
+                del siblings[place]
+
+
+def _common(one: Tokens, other: Tokens) -> int:
+    """How many tokens both begin with."""
+    n = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        n += 1
+    return n

@@ -144,10 +144,13 @@ class Embedded:
             for i in waiting:
                 path = entries[i].path()
                 lacking = missing(path)
-                if any(id(entry) in busy for entry in lacking):
-                    later.append(i)  # another job of this batch computes it
-                elif lacking:
+                if not lacking:
+                    continue
+                if any(id(entry) in busy for entry in lacking) or self._begins_as_one_of(busy, lacking[0]):
+                    later.append(i)  # another job of this batch computes it, or what it begins with
+                else:
                     busy.update(id(entry) for entry in lacking)
+                    self.trie.note_forwarded(lacking[0])
                     works.append(Work(path, lacking))
                     spent[i] = len(works[-1].tokens)
             for work in works:
@@ -156,6 +159,18 @@ class Embedded:
             forward(self.model, self.trie, works)
             waiting = later
         return spent
+
+    def _begins_as_one_of(self, busy: set[int], entry: Entry) -> bool:
+        """Take over what a sibling has of the entry's beginning; True when that sibling is being computed just now."""
+        sibling, common = self.trie.alike(entry)
+        if sibling is None or common <= entry.computed:
+            return False
+        if id(sibling) in busy:
+            return True
+        common = min(common, sibling.computed)
+        if common > entry.computed:
+            self.trie.store(entry, sibling.kv[:, :, :, :common].copy())
+        return False
 
     def _first_time(self, entries: list[Entry]) -> int:
         """Tokens of these entries that nothing has forwarded before."""
