@@ -8,6 +8,7 @@ import pytest
 
 from tests.conformance.harness import PROBLEM, Result, ScriptedBackend, read_answer, run, spec, take
 from ttc_core import registry
+from ttc_core.engines.scripted import Clock, Scripted
 from ttc_core.errors import BudgetExceeded, StrategyFault, UserError
 from ttc_core.scheduler import Failed, Finished, Scheduler
 from ttc_core.types import ROOT, GenerateJob, Outcome, Parallel, Prune, RunSpec, Sample, Score
@@ -191,3 +192,130 @@ def test_what_was_recorded_before_a_failure_stands():
             take(result, event)
             assert not isinstance(event, Failed) or len(result.nodes) == 3
     assert isinstance(result.error, StrategyFault) and result.usage.generated_tokens > 0
+
+
+def clocked(capacity=8, **options):
+    """Both engines on one virtual clock, so that what runs beside what is as on real machines."""
+    return ScriptedBackend(capacity, options={"clock": Clock(), **options})
+
+
+def finished_at(scheduler, backend, search_id):
+    """Virtual seconds until this search has ended."""
+    for _ in range(100_000):
+        events = scheduler.step()
+        if any(isinstance(event, Finished) and event.search_id == search_id for event in events):
+            return backend.engine("scripted-policy").now()
+    raise AssertionError("it never ended")
+
+
+def study(scheduler, n, budget=16):
+    for i in range(n):
+        scheduler.add(f"study {i}", spec("beam_search", budget, seed=i), PROBLEM, build("beam_search"), priority=1)
+
+
+def test_a_live_search_beside_a_large_study_takes_little_longer_than_alone():
+    times = []
+    for company in (0, 200):
+        backend = clocked(16)
+        scheduler = Scheduler(backend, read_answer=read_answer, max_active=100)
+        study(scheduler, company)
+        for _ in range(50):
+            scheduler.step()
+        began = backend.engine("scripted-policy").now()
+        scheduler.add("live", spec("beam_search", 16, seed=999), PROBLEM, build("beam_search"))
+        times.append(finished_at(scheduler, backend, "live") - began)
+    alone, beside = times
+    assert beside < 2 * alone
+
+
+def test_a_study_goes_on_beside_live_searches():
+    backend = clocked(16)
+    scheduler = Scheduler(backend, read_answer=read_answer, max_active=4)
+    study(scheduler, 6)
+    for i in range(6):
+        scheduler.add(f"live {i}", spec("beam_search", 4, seed=100 + i), PROBLEM, build("beam_search"))
+    ended = []
+    while not scheduler.idle:
+        ended += [event.search_id for event in scheduler.step() if isinstance(event, Finished)]
+    assert len(ended) == 12 and ended.index("live 5") < ended.index("study 5")
+
+
+@pytest.mark.parametrize("beams", [4, 16])
+def test_lanes_are_never_idle_while_a_job_waits_and_the_makespan_is_near_the_least(beams):
+    backend = clocked(16)
+    scheduler = Scheduler(backend, read_answer=read_answer)
+    idle = []
+
+    def watch(seconds):
+        for name in ("scripted-policy", "scripted-prm"):
+            if scheduler.backlog(name) and backend.engine(name).free:
+                idle.append(seconds)
+
+    backend.engine("scripted-policy").clock.watch = watch
+    for i in range(64):
+        scheduler.add(str(i), spec("beam_search", beams, seed=i), PROBLEM, build("beam_search"))
+    while not scheduler.idle:
+        scheduler.step()
+    policy = backend.engine("scripted-policy")
+    assert idle == []
+    assert policy.clock.now <= 1.15 * policy.busy_seconds / 16
+
+
+def test_an_engine_holds_no_more_than_it_has_places_for():
+    backend = clocked(4)
+    scheduler = Scheduler(backend, read_answer=read_answer)
+    for i in range(20):
+        scheduler.add(str(i), spec("best_of_n", 16, seed=i), PROBLEM, build("best_of_n"))
+    held = {"scripted-policy": 4, "scripted-prm": 8}
+    while not scheduler.idle:
+        scheduler.step()
+        for name, most in held.items():
+            engine = backend.engine(name)
+            assert len(engine._queue) + engine.capacity - engine.free <= most
+    assert sum(isinstance(job, GenerateJob) for job in backend.engine("scripted-policy").jobs_seen) == 20 * 16
+
+
+def test_only_so_many_searches_have_a_tree_in_memory():
+    alive = []
+
+    @dataclass(frozen=True)
+    class Counted:
+        def run(self, problem, budget, rng):
+            alive.append(1)
+            yield [Sample(ROOT, n=2)]
+            alive.pop()
+            return NOTHING
+
+    scheduler = Scheduler(clocked(8), read_answer=read_answer, max_active=10)
+    for i in range(1000):
+        scheduler.add(str(i), spec("test", 2, seed=i), PROBLEM, Counted())
+    most = 0
+    while not scheduler.idle:
+        scheduler.step()
+        most = max(most, len(alive))
+    assert 0 < most <= 10
+
+
+def test_cancelling_everything_leaves_nothing_behind():
+    backend = clocked(4)
+    scheduler = Scheduler(backend, read_answer=read_answer, max_active=50)
+    study(scheduler, 100)
+    scheduler.step()
+    for i in range(100):
+        scheduler.cancel(f"study {i}")
+    asked = len(backend.engine("scripted-policy").jobs_seen)
+    assert scheduler.idle and scheduler.step() == []
+    assert len(backend.engine("scripted-policy").jobs_seen) == asked
+    assert scheduler.backlog("scripted-policy") == 0 and backend.engine("scripted-policy").free == 4
+
+
+def test_engines_on_one_clock_answer_in_the_order_of_time():
+    clock = Clock()
+    quick, slow = Scripted("quick", latency=0.001, clock=clock), Scripted("slow", latency=1.0, clock=clock)
+    for engine in (slow, quick):
+        engine.submit([GenerateJob(1, (engine.prompt(PROBLEM),), seed=1)])
+    assert slow.poll() == []
+    [first] = quick.poll()
+    passed = clock.now
+    [second] = slow.poll()
+    assert (first.ticket, second.ticket) == (1, 1) and 0 < passed < 1 <= clock.now
