@@ -156,9 +156,12 @@ class Growth(Generic[S]):
         self.excluded += scored.failed
         return [self._enter(parents[node.parent], node) for node in scored.nodes]
 
-    def rest(self, why: str) -> Prune:
+    def rest(self, why: str) -> list[Request]:
         """Give up the steps that were never continued."""
-        return Prune(tuple(s.id for s in self._steps if not s.asked and not s.complete), why)
+        left = [s for s in self._steps if not s.asked and not s.complete]
+        deep = tuple(s.id for s in left if s.depth >= self._rounds)
+        other = tuple(s.id for s in left if s.depth < self._rounds)
+        return [Prune(deep, f"not complete after {self._rounds} steps"), Prune(other, why)]
 
     def _sift(self, asked: Sequence[tuple[S, Sample]], batches: Sequence[Sampled]) -> tuple[list[Node], list[Prune]]:
         """The nodes to score, and unfinished ones that say what a sibling says."""

@@ -55,6 +55,18 @@ def test_best_first_passes_over_a_step_whose_depth_is_used_up_and_so_completes_s
     assert outcome.answer == "1" and pruned(log).keys() == {"r.0", "r.1.0"}
 
 
+@pytest.mark.parametrize("name", ["best_first", "mcts", "ab_mcts"])
+def test_the_words_on_a_step_say_why_it_was_given_up(name):
+    settings = {} if name == "ab_mcts" else {"width": 2, "first": 2}
+    outcome, log = search(name, TREE, 2, rounds=1, **settings)
+    assert outcome.answer is None
+    assert pruned(log) == {"r.0": "not complete after 1 steps", "r.1": "not complete after 1 steps"}
+    _, log = search("best_first", QUEUE, 4, width=2, first=2)
+    assert set(pruned(log).values()) == {"not reached before 4 solutions were complete"}
+    _, log = search("mcts", TREE, 4, width=2, first=2)
+    assert "PUCT preferred took the 4 generations" in pruned(log)["r.0.1"]
+
+
 def test_best_first_takes_the_earlier_of_equals_and_no_twin():
     table = {**QUEUE, "r.0": ("A\n", None, 0.8), "r.2": ("B\n", None, 0.9)}
     _, log = search("best_first", table, 4, width=2, first=3)

@@ -101,7 +101,7 @@ class AdaptiveBranching:
                 break
             for child in (yield from tree.grow(asked)):
                 observe(child)
-        yield [tree.rest(f"Thompson sampling preferred others until {n} steps were sampled at this depth")]
+        yield tree.rest(f"not continued: what Thompson sampling preferred took the {n} generations at this depth")
         return choose(candidates(tree.complete, self.aggregate), self.select, tree.excluded)
 
 

@@ -52,5 +52,6 @@ class BestFirst:
             for step in (yield from tree.grow(asked)):
                 if not step.complete:
                     heapq.heappush(queue, (-step.value, next(order), step))
-        yield [tree.rest(f"not continued: better steps used up the room of {n} steps at this depth, or completed {n}")]
+        full = f"better steps took the {n} places at this depth"
+        yield tree.rest(f"not reached before {n} solutions were complete" if len(tree.complete) >= n else full)
         return choose(candidates(tree.complete, self.aggregate), self.select, tree.excluded)

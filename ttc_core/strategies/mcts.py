@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 from ttc_core.registry import param, strategy
 from ttc_core.selection import AGGREGATES, SELECTS, aggregate, candidates, choose
 from ttc_core.treewise import Growth, Step
-from ttc_core.types import Budget, Problem, Request, Sample, Score, Search
+from ttc_core.types import Budget, NodeId, Problem, Request, Sample, Score, Search
+
+Ends = dict[NodeId, float]
 
 
 @dataclass(eq=False)
@@ -66,7 +68,7 @@ class MonteCarloTreeSearch:
                 self._set_priors(leaf)
             for step in new:
                 _visit(step, 1, ends.get(step.id, step.value))
-        yield [tree.rest(f"not expanded: PUCT preferred others until {n} steps were sampled at this depth")]
+        yield tree.rest(f"not expanded: what PUCT preferred took the {n} generations at this depth")
         return choose(candidates(tree.complete, self.aggregate), self.select, tree.excluded)
 
     def _leaves(self, tree: Growth[Visited], n: int) -> list[tuple[Visited, Sample]]:
@@ -102,16 +104,13 @@ class MonteCarloTreeSearch:
                 child.prior = odd / math.fsum(odds)
 
     def _rollouts(self, tree: Growth[Visited], new: Sequence[Visited]) -> Generator[list[Request], list[Any], Ends]:
-        """Sample each new step to the end where the budget allows; values at those ends by step id."""
+        """Sample each new step to the end; values at those ends by step id, none where it did not fit or failed."""
         replies = yield [sample for step in new for sample in tree.rollout(step)]
         ended = [node for reply in replies for node in reply.nodes]
         [scored] = yield [Score(tuple(node.id for node in ended))]
         tree.complete += scored.nodes
         tree.excluded += sum(reply.failed for reply in replies) + scored.failed
         return {node.parent: aggregate(node.path_scores, self.aggregate) for node in scored.nodes}
-
-
-Ends = dict[str, float]
 
 
 def _visit(step: Visited | None, visits: int, value: float | None = None) -> None:
