@@ -8,14 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence, Set
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 from ttc_core import registry
 from ttc_core.selection import SELECTS, candidates, choose
-from ttc_core.types import ROOT, Budget, Node, Outcome, Parallel, Problem, Request, Sample, Score, Search
+from ttc_core.types import (
+    ROOT,
+    Budget,
+    Node,
+    NodeId,
+    Outcome,
+    Parallel,
+    Problem,
+    Request,
+    Sample,
+    Sampled,
+    Score,
+    Search,
+    child_id,
+)
 
 Found = list[Node | None]
 """Solutions by sample number from 0; None where sampling or scoring one failed."""
@@ -51,11 +65,14 @@ def after(found: Found, name: str, params: Mapping[str, Any], problem: Problem, 
         if inner - len(again) <= n - done:
             break
     mark = _mark(name, params, inner if registry.not_extendable(strategy) else None)
-    outcome: Outcome = yield from _apart(strategy.run(problem, Budget(inner), rng), mark)
+    failed = {child_id(ROOT, i) for i, node in enumerate(found) if node is None}
+    told: set[NodeId] = set()
+    outcome: Outcome = yield from _apart(_knowing(strategy.run(problem, Budget(inner), rng), failed, told), mark)
+    excluded = outcome.excluded + len(failed - told)
     if again or getattr(strategy, "select", "") not in SELECTS:
-        return outcome
+        return replace(outcome, excluded=excluded)
     before = candidates([node for node in found if node is not None], getattr(strategy, "aggregate", "last"))
-    return choose([*before, *outcome.candidates], strategy.select, outcome.excluded + found.count(None))
+    return choose([*before, *outcome.candidates], strategy.select, excluded)
 
 
 def _asked_first(search: Search, done: int) -> set[int]:
@@ -97,6 +114,37 @@ def _marked(request: Request, mark: str) -> Request:
     if not isinstance(request, Sample) or _is_solution(request) or f".{mark}" in request.node:
         return request
     return replace(request, branch=mark + request.branch)
+
+
+def _knowing(
+    search: Generator[list[Request], list[Any], Any], failed: Set[NodeId], told: set[NodeId]
+) -> Generator[list[Request], list[Any], Any]:
+    """The same search, for which solutions that `failed` before, if only to be scored, fail again.
+
+    `told` collects those it asked for: it counts them itself.
+    """
+    replies: Any = None
+    while True:
+        try:
+            requests = search.send(replies)
+        except StopIteration as stop:
+            return stop.value
+        came = yield [
+            Parallel(tuple(_knowing(part, failed, told) for part in request.searches))
+            if isinstance(request, Parallel)
+            else request
+            for request in requests
+        ]
+        replies = [_without(failed, told, *pair) for pair in zip(requests, came, strict=True)]
+
+
+def _without(failed: Set[NodeId], told: set[NodeId], request: Request, reply: Any) -> Any:
+    """The reply to a request, without solutions that failed before."""
+    if not isinstance(request, Sample) or not _is_solution(request):
+        return reply
+    told |= failed & {child_id(ROOT, request.first + i) for i in range(request.n)}
+    nodes = tuple(node for node in reply.nodes if node.id not in failed)
+    return Sampled(nodes, request.n - len(nodes))
 
 
 def solved(found: Sequence[Node | None]) -> list[Node]:
