@@ -32,10 +32,16 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory) -> Iterator[str]:
+def database(tmp_path_factory) -> str:
+    """Address of the database that the app is served with."""
+    return f"sqlite:///{tmp_path_factory.mktemp('database') / 'workbench.db'}"
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory, database) -> Iterator[str]:
     """Address of `python -m ttc_core serve` (app and worker) on a new database."""
     folder, port = tmp_path_factory.mktemp("served"), _free_port()
-    env = {**os.environ, "TTC_DATABASE_URL": f"sqlite:///{folder / 'workbench.db'}"}
+    env = {**os.environ, "TTC_DATABASE_URL": database}
     command = [sys.executable, "-m", "ttc_core", "serve", "--no-browser", "--port", str(port)]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=log, stderr=log)

@@ -70,6 +70,31 @@ def test_parents_come_before_their_children_whatever_the_order():
         seen.add(row[0])
 
 
+def test_a_chain_of_attempts_hangs_each_below_the_end_of_the_one_before():
+    texts = ["1 + 1 = 2\nAnswer: 2\n", "It is wrong.\nLook again.\n", "1 + 2 = 3\nAnswer: 3\n"]
+    states = ["final", "kept", "final"]
+    nodes = [
+        Node("r" + ".0" * n, "r" + ".0" * (n - 1), text, "end", steps=2, state=state)
+        for n, (text, state) in enumerate(zip(texts, states, strict=True), 1)
+    ]
+    drawn = rows(reversed(nodes))
+    assert [(row[0], row[1]) for row in drawn] == [
+        ("r.0#1", "r"), ("r.0", "r.0#1"),
+        ("r.0.0#1", "r.0"), ("r.0.0", "r.0.0#1"),
+        ("r.0.0.0#1", "r.0.0"), ("r.0.0.0", "r.0.0.0#1"),
+    ]  # fmt: skip
+    assert [row[9] for row in drawn] == ["step", "end"] * 3  # by this the canvas knows where a text ends
+    assert [row[4] for row in drawn] == ["kept", "final", "kept", "kept", "kept", "final"]
+
+
+@pytest.mark.parametrize("name", registry.names("strategy"))
+def test_every_way_of_choosing_is_explained(name):
+    for param in registry.params(registry.get("strategy", name)):
+        if param.name == "select":
+            told = {words.rule(RunSpec("q", name, 4, params={"select": choice})) for choice in param.choices}
+            assert len(told) == len(param.choices) and words.rule(RunSpec("q", name, 4)) not in told
+
+
 def test_payloads_overlap_by_one_and_end_empty():
     feed, read = Feed("x"), []
     for revision in (5, 9, 12, 12, 12):

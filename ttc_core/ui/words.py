@@ -71,4 +71,6 @@ def rule(spec: RunSpec) -> str:
         "majority": "Majority: the answer most solutions gave.",
         "best": "Best-of-N: the answer of the highest-scored solution.",
         "weighted": "Weighted: each answer weighs the sum of its solutions' scores.",
+        "hierarchical": "Weighted inside each chain; of the chains' answers the one with the highest-scored attempt.",
+        "latest": "The latest solution that gives an answer.",
     }.get(str(spec.params.get("select", "")), "Answers by weight.")

@@ -1,13 +1,18 @@
-// The tree: nodes, deltas, which of them are visible, and where they stand (depth, row). No drawing here.
+// The tree: nodes, deltas, which of them are visible, and where they stand (column, row). No drawing here.
+// Depth counts steps from the question, column those within one solution: a revision begins anew, on a row below.
 const ROOT = "r";
+const INDENT = 16, INDENTED = 8; // px a revision stands further right than what it revises, for so many levels
 
 function emptyTree(question) {
-  const root = { id: ROOT, parent: null, kids: [], depth: 0, row: 0, index: 0, text: question, score: null, state: "root" };
-  return { nodes: new Map([[ROOT, root]]), depth: 0, order: [], rows: 0, columns: [0], widths: [0], hidden: new Map() };
+  const root = { id: ROOT, parent: null, kids: [], depth: 0, column: 0, level: 0, row: 0, index: 0, text: question, score: null, state: "root" };
+  return { nodes: new Map([[ROOT, root]]), depth: 0, longest: 0, indent: 0, order: [], rows: 0, columns: [0], widths: [0], hidden: new Map() };
 }
 
 // Order number below the parent: the 3 of "r.1.3" and of "r.1.3#2".
 const sampleIndex = (id) => parseInt(id.slice(id.lastIndexOf(".") + 1), 10) || 0;
+
+// The text ended with this node; what hangs below revises or criticises it.
+const ended = (node) => node.depth > 0 && node.finish !== "step";
 
 // Insert or update rows; returns false when a parent is missing, which means that a delta was lost.
 function applyRows(tree, rows) {
@@ -17,12 +22,15 @@ function applyRows(tree, rows) {
     if (!node) {
       const above = tree.nodes.get(parent);
       if (!above) return false;
-      node = { id, parent, kids: [], depth: above.depth + 1, row: 0, index: sampleIndex(id) };
+      const anew = ended(above);
+      node = { id, parent, kids: [], depth: above.depth + 1, column: anew ? 1 : above.column + 1, level: above.level + anew, anew, row: 0, index: sampleIndex(id) };
+      node.head = node.column === 1 ? node : above.head; // first step of its solution
       tree.nodes.set(id, node);
       above.kids.push(node);
       const before = above.kids[above.kids.length - 2];
       if (before && before.index > node.index) above.kids.sort((a, b) => a.index - b.index);
       tree.depth = Math.max(tree.depth, node.depth);
+      tree.longest = Math.max(tree.longest, node.column);
     }
     Object.assign(node, { score, state, why, answer, logprob, tokens, finish, source, step, total });
     if (node.text !== text) { node.text = text; node.label = null; }
@@ -35,6 +43,12 @@ function pathTo(tree, id) {
   for (let node = tree.nodes.get(id); node; node = tree.nodes.get(node.parent)) path.push(node);
   return path.reverse();
 }
+
+// The node's own solution: without the question, and without the attempts that it revises.
+const solutionTo = (tree, id) => {
+  const path = pathTo(tree, id).slice(1);
+  return path.slice(Math.max(0, path.map((node) => node.anew).lastIndexOf(true)));
+};
 
 // What replay shows of a node: two frames a depth (sampled, then scored and decided); null frame: all there is.
 function seen(node, frame) {
@@ -55,11 +69,19 @@ function visibleKids(tree, options, node) {
   });
 }
 
-// Tidy layout: leaves get consecutive rows (pruned leaves narrow ones), inner nodes stand amid their children.
+// Tidy layout: leaves get consecutive rows (pruned leaves narrow ones), inner nodes stand amid their children. What
+// was revised has a row of its own, with the revisions below it.
 function layout(tree, options) {
   tree.order = [];
   tree.hidden.clear();
   let next = 0, before = null;
+  const placeRow = (node) => {
+    const height = seen(node, options.frame) === "pruned" ? 0.66 : 1;
+    if (before && before.parent !== node.parent) next += 0.3;
+    node.row = next + height / 2;
+    next += height;
+    before = node;
+  };
   const stack = [[tree.nodes.get(ROOT), null]];
   while (stack.length) {
     const [node, kids] = stack.pop();
@@ -69,33 +91,36 @@ function layout(tree, options) {
     const missing = options.frame == null ? node.kids.length - below.length : 0;
     if (missing > 0) tree.hidden.set(node.id, missing);
     if (below.length) {
-      stack.push([node, below]);
+      if (!ended(node)) stack.push([node, below]);
+      else placeRow(node);
       for (let i = below.length - 1; i >= 0; i--) stack.push([below[i], null]);
       continue;
     }
-    const height = seen(node, options.frame) === "pruned" ? 0.66 : 1;
-    if (before && before.parent !== node.parent) next += 0.3;
-    node.row = next + height / 2;
-    next += height;
-    before = node;
+    placeRow(node);
   }
   tree.rows = Math.max(1, next);
 }
 
-// Width of each depth's column from the labels in it, so that short steps stand close and long ones get room.
+// Width of each column from the labels in it, so that short steps stand close and long ones get room.
 function columns(tree, measure) {
   const widest = [];
+  tree.indent = 0;
   for (const node of tree.order) {
     if (!node.label) { node.label = node.depth === 0 ? "" : oneLine(node.text); node.width = measure(node.label); }
-    widest[node.depth] = Math.max(widest[node.depth] || 0, node.width);
+    widest[node.column] = Math.max(widest[node.column] || 0, node.width);
+    tree.indent = Math.max(tree.indent, indent(node));
   }
   tree.columns = [0];
   tree.widths = [];
   tree.clipped = widest.some((width) => width > 260);
-  widest.forEach((width, depth) => {
-    tree.widths[depth] = depth === 0 ? 56 : Math.max(40, Math.min(260, width)) + 78;
-    tree.columns[depth + 1] = tree.columns[depth] + tree.widths[depth];
+  widest.forEach((width, column) => {
+    tree.widths[column] = column === 0 ? 56 : Math.max(40, Math.min(260, width)) + 78;
+    tree.columns[column + 1] = tree.columns[column] + tree.widths[column];
   });
 }
+
+const indent = (node) => INDENT * Math.min(node.level, INDENTED);
+const across = (tree, node) => tree.columns[node.column] + indent(node); // x before zoom and pan
+const breadth = (tree) => (tree.columns[tree.columns.length - 1] || 1) + tree.indent;
 
 const oneLine = (text) => text.trim().replace(/\s+/g, " ").slice(0, 160);

@@ -1,6 +1,6 @@
 // Drawing with levels of detail. Screen x = column * kx + tx, y = row * ROW * ky + ty: zoom moves, text keeps its size.
 const ROW = 24;
-const screenX = (S, node) => S.tree.columns[node.depth] * S.kx + S.tx;
+const screenX = (S, node) => across(S.tree, node) * S.kx + S.tx;
 const screenY = (S, node) => node.row * ROW * S.ky + S.ty;
 
 function draw(S) {
@@ -40,10 +40,10 @@ function placeLabels(S, inView, rowHeight, radius, W) {
   for (const node of inView) if (node.depth) tiers[rank(node)].push(node);
   tiers.forEach((tier, important) => {
     for (const node of tier) {
-      const room = S.tree.widths[node.depth] * S.kx - radius - 8 - 18;
+      const room = S.tree.widths[node.column] * S.kx - radius - 8 - 18;
       if (room < 26 || node.sx > W || node.sx + room < -40) continue;
       const height = seen(node, S.frame) === "pruned" || tight ? 11 : 14;
-      const slot = Math.floor(node.sy / 4), busy = taken.get(node.depth) || taken.set(node.depth, new Set()).get(node.depth);
+      const slot = Math.floor(node.sy / 4), busy = taken.get(node.column) || taken.set(node.column, new Set()).get(node.column);
       const reach = Math.ceil(height / 4);
       let free = true;
       for (let i = slot - reach; i <= slot + reach && free; i++) free = !busy.has(i);
@@ -106,7 +106,17 @@ function drawEdges(S, W, H, rowHeight) {
     for (const node of tree.order) {
       const above = tree.nodes.get(node.parent);
       if (!above || !pick(node, seen(node, S.frame))) continue;
-      if (above.sx === undefined) { above.sx = screenX(S, above); above.sy = screenY(S, above); above.after = above.sx; }
+      for (const end of [above, above.head || above]) {
+        if (end.sx === undefined) { end.sx = screenX(S, end); end.sy = screenY(S, end); end.after = end.sx; }
+      }
+      if (node.anew) { // down from the beginning of what it revises
+        const { sx, sy } = above.head;
+        if (Math.max(sy, node.sy) < 0 || Math.min(sy, node.sy) > H || node.sx < 0 || sx > W) continue;
+        ctx.moveTo(sx, sy);
+        ctx.lineTo(sx, node.sy);
+        ctx.lineTo(node.sx, node.sy);
+        continue;
+      }
       const x0 = Math.min(above.after, node.sx - 8), x1 = node.sx, y0 = above.sy, y1 = node.sy;
       if (Math.max(y0, y1) < 0 || Math.min(y0, y1) > H || x1 < 0 || x0 > W) continue;
       ctx.moveTo(x0, y0);
@@ -203,7 +213,7 @@ function drawHidden(S, inView, radius) {
 }
 
 function drawMinimap(S, W, H) {
-  const total = S.tree.columns[S.tree.columns.length - 1] || 1;
+  const total = breadth(S.tree);
   const spanX = W / (total * S.kx), spanY = H / (S.tree.rows * ROW * S.ky);
   S.minimap = null;
   if (spanX > 0.6 && spanY > 0.6) return;
@@ -218,7 +228,7 @@ function drawMinimap(S, W, H) {
   ctx.strokeRect(box.x + 0.5, box.y + 0.5, box.w, box.h);
   for (const node of S.tree.order) {
     ctx.fillStyle = node.score == null ? theme.unscored : scoreColour(node.score);
-    ctx.fillRect(box.x + 2 + (S.tree.columns[node.depth] / total) * (box.w - 6), box.y + 2 + (node.row / S.tree.rows) * (box.h - 4), 3, 1.5);
+    ctx.fillRect(box.x + 2 + (across(S.tree, node) / total) * (box.w - 6), box.y + 2 + (node.row / S.tree.rows) * (box.h - 4), 3, 1.5);
   }
   const left = Math.max(0, -S.tx / (total * S.kx)), top = Math.max(0, -S.ty / (S.tree.rows * ROW * S.ky));
   ctx.strokeStyle = theme.text;

@@ -53,7 +53,7 @@ function redraw(S) {
 
 function fit(S, glide = false) {
   const W = S.canvas.clientWidth || 800, H = S.canvas.clientHeight || 480, tree = S.tree;
-  const wide = tree.columns[tree.columns.length - 1] || 1, high = tree.rows * ROW;
+  const wide = breadth(tree), high = tree.rows * ROW;
   const whole = Math.max(0.1, Math.min(tree.clipped ? 1.9 : 1.1, (W - 26) / wide));
   const kx = S.overview ? whole : Math.max(whole, readableScale(S)); // may leave the far end to panning and minimap
   const ky = Math.max(0.004, Math.min(1.2, (H - 24) / high));
@@ -93,7 +93,7 @@ function readable(S, node) {
   S.kx = Math.max(S.kx, 0.75);
   S.userView = true;
   S.ty = S.canvas.clientHeight / 2 - node.row * ROW * S.ky;
-  S.tx = Math.min(18, S.canvas.clientWidth * 0.4 - S.tree.columns[node.depth] * S.kx);
+  S.tx = Math.min(18, S.canvas.clientWidth * 0.4 - across(S.tree, node) * S.kx);
 }
 
 function panIntoView(S, node) {
@@ -129,7 +129,8 @@ function select(S, id, { tell = true, pan = true } = {}) {
 }
 
 function rememberKept(S) {
-  S.keep = new Set([...S.chosenPath, ...S.selectedPath]);
+  const above = S.chosen ? pathTo(S.tree, S.chosen).map((node) => node.id) : [];
+  S.keep = new Set([...above, ...S.selectedPath]);
 }
 
 function setFocus(S, on) {

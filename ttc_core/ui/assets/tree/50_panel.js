@@ -36,7 +36,8 @@ function nodeRow(S, node, lead = "") {
 function scoreBar(score) {
   const bar = el("span", "bar-score"), fill = el("i");
   bar.append(el("b", "", score == null ? "–" : scoreText(score)));
-  if (score != null) { fill.style.width = `${Math.max(2, score * 100)}%`; fill.style.background = scoreColour(score); }
+  fill.style.width = score == null ? "0" : `${Math.max(2, score * 100)}%`;
+  if (score != null) fill.style.background = scoreColour(score);
   const rail = el("span", "rail");
   rail.append(fill);
   bar.append(rail);
@@ -87,7 +88,11 @@ function nodePanel(S, content, node) {
   const path = pathTo(S.tree, node.id).slice(1);
   if (path.length) {
     const part = section("From the question to here", "score after each step");
-    path.forEach((n, i) => part.append(nodeRow(S, n, i + 1)));
+    let attempt = 0;
+    for (const n of path) {
+      if (n.column === 1 && node.level) part.append(el("p", "note", textName(S, n) || `attempt ${++attempt}`));
+      part.append(nodeRow(S, n, n.column));
+    }
     content.append(part);
   }
   const siblings = (S.tree.nodes.get(node.parent)?.kids || []).slice();
@@ -99,10 +104,17 @@ function nodePanel(S, content, node) {
     content.append(part);
   }
   if (node.kids.length) {
-    const part = section("Continuations", `${node.kids.length}`);
+    const part = section(ended(node) ? "Revised in" : "Continuations", `${node.kids.length}`);
     node.kids.slice().sort((a, b) => (b.score ?? -1) - (a.score ?? -1)).slice(0, 64).forEach((n) => part.append(nodeRow(S, n)));
     content.append(part);
   }
+}
+
+// "critique" for the first step of one, "" for that of a solution.
+function textName(S, first) {
+  let last = first;
+  while (!ended(last) && last.kids.length) last = last.kids[0];
+  return last.state === "kept" && last.finish === "end" ? "critique" : "";
 }
 
 function facts(node) {
@@ -174,7 +186,7 @@ function answerBlock(S, group, most, sum) {
     row.querySelector(".bar-score").replaceWith(scoreBar(member.score));
     block.append(row);
   }
-  const light = (on) => () => { S.dim = on ? new Set(group.members.flatMap((m) => pathTo(S.tree, m.id).map((n) => n.id))) : null; redraw(S); };
+  const light = (on) => () => { S.dim = on ? new Set(group.members.flatMap((m) => solutionTo(S.tree, m.id).map((n) => n.id))) : null; redraw(S); };
   block.onpointerenter = light(true);
   block.onpointerleave = light(false);
   return block;
@@ -188,7 +200,7 @@ function drawOutline(S) {
     const row = el("div", "orow" + (node.id === S.selected ? " on" : ""), "", {
       role: "treeitem", "aria-level": node.depth + 1, "aria-selected": String(node.id === S.selected),
     });
-    row.style.paddingInlineStart = `${8 + node.depth * 18}px`;
+    row.style.paddingInlineStart = `${8 + (node.column + node.level) * 18}px`;
     const state = seen(node, S.frame);
     row.append(icon(state, node.score, S), el("span", "oscore", scoreText(node.score)));
     row.append(el("span", "otext" + (state === "pruned" ? " pruned" : ""), node.depth ? oneLine(node.text) : node.text, { dir: "auto" }));

@@ -60,15 +60,15 @@ const inMinimap = (S, event) => {
 function jump(S, event) {
   const box = S.canvas.getBoundingClientRect(), map = S.minimap;
   if (!map) return;
-  const across = (event.clientX - box.left - map.x) / map.w, down = (event.clientY - box.top - map.y) / map.h;
-  S.tx = S.canvas.clientWidth / 2 - across * map.total * S.kx;
+  const right = (event.clientX - box.left - map.x) / map.w, down = (event.clientY - box.top - map.y) / map.h;
+  S.tx = S.canvas.clientWidth / 2 - right * map.total * S.kx;
   S.ty = S.canvas.clientHeight / 2 - down * S.tree.rows * ROW * S.ky;
   S.userView = true;
   redraw(S);
 }
 
 function neighbour(S, node, direction) {
-  const column = S.tree.order.filter((n) => n.depth === node.depth).sort((a, b) => a.row - b.row);
+  const column = S.tree.order.filter((n) => n.column === node.column).sort((a, b) => a.row - b.row);
   return column[column.indexOf(node) + direction];
 }
 

@@ -48,11 +48,11 @@ function receive(S, data, trigger) {
   const anchor = S.userView ? S.tree.nodes.get(S.selected) : null, before = anchor && anchor.row;
   S.rev = data.rev;
   S.chosen = data.outcome?.chosen ?? null;
-  S.chosenPath = new Set(S.chosen ? pathTo(S.tree, S.chosen).map((n) => n.id) : []);
+  S.chosenPath = new Set(S.chosen ? solutionTo(S.tree, S.chosen).map((n) => n.id) : []);
   S.selectedPath = new Set(S.selected ? pathTo(S.tree, S.selected).map((n) => n.id) : []);
   rememberKept(S);
   const kept = S.tree.nodes.size - 1;
-  S.counts = `${kept.toLocaleString("en")} ${kept === 1 ? "step" : "steps"} · depth ${S.tree.depth}`;
+  S.counts = `${kept.toLocaleString("en")} ${kept === 1 ? "step" : "steps"} · depth ${S.tree.longest}`;
   relayout(S, kept > 0 && data.live);
   if (anchor) S.ty -= ((anchor.target ?? anchor.row) - before) * ROW * S.ky;
   S.empty.hidden = kept > 0;
@@ -67,7 +67,8 @@ function receive(S, data, trigger) {
 function follow(S, wanted) {
   if (wanted === S.lastSelect) return;
   if (wanted !== S.told) {
-    if (Date.now() - (S.selectedAt || 0) < 1000) return; // an old echo: a newer one is on its way
+    const waiting = S.told !== S.lastSelect; // for the echo of the latest selection: any other is an older one
+    if (Date.now() - (S.selectedAt || 0) < (waiting ? 10_000 : 1000)) return;
     S.told = wanted;
     if (!wanted) Object.assign(S, { selected: null, selectedPath: new Set(), tab: "answers" });
     else if (S.tree.nodes.has(wanted)) select(S, wanted, { tell: false });

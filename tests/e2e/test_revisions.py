@@ -1,0 +1,50 @@
+"""A chain of revisions on the canvas: every attempt on a row of its own, below the one it revises."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from ttc_core import runs
+from ttc_core.settings import DATA
+
+pytestmark = pytest.mark.e2e
+TREE = "window.__ttc && window.__ttc.nodes > 0"
+SAMPLES = DATA / "examples" / "3-mini-test-0007-best_of_n.json"
+
+
+@pytest.fixture(scope="module")
+def chains(served, database):
+    """Id of a stored run of two chains of eight attempts, made from sixteen independent samples."""
+    document = json.loads(SAMPLES.read_text("utf-8"))
+    place = {f"r.{i}": f"r.{i // 8}" + ".0" * (i % 8) for i in range(16)}
+    for node in document["nodes"]:
+        node["id"] = place[node["id"]]
+        node["parent"] = node["id"].rsplit(".", 1)[0]
+    for candidate in document["outcome"]["candidates"]:
+        candidate["node"] = place[candidate["node"]]
+    document["outcome"]["chosen"] = place[document["outcome"]["chosen"]]
+    document["id"] = "twochains1"
+    return runs.import_run(document, db=database)
+
+
+def test_attempts_stand_on_rows_below_one_another(served, open_page, chains):
+    page = open_page(f"{served}/?run={chains}")
+    page.wait_for_function(f"{TREE} && window.__ttc.run === {chains!r}", timeout=90_000)
+    page.wait_for_timeout(400)  # rows glide to their places
+    first = [[page.evaluate(f"window.__ttc.position('r.{c}{'.0' * k}#1')") for k in range(8)] for c in range(2)]
+    for chain in first:
+        for above, below in itertools.pairwise(chain):
+            assert below["y"] > above["y"] + 8 and 4 < below["x"] - above["x"] < 40
+    assert first[1][0]["y"] > first[0][7]["y"] and first[1][0]["x"] == first[0][0]["x"]
+    last = page.evaluate("window.__ttc.position('r.0')")
+    assert last["y"] == first[0][0]["y"] and last["x"] > first[0][7]["x"]
+
+
+def test_the_way_to_an_attempt_names_the_attempts_before_it(served, open_page, chains):
+    page = open_page(f"{served}/?run={chains}&node=r.0.0.0")
+    page.locator(".side .note", has_text="attempt 3").wait_for(timeout=90_000)
+    assert page.locator(".side .note", has_text="attempt").all_inner_texts() == ["attempt 1", "attempt 2", "attempt 3"]
+    page.locator(".side h4", has_text="Revised in").wait_for()
