@@ -21,7 +21,6 @@ from ttc_core.lab.vocabulary import vocabulary
 
 SMALL = Shape(width=64, layers=4, heads=4, inner=176, vocabulary=len(vocabulary()))
 MEDIUM = Shape(width=128, layers=4, heads=8, inner=352, vocabulary=len(vocabulary()))
-DEEP = Shape(width=128, layers=7, heads=8, inner=352, vocabulary=len(vocabulary()))
 LARGE = Shape(width=192, layers=7, heads=12, inner=480, vocabulary=len(vocabulary()))
 
 
@@ -109,14 +108,9 @@ STAGES = {
             "mini-m",
         ),
         Stage(
-            Recipe("mini-l-deep", tokens=6_000_000, lr=0.006, seed=7, batch=4096, decay=0.2, half=True),
-            "mini-m",
-            lambda model: grow(model, DEEP, after=(1, 2, 3), seed=7),
-        ),
-        Stage(
-            Recipe("mini-l", tokens=10_000_000, lr=0.006, seed=8, batch=4096, decay=0.8, half=True),
-            "mini-l-deep",
-            lambda model: grow(model, LARGE, seed=8),
+            Recipe("mini-l", tokens=6_000_000, lr=0.004, seed=8, batch=4096, decay=1.0, half=True),
+            "mini-m-long",
+            lambda model: grow(model, LARGE, after=(1, 2, 3), seed=8),
         ),
         Stage(
             Recipe("mini-reviser-first", tokens=6_000_000, lr=0.01, seed=11, decay=0.7, half=True),
