@@ -86,14 +86,21 @@ def law(
     return decorate
 
 
+def strategies_named_by(name: str, p: registry.Param) -> list[str]:
+    """The strategies that a text parameter may name; [] when it names none or takes any text."""
+    if p.type is not str or p.choices or _accepted(Case(name, {p.name: "no strategy's name"})):
+        return []
+    return [other for other in STRATEGIES if _accepted(Case(name, {p.name: other}))]
+
+
 def _values(name: str, p: registry.Param) -> st.SearchStrategy[Any]:
     if p.choices:
         return st.sampled_from(p.choices)
     if p.type is bool:
         return st.booleans()
     if p.type is str:
-        names = [value for value in STRATEGIES if _accepted(Case(name, {p.name: value}))]
-        return st.sampled_from([p.default, *names])  # perhaps it names another strategy
+        others = strategies_named_by(name, p) or ("", "step")  # any text
+        return st.sampled_from([p.default, *(text for text in others if _accepted(Case(name, {p.name: text})))])
     low = p.default if p.min is None else p.min
     high = max(low, min(low + FAR if p.max is None else p.max, FAR))
     if p.type is int:

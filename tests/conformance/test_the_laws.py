@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.conformance import test_costs, test_repeat, test_replies, test_scores, test_together
-from tests.conformance.cases import LAWS, STRATEGIES, Case, cases
+from tests.conformance.cases import LAWS, STRATEGIES, Case, cases, strategies_named_by
 from tests.conformance.harness import run
 from tests.conformance.worlds import Watched, World, marked
 from ttc_core import registry
@@ -223,6 +223,28 @@ def test_a_lost_token_is_noticed(monkeypatch):
     monkeypatch.setattr(test_costs, "World", lambda *args, **kw: MiscountingWorld())
     with pytest.raises(AssertionError):
         LAWS["tokens_and_flops_are_counted_exactly"](Case("best_of_n"))
+
+
+NESTED = [
+    Case(name, {p.name: other}, budget=7, seed=3)
+    for name in STRATEGIES
+    for p in registry.params(registry.get("strategy", name))
+    for other in strategies_named_by(name, p)
+]
+
+
+@pytest.mark.parametrize("case", NESTED, ids=str)
+def test_a_strategy_that_runs_another_keeps_the_laws_with_any_other(case):
+    for name in (
+        "the_budget_is_never_exceeded_and_generations_are_exact",
+        "extending_equals_running_the_larger_budget_at_once",
+        "failures_are_remembered_and_not_tried_again",
+        "all_scores_failed",
+        "some_scores_failed",
+        "some_samples_failed",
+        "all_samples_failed",
+    ):
+        LAWS[name](case)
 
 
 class Crossed(Watched):
