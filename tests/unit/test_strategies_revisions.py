@@ -252,13 +252,9 @@ def test_chains_do_not_wait_for_each_other():
     result = run([spec("revisions", 16, chains=4)], ScriptedBackend(options={"sigma": 1.5}))[0]
     lengths_then = [
         sorted(sum(i == f"r.{c}" or i.startswith(f"r.{c}.") for i in nodes) for c in range(4))
-        for nodes, *_ in map(_moment, getattr(result, "moments", None) or result.history)
+        for nodes, _ in result.moments
     ]
     assert any(found[-1] - found[0] >= 2 for found in lengths_then)
-
-
-def _moment(moment):
-    return moment if isinstance(moment, tuple) else (moment,)
 
 
 def test_a_critique_is_a_text_without_an_answer_and_costs_a_generation():
