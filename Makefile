@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # The first Python that is new enough; `make PYTHON=/path/to/python app` decides otherwise.
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
   $(shell $(p) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(p))))
@@ -41,8 +42,8 @@ unit: $(DEV)  ## the tests (PYTEST_ARGS="-k beam" chooses)
 e2e: $(DEV)  ## the tests in a real browser: needs chromium, as in `apt-get install chromium`
 	$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
 
-bench: $(APP)  ## every benchmark, on this machine
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+bench: $(APP)  ## the performance ratios, on this machine (BENCH_ARGS=--quick: within some minutes)
+	@$(BIN)/python -m ttc_core bench $(BENCH_ARGS)
 
 examples: $(APP)  ## make the searches that a first visit shows anew, with the embedded models
 	@$(BIN)/python data/examples/make.py

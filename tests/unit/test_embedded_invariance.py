@@ -1,6 +1,6 @@
 """A reply of the embedded engine has the same bits alone and in any company: tens of thousands of tokens.
 
-benchmarks/embedded.py --invariance N does the same over as many tokens as one has patience for.
+`python -m benchmarks.invariance --tokens N` does the same over as many tokens as one has patience for.
 """
 
 from __future__ import annotations

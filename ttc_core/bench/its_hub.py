@@ -18,7 +18,7 @@ from ttc_core.backend import LocalBackend
 from ttc_core.bench.lockstep import LockStep
 from ttc_core.bench.searches import problems, seconds_of, settled, spec
 from ttc_core.bench.sizes import Size
-from ttc_core.bench.speed import BEAMS, accuracy, together
+from ttc_core.bench.speed import accuracy, together
 from ttc_core.types import ROOT, GenerateJob, Job, Node, Problem
 
 WIDTH, MOST_STEPS = 4, 40
@@ -39,12 +39,12 @@ def measure(size: Size) -> dict[str, Any]:
     answers: list[str | None] = []
 
     def one(problem: Problem) -> None:
-        answers.append(model.answer(asyncio.run(theirs.ainfer(model, problem.question, BEAMS))["content"]))
+        answers.append(model.answer(asyncio.run(theirs.ainfer(model, problem.question, size.beams[0]))["content"]))
 
     with settled():
         taken = [seconds_of(lambda problem=problem: one(problem)) for problem in few]  # type: ignore[misc]
-        ours, _ = together(few, BEAMS)
-        singles = [t / together([p], BEAMS)[0] for t, p in zip(taken[: size.rounds], few, strict=False)]
+        ours, _ = together(few, size.beams[0])
+        singles = [t / together([p], size.beams[0])[0] for t, p in zip(taken[: size.rounds], few, strict=False)]
     return {
         "speedup_vs_its_hub_32": sum(taken) / ours,
         "speedup_vs_its_hub_1": statistics.median(singles),
@@ -56,7 +56,7 @@ class Adapter(LockStep):
     """Our engine and verifier as its language model (`agenerate`) and its process reward model (`ascore`)."""
 
     def __init__(self, backend: LocalBackend, asked: Sequence[Problem]) -> None:
-        super().__init__(backend, spec(asked[0], "beam_search", BEAMS))
+        super().__init__(backend, spec(asked[0], "beam_search", WIDTH))
         for name in {self._spec.model, *self._verifier.models}:
             backend.engine(name)
         self._asked = {problem.question: problem for problem in asked}

@@ -12,7 +12,7 @@ class Size:
     name: str
     problems: int  # of the makespan, the scheduler's overhead and the searches compared with naive ones
     overhead_beams: int
-    beams: tuple[int, ...]  # of the makespan
+    beams: tuple[int, ...]  # of the makespan; the first of all other searches
     few: int  # problems of the lock-step comparison
     naive: int  # of the problems, how many are really searched naively; the rest is extrapolated
     token_problems: int

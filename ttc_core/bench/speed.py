@@ -17,7 +17,7 @@ from ttc_core.bench.searches import problems, search, seconds_of, settled, spec
 from ttc_core.bench.sizes import Size
 from ttc_core.types import Outcome, Problem
 
-BEAMS, NAIVE_BEAMS = 16, 4
+NAIVE_BEAMS = 4
 
 
 def measure(size: Size) -> dict[str, Any]:
@@ -25,9 +25,9 @@ def measure(size: Size) -> dict[str, Any]:
     asked = problems(size.problems)
     few = asked[: size.few]
     with settled():
-        ours, answers = together(few, BEAMS)
-        loop, others = apart(few, BEAMS)
-        singles = [apart([p], BEAMS)[0] / together([p], BEAMS)[0] for p in few[: max(1, size.rounds)]]
+        ours, answers = together(few, size.beams[0])
+        loop, others = apart(few, size.beams[0])
+        singles = [apart([p], size.beams[0])[0] / together([p], size.beams[0])[0] for p in few[: max(1, size.rounds)]]
         ours_naive, _ = together(asked, NAIVE_BEAMS)
         naive, _ = apart(asked[: size.naive], NAIVE_BEAMS, batched=False)
     return {

@@ -12,8 +12,6 @@ from ttc_core.bench.sizes import Size
 from ttc_core.errors import TTCError
 from ttc_core.types import Engine, Evaluated, EvaluateJob, Generated, Job, Node, Problem, Segment, Verifier
 
-BEAMS = 16
-
 
 class Positions:
     """Distinct token positions: a position is known by all tokens up to and including it."""
@@ -95,12 +93,12 @@ def measure(size: Size) -> dict[str, Any]:
     """Prompt and verifier tokens forwarded / least possible, for beam search; waste, for every strategy."""
     asked = problems(size.token_problems)
     backend = CountingBackend()
-    specs = [spec(problem, "beam_search", BEAMS) for problem in asked]
+    specs = [spec(problem, "beam_search", size.beams[0]) for problem in asked]
     search(backend, specs, asked)
     policy = backend.engines[specs[0].model]
     models = {name: e for name, e in backend.engines.items() if e.nodes}
     evaluated = {name: e.counters.evaluate / e.nodes for name, e in models.items()}
-    waste, skipped = _waste(asked[: max(1, len(asked) // 4)])
+    waste, skipped = _waste(asked[: max(1, len(asked) // 4)], size.beams[0])
     return {
         "prompt_token_ratio": policy.counters.context / max(1, policy.contexts),
         "verifier_token_ratio": max(evaluated.values(), default=None),
@@ -112,13 +110,13 @@ def measure(size: Size) -> dict[str, Any]:
     }
 
 
-def _waste(asked: list[Problem]) -> tuple[dict[str, float], dict[str, str]]:
+def _waste(asked: list[Problem], beams: int) -> tuple[dict[str, float], dict[str, str]]:
     waste: dict[str, float] = {}
     skipped: dict[str, str] = {}
     backend = LocalBackend()
     for name in registry.names("strategy"):
         try:
-            done = search(backend, [spec(problem, name, BEAMS) for problem in asked], asked, keep=True)
+            done = search(backend, [spec(problem, name, beams) for problem in asked], asked, keep=True)
         except TTCError as error:  # for instance a strategy that needs a model made for revising
             skipped[name] = str(error)
             continue
