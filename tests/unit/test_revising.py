@@ -174,3 +174,8 @@ def test_a_model_that_cannot_is_refused_by_name_of_those_that_can(cards, strateg
         with pytest.raises(UserError) as refused:
             runs_checks.checked(RunSpec("How many?", strategy, 4, model=name, verifier="judge"))
         assert str(refused.value) == f"{name} {error}" and refused.value.hint == f"{able} can"
+
+
+def test_a_tree_of_answers_needs_a_reviser_and_one_of_steps_does_not() -> None:
+    make = registry.get("strategy", "ab_mcts")
+    assert (make(level="answer").needs, make(level="step").needs) == ("revises", "")

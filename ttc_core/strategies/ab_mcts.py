@@ -81,6 +81,11 @@ class AdaptiveBranching:
     select: str = param("weighted", choices=SELECTS, help="how one answer is chosen among the complete ones")
     aggregate: str = param("last", choices=AGGREGATES, help="how step scores become a node's score")
 
+    @property
+    def needs(self) -> str:
+        """What the policy has to be able to do."""
+        return "revises" if self.level == "answer" else ""
+
     def run(self, problem: Problem, budget: Budget, rng: Random) -> Search:
         """All draws come from `rng`, in order; children in order of creation."""
         n = budget.generations

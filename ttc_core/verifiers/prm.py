@@ -65,7 +65,7 @@ class ProcessRewardModel:
         self, problem: Problem, carry: tuple[float, ...]
     ) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
         """Score each step of the node by itself; nothing is carried on."""
-        [reply] = yield [Evaluate(self.model, read=(self.good, self.bad))]
+        [reply] = yield [Evaluate(self.model, read=(self.good, self.bad), attempts=self.attempts)]
         return StepScores(tuple(self._probability(good - bad) for good, bad in reply.logits))
 
     def _probability(self, margin: float) -> float:
