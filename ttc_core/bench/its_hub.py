@@ -9,6 +9,7 @@ compared is the loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -41,10 +42,12 @@ def measure(size: Size) -> dict[str, Any]:
     def one(problem: Problem) -> None:
         answers.append(model.answer(asyncio.run(theirs.ainfer(model, problem.question, size.beams[0]))["content"]))
 
+    logging.disable(logging.INFO)  # it tells of every step
     with settled():
         taken = [seconds_of(lambda problem=problem: one(problem)) for problem in few]  # type: ignore[misc]
         ours, _ = together(few, size.beams[0])
         singles = [t / together([p], size.beams[0])[0] for t, p in zip(taken[: size.rounds], few, strict=False)]
+    logging.disable(logging.NOTSET)
     return {
         "speedup_vs_its_hub_32": sum(taken) / ours,
         "speedup_vs_its_hub_1": statistics.median(singles),
