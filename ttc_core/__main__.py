@@ -27,7 +27,7 @@ VERBS = {
     "models": "the models that write solutions",
     "strategies": "the strategies with their hyper-parameters",
     "verifiers": "the models that score steps",
-    "datasets": "the data sets",
+    "datasets": "the data sets; add one",
     "engines": "what runs models",
     "bench": "the performance ratios, on this machine",
 }
@@ -78,6 +78,8 @@ def parser() -> Parser:
     for name in ("dataset", "strategy", "model", "status", "text"):
         made["list"].add_argument(f"--{name}")
     made["list"].add_argument("--limit", type=int, default=50)
+    made["list"].add_argument("--disagree", action="store_true", help="only what graders differ on")
+    _datasets(made["datasets"])
     _bench(made["bench"])
     made["show"].add_argument("run_id", metavar="RUN_ID")
     made["show"].add_argument("--export", metavar="FILE", help="write it as a JSON document instead")
@@ -93,6 +95,7 @@ def _solve(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--problem", metavar="ID")
     verb.add_argument("--question", metavar="TEXT", help="your own question instead")
     verb.add_argument("--answer", metavar="A", help="its right answer, if you know it")
+    verb.add_argument("--grader", metavar="G", help="reads and compares answers: numeric (default), math, choice, text")
     verb.add_argument("--strategy", metavar="S", required=True)
     verb.add_argument("--set", metavar="K=V", nargs="+", action="extend", default=[], help="hyper-parameters")
     verb.add_argument("--budget", metavar="N", type=int, required=True, help="generations: complete solutions' worth")
@@ -107,6 +110,15 @@ def _bench(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--quick", action="store_true", help="smaller: some minutes on two processors")
     verb.add_argument("--size", choices=["full", "quick", "tiny"], help=argparse.SUPPRESS)
     verb.add_argument("--only", metavar="NAME", nargs="+", default=[], help="these measurements only")
+
+
+def _datasets(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("action", nargs="?", choices=["add"], help="instead of listing them")
+    verb.add_argument("name", metavar="NAME", nargs="?", help="a name of your own, or of a known benchmark")
+    verb.add_argument("file", metavar="FILE", nargs="?", help=".jsonl, .json, .csv, .tsv, .parquet; none: from the hub")
+    for name in ("question", "answer", "id"):
+        verb.add_argument(f"--{name}", metavar="COLUMN", help=f"what the file calls the {name}")
+    verb.add_argument("--grader", metavar="G", help="numeric, math, choice or text; default: what suits the answers")
 
 
 def _verb(name: str) -> Callable[[argparse.Namespace], int]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttc_core import models, registry, runs_checks, runs_documents
+from ttc_core import grading, models, registry, runs_checks, runs_documents
+from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Catalogue, Document, Listing, NodeDelta, RunView, WorkerView
 from ttc_core.settings import settings
@@ -149,6 +151,37 @@ def problem(dataset: str, id: str) -> Problem:
     return runs_checks.problem(dataset, id)
 
 
+def add_dataset(
+    name: str, file: Path | None, columns: Mapping[str, str] | None = None, grader: str | None = None
+) -> Document:
+    """Add a data set from a file (.jsonl, .json, .csv, .tsv, .parquet), or a known benchmark from the hub.
+
+    columns: what the file calls "question", "answer" and "id". grader: None for what suits the answers. Returns its
+    name, number of problems, grader, and whether it was recognised by its checksum.
+
+    Raises:
+        UserError: one sentence, with file and line where it is about the file; nothing is added then.
+    """
+    found, chosen, checked = runs_checks.add_dataset(name, file, columns or {}, grader)
+    return {"name": name, "problems": len(found), "grader": chosen, "checked": checked}
+
+
+def grader(problems: Sequence[Problem]) -> str:
+    """What grades the answers of these problems of one data set."""
+    return runs_checks.grader(problems[0]) if problems else ""
+
+
+def disagreements(rows: Sequence[RunView]) -> list[Document]:
+    """Of these runs, those whose answer one grader calls right and another one wrong."""
+    told = []
+    for view in rows:
+        verdicts = {name: grading.grade(view.answer, view.spec.answer, name) for name in grading.GRADERS}
+        if view.answer is not None and {True, False} <= set(verdicts.values()):
+            asked = {"answer": view.answer, "gold": view.spec.answer, "grader": view.spec.grader}
+            told.append({"run_id": view.id, "correct": view.correct, **asked, "verdicts": verdicts})
+    return told
+
+
 def catalogue() -> Catalogue:
     """What can be asked for: strategies with their hyper-parameters, models, verifiers, data sets, engines."""
     known = {name: registry.get("strategy", name) for name in registry.names("strategy")}
@@ -158,7 +191,8 @@ def catalogue() -> Catalogue:
         not_extendable={name: why for name, cls in known.items() if (why := registry.not_extendable(cls))},
         models={name: card for name, card in cards.items() if card.kind == models.POLICY},
         verifiers={name: card for name, card in cards.items() if card.kind != models.POLICY},
-        datasets={name: _paragraph(registry.get("dataset", name)) for name in registry.names("dataset")},
+        datasets={name: getattr(of, "about", "") or _paragraph(of) for name, of in runs_checks.datasets().items()},
+        benchmarks={name: of.about for name, of in BENCHMARKS.items()},
         engines={name: _paragraph(registry.get("engine", name)) for name in registry.names("engine")},
     )
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from ttc_core import models, registry
+from ttc_core import grading, models, registry
+from ttc_core.datasets import added
+from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import BadValue, UnknownName, UserError
 from ttc_core.types import Problem, RunSpec
 
@@ -38,7 +41,7 @@ def checked(spec: RunSpec) -> RunSpec:
     spec = dataclasses.replace(spec, params=_values(strategy), temperature=float(spec.temperature))
     if spec.dataset:
         found = problem(spec.dataset, spec.problem_id)
-        return dataclasses.replace(spec, question=found.question, answer=found.answer)
+        return dataclasses.replace(spec, question=found.question, answer=found.answer, grader=grader(found))
     if spec.problem_id:
         raise UserError(
             f"problem {spec.problem_id!r} is asked for without its data set", hint="name one of the data sets"
@@ -47,6 +50,7 @@ def checked(spec: RunSpec) -> RunSpec:
         raise BadValue("the question is empty", hint="write one, or choose a problem of a data set")
     if len(spec.question) > MAX_QUESTION:
         raise BadValue(f"the question has {len(spec.question):,} characters; at most {MAX_QUESTION:,} are possible")
+    grading.version(spec.grader)
     answer = spec.answer.strip() if spec.answer is not None else ""
     return dataclasses.replace(spec, answer=answer or None)
 
@@ -110,19 +114,69 @@ def problem_of(spec: RunSpec) -> Problem:
     A question of one's own has an id made from its text, so that equal questions get equal seeds.
     """
     own = "question-" + hashlib.blake2b(spec.question.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-    return Problem(spec.problem_id or own, spec.question, spec.answer, spec.dataset)
+    return Problem(spec.problem_id or own, spec.question, spec.answer, spec.dataset, {"grader": spec.grader})
 
 
 _WORD = {"strategy": "strategy", "verifier": "verifier", "engine": "engine", "dataset": "data set"}
 
 
+def datasets() -> dict[str, Callable[[], Sequence[Problem]]]:
+    """The loaders of all data sets by name: those that came with the program and those that were added since."""
+    registered = {name: registry.get("dataset", name) for name in registry.names("dataset")}
+    return dict(sorted({**added.found(), **registered}.items()))
+
+
+def add_dataset(
+    name: str, file: Path | None, columns: Mapping[str, str], grader: str | None
+) -> tuple[list[Problem], str, bool]:
+    """Add a data set from a file, or a known one from the hub; returns problems, grader, and whether it is surely it.
+
+    columns: what the file calls "question", "answer" and "id". grader None: the known one, or what fits the answers.
+
+    Raises:
+        UserError: one sentence, with file and line where it is about the file; nothing is added then.
+    """
+    if name in datasets():
+        raise UserError(f"there is a data set {name!r} already", hint="take another name")
+    problems = added.gather(name, file, columns)
+    known = BENCHMARKS.get(name)
+    chosen = grader or (known.grader if known else _fitting([p["answer"] for p in problems]))
+    grading.version(chosen)
+    if chosen != "math":  # which reads anything
+        for p in problems:
+            if grading.grade(p["answer"], p["answer"], chosen) is not True:
+                reason = f"the answer {p['answer'][:40]!r} of problem {p['id']!r} is none for the grader {chosen!r}"
+                raise BadValue(reason, hint=f"there is: {', '.join(grading.GRADERS)}")
+    added.write(name, [{**p, "grader": chosen} for p in problems])
+    return list(added.found()[name]()), chosen, bool(known and known.digest)
+
+
+def grader(problem: Problem) -> str:
+    """What grades a problem's answers.
+
+    Raises:
+        UnknownName: its file names something else.
+    """
+    name = str(problem.metadata.get("grader", grading.DEFAULT))
+    grading.version(name)
+    return name
+
+
+def _fitting(answers: Sequence[str]) -> str:
+    """The strictest grader that sees an answer in each of these."""
+    for grader in ("numeric", "choice"):
+        if all(grading.canonical(answer, grader) is not None for answer in answers):
+            return grader
+    return "math"
+
+
 @functools.cache
 def _loaded(dataset: str) -> Sequence[Problem]:
-    known = registry.names("dataset")
+    known = datasets()
     if dataset not in known:
-        raise UnknownName(f"no data set is called {dataset!r}", hint=models.suggest(dataset, known))
-    loaded: Sequence[Problem] = registry.get("dataset", dataset)()
-    return loaded
+        hint = added.missing(dataset) or models.suggest(dataset, known)
+        raise UnknownName(f"no data set is called {dataset!r}", hint=hint)
+    return known[dataset]()
 
 
 @functools.cache

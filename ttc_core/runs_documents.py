@@ -32,6 +32,7 @@ def document(view: RunView, nodes: tuple[Node, ...]) -> Document:
         "error": view.error,
         "hint": view.hint,
         "correct": view.correct,
+        "graded_by": view.graded_by,
         "outcome": None if outcome is None else _plain(asdict(outcome)),
         "usage": _plain(asdict(view.usage)),
         "nodes": [_plain(asdict(node)) for node in nodes],
@@ -72,6 +73,7 @@ def parse(doc: Any) -> tuple[str, RunSpec, dict[str, Any], Usage, list[Node]]:
             "error": _as("error", doc["error"], str),
             "hint": _as("hint", doc["hint"], str),
             "correct": _as("correct", doc["correct"], bool | None),
+            "graded_by": _as("graded_by", doc.get("graded_by"), str | None),
             "outcome": None if doc["outcome"] is None else _made(Outcome, "outcome", doc["outcome"]),
         }
         run_id = _as("id", doc["id"], str)

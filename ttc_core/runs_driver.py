@@ -22,7 +22,7 @@ from ttc_core.scheduler import Event, Failed, Finished, Recorded, Scheduler
 from ttc_core.store import leases, repository
 from ttc_core.store.database import Database
 from ttc_core.store.leases import Change, Claim, End, Lease
-from ttc_core.types import Node, Usage
+from ttc_core.types import Node, Outcome, RunSpec, Usage
 
 log = logging.getLogger("ttc.worker")
 
@@ -38,7 +38,7 @@ class _Job:
     """A run under way: what its scheduler turn brought and is not committed yet."""
 
     lease: Lease
-    gold: str | None
+    spec: RunSpec
     cost: Usage  # when last committed
     nodes: list[Node] = field(default_factory=list)
     usage: Usage | None = None
@@ -142,7 +142,7 @@ class Driver:
 
     def _begin(self, claim: Claim) -> None:
         spec, run_id = claim.spec, claim.lease.run_id
-        self._jobs[run_id] = _Job(claim.lease, spec.answer, claim.usage)
+        self._jobs[run_id] = _Job(claim.lease, spec, claim.usage)
         try:
             strategy = runs_checks.named("strategy", spec.strategy, spec.params)
             problem = runs_checks.problem_of(spec)
@@ -176,7 +176,7 @@ class Driver:
                 continue
             job.usage = event.usage
             if isinstance(event, Finished):
-                job.end = End("done", event.outcome, _graded(event.outcome.answer, job.gold))
+                job.end = _done(event.outcome, job.spec)
             elif isinstance(event, Failed):
                 job.end = _failure(event.search_id, event.error)
 
@@ -212,10 +212,13 @@ class Driver:
                 log.warning("no heartbeat: %s", error)
 
 
-def _graded(answer: str | None, gold: str | None) -> bool | None:
+def _done(outcome: Outcome, spec: RunSpec) -> End:
     from ttc_core import grading
 
-    return grading.grade(answer, gold)
+    if spec.answer is None:
+        return End("done", outcome)
+    verdict = grading.grade(outcome.answer, spec.answer, spec.grader)
+    return End("done", outcome, verdict, grading.version(spec.grader))
 
 
 def _failure(run_id: str, error: Exception) -> End:

@@ -21,6 +21,7 @@ class RunView:
     created, started, finished   UTC, None while it has not happened
     error, hint                  why it failed and what to do next, "" otherwise
     answer, correct              the chosen answer; right or wrong, None while unknown or without ground truth
+    graded_by                    the grader's version; with correct None: a grade was asked for and could not be had
     outcome                      None until the search has ended
     nodes, revision              how many nodes are recorded; changes whenever anything of the run does
     heartbeat_age                seconds since its worker last gave a sign of life, None unless running
@@ -43,6 +44,7 @@ class RunView:
     revision: int
     heartbeat_age: float | None
     parent: str | None
+    graded_by: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -91,6 +93,7 @@ class Catalogue:
 
     strategies       name -> (one-paragraph description, hyper-parameters)
     not_extendable   name -> why its runs cannot be continued to a larger budget; the others can
+    benchmarks       data sets that are known by name, there or not
     """
 
     strategies: Mapping[str, tuple[str, list[Param]]]
@@ -98,6 +101,7 @@ class Catalogue:
     models: Mapping[str, ModelCard]
     verifiers: Mapping[str, ModelCard]
     datasets: Mapping[str, str]
+    benchmarks: Mapping[str, str]
     engines: Mapping[str, str]
 
 

@@ -128,15 +128,6 @@ class _Lane:
         return sum(map(len, self._queues.values()))
 
 
-def _read_answer(text: str) -> str | None:
-    """The canonical final answer of a solution's text, None when it gives none."""
-    found = grading.extract(text)
-    return None if found is None else _canonical(found)
-
-
-_canonical = functools.lru_cache(4096)(grading.canonical)  # many solutions give the same answer
-
-
 class Scheduler:
     """Interleaves searches. At most `max_active` of one priority or better are under way; the others wait for a place.
 
@@ -148,11 +139,11 @@ class Scheduler:
         backend: Backend,
         *,
         max_active: int = 256,
-        read_answer: Callable[[str], str | None] = _read_answer,
+        read_answer: Callable[[str], str | None] | None = None,
     ) -> None:
         self._backend = backend
         self._max_active = max_active
-        self._read_answer = read_answer
+        self._read_answer = read_answer  # in place of the one that each search names
         self._lanes: dict[str, _Lane] = {}
         self._active: dict[str, _Active] = {}
         self._waiting: dict[int, dict[str, _Waiting]] = {}  # by priority, then in order of arrival
@@ -226,7 +217,7 @@ class Scheduler:
                         w.problem,
                         w.strategy,
                         self._backend,
-                        self._read_answer,
+                        self._read_answer or functools.partial(grading.read, grader=w.spec.grader),
                         self._sender(search),
                         w.recorded,
                         w.usage,

@@ -380,7 +380,7 @@ NO_USAGE = Usage()
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """Everything that determines a run; equal specs give equal trees."""
+    """Everything that determines a run; equal specs give equal trees. grader: what reads and compares answers."""
 
     question: str
     strategy: str
@@ -393,6 +393,7 @@ class RunSpec:
     model: str = "mini-s"
     verifier: str = "mini-implicit"
     temperature: float = 1.0
+    grader: str = "numeric"
 
 
 Status = Literal["pending", "running", "done", "failed", "stopped"]

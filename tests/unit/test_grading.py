@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ttc_core import registry
 from ttc_core.grading import canonical, extract, grade
-from ttc_core.grading.numeric import MAX_LENGTH, TAIL
+from ttc_core.grading.extraction import TAIL
+from ttc_core.grading.numeric import MAX_LENGTH
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,11 @@ def test_what_is_no_number(written):
         ("\\boxed{1}\nAnswer: 2", "2"),
         ("Answer: nobody knows", "nobody knows"),
         ("x" * (2 * TAIL) + "\nAnswer: 42", "42"),
+        ("The answer is 42", "42"),
+        ("So the answer is: 42. I hope it is correct.", "42"),
+        ("Final Answer: The final answer is $42$. I hope it is correct.", "$42$"),
+        ("# Answer\n\n42", "42"),
+        ("Answer: 42\nThe answer is right.", "42"),
     ],
 )
 def test_the_last_answer_of_a_text(text, found):
@@ -103,7 +109,7 @@ def test_the_last_answer_of_a_text(text, found):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "42", "Answer:", "Answer: \n", "The answer is 42", r"\boxed{42", "### 42", "my answer: 42"]
+    "text", ["", "42", "Answer:", "Answer: \n", "The answer is", r"\boxed{42", "### 42", "my answer: 42"]
 )
 def test_a_text_without_an_answer(text):
     assert extract(text) is None

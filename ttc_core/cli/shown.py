@@ -43,6 +43,7 @@ def solved(view: RunView) -> dict[str, Any]:
         "status": view.status,
         "answer": view.answer,
         "correct": view.correct,
+        "graded_by": view.graded_by,
         "nodes": view.nodes,
         "budget": view.spec.budget,
         "unspent": view.unspent,
@@ -60,7 +61,8 @@ def usage(view: RunView) -> dict[str, Any]:
 
 def solved_lines(view: RunView) -> list[str]:
     """The same for people."""
-    verdict = {True: " (right)", False: f" (wrong, it is {_line(view.spec.answer or '')})", None: ""}[view.correct]
+    unknown = f" (ungraded: {view.graded_by} came to no verdict)" if view.graded_by else ""
+    verdict = {True: " (right)", False: f" (wrong, it is {_line(view.spec.answer or '')})", None: unknown}[view.correct]
     u = view.usage
     lines = [
         f"run        {view.id}  {view.status}",

@@ -37,6 +37,10 @@ def list_(args: argparse.Namespace) -> int:
     runs.ensure_database(db=args.db)
     filters = {name: getattr(args, name) for name in ("dataset", "strategy", "model", "status", "text")}
     found = runs.listing(**filters, limit=args.limit, db=args.db)
+    if args.disagree:
+        from ttc_core.cli.datasets import disagreements
+
+        return disagreements(found, args)
     if args.json:
         write_json({"total": found.total, "runs": [_summary(view) for view in found.rows]})
         return 0
@@ -152,15 +156,10 @@ def model_cards(args: argparse.Namespace) -> int:
 
 
 def datasets(args: argparse.Namespace) -> int:
-    """Data sets with their sizes."""
-    found = {
-        name: {"help": text, "problems": len(runs.problems(name))} for name, text in runs.catalogue().datasets.items()
-    }
-    if args.json:
-        write_json(found)
-        return 0
-    write_lines(table(["name", "problems", ""], [[n, d["problems"], d["help"]] for n, d in found.items()]))
-    return 0
+    """Data sets with their sizes; or add one."""
+    from ttc_core.cli import datasets as verb
+
+    return verb.add(args) if args.action else verb.listing(args)
 
 
 def engines(args: argparse.Namespace) -> int:
@@ -185,6 +184,8 @@ def _spec(args: argparse.Namespace) -> RunSpec:
         raise UserError("there is nothing to solve", hint="--dataset D --problem ID, or --question TEXT")
     if args.dataset and args.answer is not None:
         raise UserError("the answer of a data set's problem is known; --answer goes with --question")
+    if args.dataset and args.grader is not None:
+        raise UserError("a data set names its grader itself; --grader goes with --question")
     if args.engine is not None:
         _check_engine(args.engine, args.model)
     return RunSpec(
@@ -199,6 +200,7 @@ def _spec(args: argparse.Namespace) -> RunSpec:
         model=args.model,
         verifier=args.verifier,
         temperature=args.temperature,
+        grader=args.grader or "numeric",
     )
 
 

@@ -53,6 +53,7 @@ class End:
     status: Status
     outcome: Outcome | None = None
     correct: bool | None = None
+    graded_by: str | None = None
     error: str = ""
     hint: str = ""
 
@@ -211,7 +212,8 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
     if change.end is not None:
         end = change.end
         values |= {"status": end.status, "finished": now, "owner": None, "heartbeat": None, "stop_requested": False}
-        values |= {"error": end.error, "hint": end.hint, "correct": end.correct, **outcome_row(end.outcome)}
+        values |= {"error": end.error, "hint": end.hint, **outcome_row(end.outcome)}
+        values |= {"correct": end.correct, "graded_by": end.graded_by}
     returned = (runs.c.revision, runs.c.stop_requested)
     row = connection.execute(
         update(runs).where(*owned, runs.c.status == "running").values(**values).returning(*returned)

@@ -28,6 +28,7 @@ _CLEAN = {
     "chosen": None,
     "excluded": 0,
     "correct": None,
+    "graded_by": None,
 }
 
 

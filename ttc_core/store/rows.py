@@ -30,6 +30,7 @@ def spec_row(spec: RunSpec) -> dict[str, Any]:
         "model": spec.model,
         "verifier": spec.verifier,
         "temperature": spec.temperature,
+        "grader": spec.grader,
     }
 
 
@@ -47,6 +48,7 @@ def row_spec(row: Row) -> RunSpec:
         model=row["model"],
         verifier=row["verifier"],
         temperature=row["temperature"],
+        grader=row["grader"],
     )
 
 
@@ -84,6 +86,7 @@ def row_view(row: Row, candidates: Iterable[Row], now: float) -> RunView:
         revision=row["revision"],
         heartbeat_age=max(0.0, now - row["heartbeat"]) if running else None,
         parent=row["parent"],
+        graded_by=row["graded_by"],
     )
 
 

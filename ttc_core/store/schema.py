@@ -55,6 +55,7 @@ class RunRow(Base):
     model: Mapped[str] = mapped_column(String)
     verifier: Mapped[str] = mapped_column(String)
     temperature: Mapped[float] = mapped_column(Float)
+    grader: Mapped[str] = mapped_column(String, default="numeric", server_default="numeric")
 
     # where it stands; `epoch` grows with every lease, and an owner writes only under the epoch it was given
     status: Mapped[str] = mapped_column(String)
@@ -73,6 +74,7 @@ class RunRow(Base):
     chosen: Mapped[str | None] = mapped_column(String)
     excluded: Mapped[int] = mapped_column(Integer, default=0)
     correct: Mapped[bool | None]
+    graded_by: Mapped[str | None] = mapped_column(String)  # the grader's version, also where no grade could be had
 
     # what it cost (Usage)
     generations: Mapped[int] = mapped_column(Integer, default=0)

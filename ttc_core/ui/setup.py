@@ -109,5 +109,7 @@ def _choice(title: str, options: list[str], key: str, *, wanted: str = "", words
 
 def same_search(asked: RunSpec, spec: RunSpec) -> bool:
     """Whether the form asks for the same search as `spec`, budget aside."""
-    ask_, have = (replace(s, budget=0, params={}, answer=None, question=s.question.strip()) for s in (asked, spec))
+    ask_, have = (
+        replace(s, budget=0, params={}, answer=None, grader="", question=s.question.strip()) for s in (asked, spec)
+    )
     return ask_ == have and dict(asked.params) == dict(spec.params)

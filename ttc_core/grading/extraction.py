@@ -1,0 +1,56 @@
+"""The final answer in a solution's text, as models write it: on an answer line, in a box, after four hashes.
+
+Model text is hostile input: nothing here evaluates it, every step is bounded, and no input makes it raise.
+"""
+
+from __future__ import annotations
+
+import re
+
+TAIL = 20_000  # characters of a text that are searched: a final answer stands at the end
+_ANSWER_LINE = re.compile(
+    r"^[ \t>*_#]*(?:final[ \t]+)?answer[ \t*_]*[:\uff1a][ \t*_]*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE
+)
+_HASH_LINE = re.compile(r"^####[ \t]*(?=\S)([^\n]*)", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,3}[ \t]*(?:final[ \t]+)?answer[ \t]*\n\s*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE)
+_MARKED = (_ANSWER_LINE, _HASH_LINE, _HEADING)
+_SAID = re.compile(r"\banswer is[ \t]*:?[ \t]*(?=\S)([^\n]*)", re.IGNORECASE)
+_HOPE = re.compile(r"\.?[ \t]*I hope it is correct.{0,3}$", re.IGNORECASE)
+_BOX = "\\boxed{"
+
+
+def extract(text: str) -> str | None:
+    """The final answer as written, None without one.
+
+    It is the last of these: "Answer: 84", "#### 84", a heading "# Answer" above it, \\boxed{84}; where there is none,
+    what follows the last "the answer is".
+    """
+    tail = text[-TAIL:]
+    found = [match.span(1) for pattern in _MARKED for match in pattern.finditer(tail)]
+    boxed = _last_box(tail)
+    if boxed is not None:
+        found.append(boxed)
+    if not found:
+        found = [match.span(1) for match in _SAID.finditer(tail)]
+    if not found:
+        return None
+    start, end = max(found)  # of "Answer: \boxed{84}" the innermost
+    written = tail[start:end].strip(" \t\r*_`")
+    said = [match.span(1) for match in _SAID.finditer(written)]  # Answer: The final answer is 84. I hope it is correct.
+    if said:
+        written = written[said[-1][0] :]
+    return _HOPE.sub("", written).strip(" \t\r*_`") or None
+
+
+def _last_box(text: str) -> tuple[int, int] | None:
+    """Span of what the last \\boxed{...} holds, None without a closed one."""
+    begin = text.rfind(_BOX)
+    if begin < 0:
+        return None
+    start = begin + len(_BOX)
+    depth = 1
+    for position in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth == 0:
+            return start, position
+    return None
