@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--stage", help="with train: one training stage and those it builds on; all without")
     parser.add_argument("--only", action="append", default=[], help="with evaluate: one member, may be repeated")
     parser.add_argument("--verifier", default="mini-implicit", help="with policy: the verifier it is fitted with")
+    parser.add_argument("--problems", type=int, default=200, help="with policy: how many it is fitted on")
     parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a third of the tokens")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.verb in ("all", "calibrate"):
         members.calibrate_family(options.data, options.preset)
     if options.verb in ("all", "policy"):
-        policy_fitting.fit_policy(options.data, options.verifier)
+        policy_fitting.fit_policy(options.data, options.verifier, options.problems)
     if options.verb in ("all", "evaluate"):
         evaluating.evaluate_family(options.data, work, options.only)
 

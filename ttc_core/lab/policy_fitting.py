@@ -1,0 +1,119 @@
+"""Fits the policy that `compute_optimal` follows: the best strategy at each budget in each bin of predicted difficulty.
+
+Everything is chosen on validation problems with the program's own scheduler and engine and one fixed seed, so that the
+same models give the same file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ttc_core import policies, registry
+from ttc_core.lab.measures import BINS, Floats
+from ttc_core.lab.searching import right, searched
+from ttc_core.types import Node, NodeId, Problem
+
+NAME, DATASET, PROBLEMS, MODEL, SEED = "mini", "mini-validation", 200, "mini-s", 0
+PROBE, AGGREGATE = 4, "last"
+BUDGETS = (4, 8, 16, 32)
+CANDIDATES: tuple[tuple[str, dict[str, Any]], ...] = (  # the cheaper first: all cost N generations, but not equal FLOPs
+    ("best_of_n", {"select": "majority"}),
+    ("best_of_n", {"select": "weighted"}),
+    ("dvts", {"width": 4}),
+    ("beam_search", {"width": 4}),
+)
+
+
+def fit_policy(data: Path, verifier: str, count: int = PROBLEMS) -> None:
+    """Fit `data`/policies/mini.json for mini-s with this verifier on the first `count` problems."""
+    with ProcessPoolExecutor(len(CANDIDATES), mp_context=get_context("spawn")) as pool:
+        probes = pool.submit(_difficulty, verifier, count)
+        strategies = dict.fromkeys(strategy for strategy, _ in CANDIDATES)
+        families = [pool.submit(_accuracy, strategy, verifier, count) for strategy in strategies]
+        difficulty = probes.result()
+        found = {place: values for family in families for place, values in family.result().items()}
+    accuracy = np.array([[found[i, j] for j in range(len(CANDIDATES))] for i in range(len(BUDGETS))])
+    thresholds = quantiles([score for score in difficulty if score is not None], BINS)
+    placed = np.searchsorted(thresholds, [-1.0 if score is None else score for score in difficulty], "right").tolist()
+    best = chosen(accuracy, placed, len(thresholds) + 1)
+    choices = [[{"strategy": CANDIDATES[j][0], "params": CANDIDATES[j][1]} for j in row] for row in best]
+    document = {
+        "version": policies.VERSION,
+        "model": MODEL,
+        "verifier": verifier,
+        "probe": PROBE,
+        "aggregate": AGGREGATE,
+        "thresholds": thresholds,
+        "budgets": list(BUDGETS),
+        "choices": choices,
+        "fitted": {"dataset": DATASET, "problems": len(difficulty), "seed": SEED, "accuracy": table(accuracy, placed)},
+    }
+    policies.parse(NAME, document)
+    folder = data / "policies"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{NAME}.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+
+def _problems(count: int) -> Sequence[Problem]:
+    found: Sequence[Problem] = registry.get("dataset", DATASET)()[:count]
+    return found
+
+
+def _difficulty(verifier: str, count: int) -> list[float | None]:
+    """Predicted difficulty of each problem, from the solutions that `compute_optimal` would sample."""
+    probes = searched(_problems(count), "best_of_n", PROBE, {"aggregate": AGGREGATE}, verifier, MODEL, SEED)
+    return [policies.predicted(event.outcome.candidates) for event in probes]
+
+
+def _accuracy(strategy: str, verifier: str, count: int) -> dict[tuple[int, int], Floats]:
+    """Right (1) or wrong (0) on each problem, by number of budget and candidate, for the candidates of one strategy."""
+    kept: dict[str, dict[NodeId, Node]] = {}  # a larger budget goes on from what a smaller one sampled
+    problems, found = _problems(count), {}
+    for i, budget in enumerate(BUDGETS):
+        for j, (name, params) in enumerate(CANDIDATES):
+            if name == strategy:
+                events = searched(problems, name, budget, params, verifier, MODEL, SEED, kept)
+                found[i, j] = right(problems, events)
+                print(f"N={budget} {label(name, params)}: {found[i, j].mean():.3f}", flush=True)
+    return found
+
+
+def quantiles(scores: Sequence[float], bins: int) -> list[float]:
+    """Return the at most `bins` - 1 rising values that part the scores into bins of about equal size."""
+    inner = np.arange(1, bins) / bins
+    return sorted({round(float(q), 6) for q in np.quantile(scores, inner)}) if scores else []
+
+
+def chosen(accuracy: Floats, placed: Sequence[int], bins: int) -> list[list[int]]:
+    """Return for each budget and bin the best candidate by mean accuracy; ties, and an empty bin, take the earlier.
+
+    Arguments:
+        accuracy: (budgets, candidates, problems).
+        placed: each problem's bin.
+    """
+    inside = [np.asarray(placed) == b for b in range(bins)]
+    return [[int(np.argmax(rows[:, of].sum(axis=1))) for of in inside] for rows in accuracy]
+
+
+def table(accuracy: Floats, placed: Sequence[int]) -> dict[str, dict[str, list[float]]]:
+    """Return the mean accuracy of each candidate at each budget in each bin that holds a problem, hardest first."""
+    where = [np.asarray(placed) == b for b in sorted(set(placed))]
+    return {
+        label(*candidate): {
+            str(budget): [round(float(accuracy[i, j, of].mean()), 4) for of in where]
+            for i, budget in enumerate(BUDGETS)
+        }
+        for j, candidate in enumerate(CANDIDATES)
+    }
+
+
+def label(strategy: str, params: Mapping[str, Any]) -> str:
+    """Return a candidate's name in the file's table."""
+    return " ".join([strategy, *(f"{key}={value}" for key, value in params.items())])
