@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from ttc_core import registry
 from ttc_core.engines.embedded import Embedded
@@ -241,3 +244,35 @@ def test_broken_weights_and_folders(tmp_path: Path, problems):
     e.model._unembedding = np.full_like(e.model._unembedding, np.nan)
     replies = finish(e, [*sampling(e, problems[:1], per=2), EvaluateJob(7, (e.prompt(problems[0]),), Segment("1\n"))])
     assert all(isinstance(r.error, EngineFault) for r in replies.values())
+
+
+def test_the_counters_remember_a_bounded_number_of_segments(problems, monkeypatch):
+    monkeypatch.setattr(sys.modules[Embedded.__module__], "REMEMBERED", 5)
+    e = engine()
+    finish(e, sampling(e, problems[:12], per=1, max_tokens=2))
+    assert len(e._seen) == 5
+
+
+def test_heads_that_share_keys_equal_heads_with_copies_of_them(tmp_path: Path, problems):
+    """A model whose pairs of query heads read one head of keys against the same model with that head written out."""
+    config = json.loads((FOLDER / "config.json").read_text("utf-8"))
+    weights, head = load_file(FOLDER / "model.safetensors"), config["head_dim"]
+    shared, written_out = dict(weights), dict(weights)
+    for name in weights:
+        if "k_proj" in name or "v_proj" in name:
+            pairs = weights[name].reshape(-1, 2, head, config["hidden_size"])[:, 0]
+            shared[name] = np.ascontiguousarray(pairs.reshape(-1, config["hidden_size"]))
+            written_out[name] = np.repeat(pairs, 2, axis=0).reshape(weights[name].shape)
+    logprobs = []
+    for number, (kept, groups) in enumerate(((shared, 2), (written_out, 4))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "tokenizer.json").write_bytes((FOLDER / "tokenizer.json").read_bytes())
+        (folder / "config.json").write_text(json.dumps({**config, "num_key_value_heads": groups}), "utf-8")
+        save_file(kept, folder / "model.safetensors")
+        e = Embedded("grouped", folder)
+        step = finish(e, [GenerateJob(1, (e.prompt(problems[0]),), 3, temperature=0.0)])[1]
+        again = finish(e, [EvaluateJob(2, (e.prompt(problems[0]),), Segment(step.text))])[2]
+        assert sum(again.logprobs) == pytest.approx(step.logprob, abs=1e-6)
+        logprobs.append(finish(e, [EvaluateJob(3, (e.prompt(problems[0]),), Segment("12 + 7 = 19\n"))])[3].logprobs)
+    assert logprobs[0] == pytest.approx(logprobs[1], abs=1e-4)

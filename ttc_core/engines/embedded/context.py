@@ -111,10 +111,11 @@ def _grouped(model: Llama, works: Sequence[Work], bounds: Ints, positions: Ints)
     """Works with nearly as many tokens go together: little padding, few calls."""
     alike: dict[int, list[int]] = {}
     for i, work in enumerate(works):
-        alike.setdefault(-(-len(work.tokens) // PADDING), []).append(i)
+        n = len(work.tokens)
+        alike.setdefault(-(-n // PADDING) if n > 1 else 0, []).append(i)  # often the last token of a step is missing
     groups = []
-    for size, same in alike.items():
-        most = max(1, TOGETHER // (size * PADDING))
+    for same in alike.values():
+        most = max(1, TOGETHER // max(len(works[i].tokens) for i in same))
         for first in range(0, len(same), most):
             groups.append(_group(model, works, same[first : first + most], bounds, positions))
     return groups

@@ -185,7 +185,7 @@ class Decoder:
         else:
             page, self._used = self._used, self._used + 1
             if page == len(self._pages):
-                self._pages.grow(max(16, 3 * page // 2))
+                self._pages.grow(2 * max(page, self.batch))
         self._table[index, self._held[index]] = page
         self._held[index] += 1
 

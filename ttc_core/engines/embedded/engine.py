@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -22,6 +22,7 @@ from ttc_core.errors import EngineFault
 from ttc_core.types import Ask, Evaluated, EvaluateJob, Generated, GenerateJob, Job, Problem, Segment
 
 SLICE = 8  # decoding steps at most in one poll
+REMEMBERED = 2**17  # segments that the counters know to have been forwarded; older ones count as new
 ROOM = 256  # tokens kept free behind a prompt with attempts, for the revision: what a job may write
 
 
@@ -63,7 +64,7 @@ class Embedded:
         self._decoder = Decoder(self.model, self.tokenizer, batch)
         self._generate: deque[GenerateJob] = deque()
         self._evaluate: deque[EvaluateJob] = deque()
-        self._seen: set[int] = set()
+        self._seen: OrderedDict[int, None] = OrderedDict()
 
     def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
         """<bos>, the question, each attempt with <eos> behind it, a line end.
@@ -177,7 +178,9 @@ class Embedded:
         total = 0
         for entry in entries:
             if entry.key not in self._seen:
-                self._seen.add(entry.key)
+                self._seen[entry.key] = None
+                if len(self._seen) > REMEMBERED:
+                    self._seen.popitem(last=False)
                 total += len(entry.tokens) - entry.computed
         return total
 
