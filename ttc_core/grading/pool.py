@@ -22,6 +22,7 @@ CHILD = Path(__file__).with_name("mathematics_child.py")
 SPARES = 2  # processes: while a killed one is started again, the other answers
 START_SECONDS = 120.0  # to load sympy, on a machine that does much else
 WALL_SECONDS = 60.0  # for a request; the child allows itself 2 s of processor time, on a busy machine that takes longer
+INSTALL = "pip install -r requirements.txt"
 LONGEST_REPLY = 1 << 20  # bytes
 
 
@@ -54,8 +55,10 @@ class Child:
             hello = self._read(START_SECONDS)
             if hello is None or "missing" in hello:
                 self.kill()
-                why = "it does not start" if hello is None else hello["missing"]
-                raise NoGrader(f"mathematical answers cannot be graded: {why}", hint="pip install -r requirements.txt")
+            if hello is None:
+                return None
+            if "missing" in hello:
+                raise NoGrader(f"mathematical answers cannot be graded: {hello['missing']}", hint=INSTALL)
             self._ready = True
         try:
             _pipe(self._process.stdin).write(json.dumps(request).encode("ascii") + b"\n")
@@ -69,6 +72,11 @@ class Child:
             if self._process.returncode == -signal.SIGXCPU:  # its time was up, and would be again
                 return {"failed": "time"}
         return found
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
@@ -106,10 +114,15 @@ class Child:
 
 
 class Pool:
-    """Takes requests from any thread, one at a time. `counts`: what went wrong so far, by name."""
+    """Takes requests from any thread, one at a time.
+
+    counts     what went wrong so far, by name: "time", "memory", "killed" (and tried once more), "given up" (twice)
+    seconds    processor time of the requests that were answered
+    """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.seconds = 0.0
         self._children = [Child() for _ in range(SPARES)]
         self._lock = threading.Lock()
 
@@ -123,6 +136,7 @@ class Pool:
             for _ in range(2):
                 found = self._children[0].ask(request)
                 if found is not None:
+                    self.seconds += float(found.get("seconds", 0.0))
                     if "failed" in found:
                         self.counts[str(found["failed"])] += 1
                     if found.get("failed") == "memory" or not self._children[0].alive:
@@ -132,6 +146,11 @@ class Pool:
                 self._replace()
             self.counts["given up"] += 1
             return {"failed": "killed"}
+
+    @property
+    def processes(self) -> list[int]:
+        """Their numbers, the next one to be asked first."""
+        return [child.pid for child in self._children]
 
     def close(self) -> None:
         """End all processes."""
