@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ttc_core.lab.training import Example, Lessons, Recipe, load_model, policy_c
 from ttc_core.lab.verdicts import Judged
 from ttc_core.lab.vocabulary import vocabulary
 
+HARVEST_CHUNKS = 16
 SMALL = Shape(width=64, layers=4, heads=4, inner=176, vocabulary=len(vocabulary()))
 MEDIUM = Shape(width=128, layers=4, heads=8, inner=352, vocabulary=len(vocabulary()))
 LARGE = Shape(width=192, layers=7, heads=12, inner=480, vocabulary=len(vocabulary()))
@@ -55,15 +57,16 @@ def _problems(recipe: Recipe, place: Place) -> Lessons[Example]:
     return solutions(policy_chunk(recipe.seed, banned, recipe.short_chunks))
 
 
-def _revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
-    chunks = place.scaled(REVISED_CHUNKS)
+def _revisions(recipe: Recipe, place: Place, chunks: int = 10) -> Lessons[Example]:
+    chunks = place.scaled(chunks)
     return solutions(revision_chunks(place.harvest(chunks), chunks, recipe.seed))
 
 
 def _own_revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
     """As _revisions, every second chunk with chains of the reviser that the stage starts from instead."""
-    others, chunks, own = _revisions(recipe, place), place.scaled(OWN_CHUNKS), place.work / "harvest-chains"
-    reviser, _ = place.finished("mini-reviser-first")
+    others = _revisions(recipe, place, HARVEST_CHUNKS)
+    chunks, own = place.scaled(OWN_CHUNKS), place.work / "harvest-chains"
+    reviser, _ = place.finished("mini-reviser-second")
     banned = banned_fingerprints(place.problems)
     harvest(reviser, banned, own, chunks, solve=chain_rolls, first_seed=OWN_SEED)
     chains = revision_chunks(own, chunks, recipe.seed, in_order=True)
@@ -71,7 +74,7 @@ def _own_revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
 
 
 def _outcomes(recipe: Recipe, place: Place) -> Lessons[Judged]:
-    chunks = place.scaled(REVISED_CHUNKS)
+    chunks = place.scaled(HARVEST_CHUNKS)
     return Lessons(outcome_chunks(place.harvest(chunks), chunks), verdict_loss, judged_length)
 
 
@@ -118,8 +121,13 @@ STAGES = {
             lessons=_revisions,
         ),
         Stage(
-            Recipe("mini-reviser", tokens=6_000_000, lr=0.006, seed=14, decay=0.9, half=True),
+            Recipe("mini-reviser-second", tokens=12_000_000, lr=0.006, seed=15, decay=0.8, half=True),
             "mini-reviser-first",
+            lessons=partial(_revisions, chunks=HARVEST_CHUNKS),
+        ),
+        Stage(
+            Recipe("mini-reviser", tokens=6_000_000, lr=0.003, seed=14, decay=0.9, half=True),
+            "mini-reviser-second",
             lessons=_own_revisions,
         ),
         Stage(Recipe("mini-mc", tokens=2_000_000, lr=0.005, seed=12, decay=0.7), "mini-s", lessons=_step_values),
@@ -134,7 +142,6 @@ FIRST_WEIGHTS = 1  # seed of the weights that a training from scratch starts wit
 QUICK = 0.3  # share of the tokens that the quick preset sees
 STEP_VALUE_FILES = 6
 OWN_CHUNKS, OWN_SEED = 4, 79
-REVISED_CHUNKS = 10  # of the harvest, for the reviser and the outcome model
 
 
 def run_stage(name: str, work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
@@ -166,7 +173,6 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
 
 
 PROCESS_REWARD = Recipe("mini-prm", tokens=10_000_000, lr=0.006, seed=5, batch=6144, decay=0.6, half=True)
-HARVEST_CHUNKS = 16
 
 
 def run_process_reward(work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
