@@ -2,8 +2,8 @@
 
 Answers are text of strangers. Each is parsed as LaTeX, never as Python: sympy's reader of plain expressions ends in
 `eval`, so it is replaced by one that knows numbers. What may go wrong goes wrong here: memory, files and processor time
-are limited by the kernel, and once everything is loaded an audit hook ends this process before it could compile text,
-start a program or open a connection.
+are limited by the kernel, and once everything is loaded an audit hook refuses to run text, to start a program, to open
+a connection and to write a file.
 
 One JSON object a line in, one out: {"spell": answer} -> {"spelling": text or null}, {"gold": g, "answer": a} ->
 {"right": true, false or null}; {"failed": why} when the limits were reached; "seconds" of processor time.
@@ -33,6 +33,8 @@ _FORBIDDEN = (  # beginnings of audit events
     *("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.kill", "os.remove", "os.rename", "os.mkdir"),
     *("os.putenv", "subprocess.", "socket.", "shutil.", "ctypes.", "pty.", "webbrowser.", "urllib."),
 )
+# Modules that run text which they wrote themselves, from names of fields and from how many variables there are.
+_WRITERS = ("/collections/__init__.py", "/dataclasses.py", "/sympy/polys/monomials.py")
 _IMAGINARY = re.compile(r"(?<=[0-9})])\s*i(?![a-zA-Z])")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
@@ -42,6 +44,10 @@ _TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mbox)\s*\{([^{}\\]*)\}")
 
 class OutOfTime(BaseException):
     """The request's time is up; no `except Exception` may swallow it."""
+
+
+class Refused(BaseException):
+    """Something was tried that no answer may bring about."""
 
 
 class Mathematics:
@@ -172,19 +178,22 @@ def limit() -> None:
 
 
 def watch() -> None:
-    """From now on end this process before it runs text as a program, starts one, or opens a connection."""
-    homes = tuple({os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, *sys.path) if path})
-    inside = tuple(sys.path) + homes
+    """From now on refuse to run text as a program, to start one, to open a connection and to write a file."""
+    inside = tuple(os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, *sys.path) if path)
+    inside += tuple(path for path in sys.path if path)
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event == "exec":  # modules loaded late are files of the installation, text of strangers never is
-            if not str(getattr(args[0], "co_filename", "")).startswith(inside):
-                os._exit(66)
+            if str(getattr(args[0], "co_filename", "")).startswith(inside):
+                return
+            caller = sys._getframe(1).f_code.co_filename
+            if not (caller.startswith(inside) and caller.endswith(_WRITERS)):
+                raise Refused(event)
         elif event == "open":
             if isinstance(args[1], str) and set(args[1]) & set("wax+"):
-                os._exit(66)
+                raise Refused(event)
         elif event.startswith(_FORBIDDEN):
-            os._exit(66)
+            raise Refused(event)
 
     sys.addaudithook(hook)
 
@@ -231,6 +240,8 @@ def answer(mathematics: Mathematics, asked: dict[str, str]) -> dict[str, Any]:
         return {"right": mathematics.right(asked["gold"], asked["answer"])}
     except OutOfTime:
         return {"failed": "time"}
+    except Refused:
+        return {"failed": "refused"}
     except (MemoryError, RecursionError) as error:
         return {"failed": "memory" if isinstance(error, MemoryError) else "depth"}
     except Exception as error:
