@@ -75,7 +75,8 @@ ALLOWED_IN = {  # third-party package: where it may be imported at all
     "sqlalchemy": ("ttc_core.store",),
     "alembic": ("ttc_core.store",),
 }
-HEAVY = ("torch", "transformers", "vllm", "ray")  # only inside the functions that need them
+# Only inside the functions that need them.
+HEAVY = ("torch", "transformers", "vllm", "ray", "math_verify", "sympy", "datasets", "pyarrow")
 DANGEROUS_CALLS = ("eval", "exec", "compile", "__import__")
 DANGEROUS_MODULES = ("pickle", "dill", "cloudpickle", "shelve", "marshal")
 
