@@ -92,19 +92,19 @@ class Revising:
         raise AssertionError("majority needs none")
 
 
-def test_chains_on_the_embedded_engine_compute_each_shared_piece_once(problems):
+def test_chains_on_the_embedded_engine_compute_each_shared_token_once(problems):
     backend = Revising()
     asked = replace(spec("revisions", 6, chains=2, select="majority", context=2), verifier="")
     [result] = run([asked], backend, problems=problems[:1])
     assert result.error is None and result.usage.generations == len(result.nodes) == 6
-    contexts = []
+    contexts: list[tuple[int, ...]] = []
     for node_id in result.nodes:
         above = [".".join(node_id.split(".")[:depth]) for depth in range(2, node_id.count(".") + 1)]
         attempts = [result.nodes[i].text for i in above][-2:]
-        contexts.append(backend.policy.tokenizer.prompt(problems[0].question, attempts))
-    distinct = {tuple(pieces[:length]) for pieces in contexts for length in range(1, len(pieces) + 1)}
-    every = sum(len(piece) for pieces in contexts for piece in pieces)
-    assert result.usage.prompt_tokens_computed == sum(len(path[-1]) for path in distinct) < every / 2
+        contexts.append(sum(backend.policy.tokenizer.prompt(problems[0].question, attempts), ()))
+    least = len({context[:length] for context in contexts for length in range(1, len(context) + 1)})
+    every = sum(map(len, contexts))
+    assert result.usage.prompt_tokens_computed == least < every / 2
     assert result.usage.prompt_tokens_cached == every - result.usage.prompt_tokens_computed
 
 

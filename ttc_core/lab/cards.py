@@ -65,8 +65,7 @@ def readme(card: Mapping[str, Any]) -> str:
 
 def write_report(data: Path) -> None:
     """Gather the README files of all members in REPORT.md."""
-    folders = sorted(path.parent for path in (data / "models").glob("*/card.json"))
-    parts = [(folder / "README.md").read_text().replace("# ", "## ", 1) for folder in folders]
+    parts = [path.read_text().replace("# ", "## ", 1) for path in sorted((data / "models").glob("*/README.md"))]
     heading = "# The embedded family\n\nWritten by `python -m ttc_core.lab evaluate`; no number is typed by hand.\n\n"
     (data / "models" / "REPORT.md").write_text(heading + "\n".join(parts))
 
