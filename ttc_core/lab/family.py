@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ttc_core.lab.corrections import revision_chunks
+from ttc_core.lab.corrections import SHORT_CONTEXTS, revision_chunks
 from ttc_core.lab.growing import grow
 from ttc_core.lab.harvest import harvest
 from ttc_core.lab.model import Llama, Shape, build
@@ -57,9 +57,9 @@ def _problems(recipe: Recipe, place: Place) -> Lessons[Example]:
     return solutions(policy_chunk(recipe.seed, banned, recipe.short_chunks))
 
 
-def _revisions(recipe: Recipe, place: Place, chunks: int = 10) -> Lessons[Example]:
+def _revisions(recipe: Recipe, place: Place, chunks: int = 10, **how: Any) -> Lessons[Example]:
     chunks = place.scaled(chunks)
-    return solutions(revision_chunks(place.harvest(chunks), chunks, recipe.seed))
+    return solutions(revision_chunks(place.harvest(chunks), chunks, recipe.seed, **how))
 
 
 def _own_revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
@@ -71,6 +71,13 @@ def _own_revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
     harvest(reviser, banned, own, chunks, solve=chain_rolls, first_seed=OWN_SEED)
     chains = revision_chunks(own, chunks, recipe.seed, in_order=True)
     return solutions(lambda n: chains((n + 1) // 2) if n % 2 else others.chunk_of(n // 2))
+
+
+def _revisions_and_problems(recipe: Recipe, place: Place) -> Lessons[Example]:
+    """Mostly short contexts, and every second chunk fresh problems without any, so that the trunk stays a policy."""
+    revisions = _revisions(recipe, place, HARVEST_CHUNKS, shares=SHORT_CONTEXTS)
+    fresh = _problems(recipe, place)
+    return solutions(lambda n: revisions.chunk_of(n // 2) if n % 2 == 0 else fresh.chunk_of((n + 1) // 2))
 
 
 def _outcomes(recipe: Recipe, place: Place) -> Lessons[Judged]:
@@ -111,10 +118,11 @@ STAGES = {
             "mini-m",
         ),
         Stage(
-            Recipe("mini-l", tokens=6_000_000, lr=0.004, seed=8, batch=4096, decay=1.0, half=True),
+            Recipe("mini-l-grown", tokens=6_000_000, lr=0.004, seed=8, batch=4096, decay=1.0, half=True),
             "mini-m-long",
             lambda model: grow(model, LARGE, after=(1, 2, 3), seed=8),
         ),
+        Stage(Recipe("mini-l", tokens=6_000_000, lr=0.005, seed=9, batch=4096, decay=1.0, half=True), "mini-l-grown"),
         Stage(
             Recipe("mini-reviser-first", tokens=6_000_000, lr=0.01, seed=11, decay=0.7, half=True),
             "mini-s",
@@ -126,9 +134,14 @@ STAGES = {
             lessons=partial(_revisions, chunks=HARVEST_CHUNKS),
         ),
         Stage(
-            Recipe("mini-reviser", tokens=6_000_000, lr=0.003, seed=14, decay=0.9, half=True),
+            Recipe("mini-reviser-own", tokens=6_000_000, lr=0.003, seed=14, decay=0.9, half=True),
             "mini-reviser-second",
             lessons=_own_revisions,
+        ),
+        Stage(
+            Recipe("mini-reviser", tokens=16_000_000, lr=0.01, seed=16, decay=0.8, half=True),
+            "mini-reviser-own",
+            lessons=_revisions_and_problems,
         ),
         Stage(Recipe("mini-mc", tokens=2_000_000, lr=0.005, seed=12, decay=0.7), "mini-s", lessons=_step_values),
         Stage(
