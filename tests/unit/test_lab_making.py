@@ -61,4 +61,4 @@ def test_the_process_reward_model_trains_on_harvested_solutions(short: None, tmp
     model, more = training.load_model(made)
     assert model.shape.layers == family.MEDIUM.layers + process_reward.VERDICT_LAYERS
     assert model.shape.parameters() <= 6 * family.SMALL.parameters()
-    assert [stage["stage"] for stage in more["training"]] == ["mini-s-base", "mini-m", "mini-m-long", "mini-prm"]
+    assert [stage["stage"] for stage in more["training"]] == ["mini-s-base", "mini-m", "mini-m-long", "mini-prm-first"]

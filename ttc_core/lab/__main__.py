@@ -38,10 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         members.restore_family(work, options.data)
     if options.verb in ("all", "train"):
         for name in [options.stage] if options.stage else family.STAGES:
-            if name == family.PROCESS_REWARD.name:
-                family.run_process_reward(work, sets, options.preset, options.device)
-            else:
-                family.run_stage(name, work, sets, options.preset, options.device)
+            family.run_stage(name, work, sets, options.preset, options.device)
     if options.verb in ("all", "export"):
         members.export_family(work, options.data, options.preset)
     if options.verb in ("all", "calibrate"):

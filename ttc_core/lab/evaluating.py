@@ -35,6 +35,8 @@ WIDE_PROBLEMS, WIDE_SAMPLES = 150, 256
 BIN_SAMPLES = 32
 BEAMS: tuple[tuple[int, int], ...] = ((4, 4), (8, 4), (16, 4), (64, 4), (64, 8))  # (N, M)
 WIDE_BEAMS: tuple[tuple[int, int], ...] = ((256, 4), (256, 16))
+SEARCHED = ("mini-prm", "mini-implicit")  # verifiers whose searches are measured at every budget
+FEW_BEAMS: tuple[tuple[int, int], ...] = ((4, 4), (16, 4))  # for the others
 Rolls = Sequence[Sequence[Rollout]]
 Bins = Sequence[Any]
 
@@ -206,7 +208,8 @@ def search_results(e: Evaluation, verifier: str, models: Sequence[str], bins: Bi
         return np.asarray(e.once(part, models, make))
 
     results: dict[str, Any] = {}
-    for beams, count in ((BEAMS, len(problems)), (WIDE_BEAMS, min(WIDE_PROBLEMS, len(problems)))):
+    tables = ((BEAMS, len(problems)), (WIDE_BEAMS, min(WIDE_PROBLEMS, len(problems))))
+    for beams, count in tables if verifier in SEARCHED else ((FEW_BEAMS, len(problems)),):
         for n, m in beams:
             sampled = accuracy("best_of_n", n, {}, count)
             searched = accuracy("beam_search", n, {"width": m}, count)

@@ -14,9 +14,9 @@ from ttc_core.lab.harvest import harvest
 from ttc_core.lab.model import Llama, Shape, build
 from ttc_core.lab.outcomes import judged_length, outcome_chunks, step_value_chunks, verdict_loss, write_step_values
 from ttc_core.lab.problems import banned_fingerprints
-from ttc_core.lab.process_reward import judged_chunks, train_process_reward
+from ttc_core.lab.process_reward import step_chunks, train_process_reward
 from ttc_core.lab.revising import chain_rolls
-from ttc_core.lab.training import Example, Lessons, Recipe, load_model, policy_chunk, solutions, train
+from ttc_core.lab.training import ChunkMaker, Example, Lessons, Recipe, load_model, policy_chunk, solutions, train
 from ttc_core.lab.verdicts import Judged
 from ttc_core.lab.vocabulary import vocabulary
 
@@ -85,6 +85,15 @@ def _outcomes(recipe: Recipe, place: Place) -> Lessons[Judged]:
     return Lessons(outcome_chunks(place.harvest(chunks), chunks), verdict_loss, judged_length)
 
 
+def _judged(place: Place) -> ChunkMaker[Judged]:
+    chunks = place.scaled(HARVEST_CHUNKS)
+    return step_chunks(place.harvest(chunks), chunks, banned_fingerprints(place.problems))
+
+
+def _steps(recipe: Recipe, place: Place) -> Lessons[Judged]:
+    return Lessons(_judged(place), verdict_loss, judged_length)
+
+
 def _step_values(recipe: Recipe, place: Place) -> Lessons[Judged]:
     folder = place.work / "step-values"
     files = place.scaled(STEP_VALUE_FILES)
@@ -143,6 +152,11 @@ STAGES = {
             "mini-reviser-own",
             lessons=_revisions_and_problems,
         ),
+        Stage(
+            Recipe("mini-prm", tokens=12_000_000, lr=0.004, seed=17, batch=6144, decay=0.9, half=True),
+            "mini-prm-first",
+            lessons=_steps,
+        ),
         Stage(Recipe("mini-mc", tokens=2_000_000, lr=0.005, seed=12, decay=0.7), "mini-s", lessons=_step_values),
         Stage(
             Recipe("mini-orm", tokens=4_000_000, lr=0.005, seed=13, batch=4096, decay=0.7, half=True),
@@ -160,6 +174,8 @@ OWN_CHUNKS, OWN_SEED = 4, 79
 def run_stage(name: str, work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
     """Train one stage (and first those it builds on) and return the file of the finished model.
 
+    The process reward model's first stage has a training of its own, run_process_reward.
+
     Arguments:
         work: folder of checkpoints and finished stages.
         problems: folder of the problem sets, whose questions are kept out of the training stream.
@@ -167,6 +183,8 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
     Raises:
         KeyError: no such stage.
     """
+    if name == PROCESS_REWARD.name:
+        return run_process_reward(work, problems, preset, device)
     stage = STAGES[name]
     finished = work / f"{name}.pt"
     if finished.exists():
@@ -185,7 +203,7 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
     return train(model, recipe, stage.lessons(recipe, place), work, device, history)
 
 
-PROCESS_REWARD = Recipe("mini-prm", tokens=10_000_000, lr=0.006, seed=5, batch=6144, decay=0.6, half=True)
+PROCESS_REWARD = Recipe("mini-prm-first", tokens=10_000_000, lr=0.006, seed=5, batch=6144, decay=0.6, half=True)
 
 
 def run_process_reward(work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
@@ -199,5 +217,4 @@ def run_process_reward(work: Path, problems: Path, preset: str = "full", device:
     place = Place(work, problems, preset, device)
     recipe = replace(PROCESS_REWARD, tokens=place.scaled(PROCESS_REWARD.tokens))
     trunk, history = place.finished("mini-m-long")
-    chunks = judged_chunks(place.harvest(place.scaled(HARVEST_CHUNKS)), banned_fingerprints(problems))
-    return train_process_reward(trunk, recipe, chunks, work, history, device)
+    return train_process_reward(trunk, recipe, _judged(place), work, history, device)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ttc_core.lab.harvest import read_chunk
 from ttc_core.lab.model import EPSILON, Llama, Shape
 from ttc_core.lab.optimisers import Optimiser, schedule
 from ttc_core.lab.problems import training_stream
-from ttc_core.lab.training import Progress, Recipe, batches, collate, load_model, save_model
+from ttc_core.lab.training import ChunkMaker, Progress, Recipe, batches, collate, load_model, save_model
 from ttc_core.lab.verdicts import Judged, judge
 from ttc_core.lab.vocabulary import BAD, GOOD, encode, prompt
 
@@ -95,31 +95,33 @@ def _length(example: Judged) -> int:
     return len(example.prompt) + len(example.solution)
 
 
-def judged_chunks(folder: Path, banned: Collection[str], start: int = 0) -> Iterator[list[Judged]]:
-    """Yield chunks of labelled solutions for ever: harvested ones of the policy and a fifth right ones.
+def step_chunks(folder: Path, chunks: int, banned: Collection[str]) -> ChunkMaker[Judged]:
+    """Return a function that makes the n-th chunk (from 1) of labelled solutions: the policy's and a fifth right ones.
 
     Arguments:
         folder: where the harvest lies.
+        chunks: so many of its files are gone through again and again, each time with other right ones.
         banned: fingerprints of questions to leave out.
-        start: the first chunk.
     """
-    files = sorted(folder.glob("chunk-*.json"))
-    for index in itertools.count(start):
-        problems, rollouts = read_chunk(files[index % len(files)])
+    files = sorted(folder.glob("chunk-*.json"))[:chunks]
+
+    def make(index: int) -> list[Judged]:
+        problems, rollouts = read_chunk(files[(index - 1) % len(files)])
         judged = [
             judge(problem, prompt(problem["question"]), tokens)
             for problem, row in zip(problems, rollouts, strict=True)
             for tokens in sorted({r.tokens for r in row if len(r.tokens) < LONGEST_JUDGED})
         ]
-        fresh = itertools.islice(training_stream(RIGHT_SEED + index, banned), len(judged) // RIGHT_SHARE)
-        judged += [judge(asdict(p), prompt(p.question), encode(p.solution)) for p in fresh]
-        yield judged
+        fresh = itertools.islice(training_stream(RIGHT_SEED + index - 1, banned), len(judged) // RIGHT_SHARE)
+        return judged + [judge(asdict(p), prompt(p.question), encode(p.solution)) for p in fresh]
+
+    return make
 
 
 def train_process_reward(
     trunk: Llama,
     recipe: Recipe,
-    chunks: Iterator[list[Judged]],
+    chunk_of: ChunkMaker[Judged],
     folder: Path,
     history: list[dict[str, Any]],
     device: str = "cpu",
@@ -129,7 +131,7 @@ def train_process_reward(
     Arguments:
         trunk: a trained language model.
         recipe: how to train.
-        chunks: judged solutions, chunk by chunk; a resumed training goes on with a fresh iterator.
+        chunk_of: makes the n-th chunk of judged solutions; a resumed training goes on with the first.
         folder: where checkpoints and the finished model go.
         history: summaries of the trainings the trunk went through.
     """
@@ -148,8 +150,8 @@ def train_process_reward(
         optimiser.load_state_dict(checkpoint["optimiser"])
         progress.restore(checkpoint["progress"])
     rng = random.Random(recipe.seed + progress.steps)
-    for chunk in chunks:
-        for batch in batches(chunk, recipe.batch, rng, _length):
+    for chunk in itertools.count(1):
+        for batch in batches(chunk_of(chunk), recipe.batch, rng, _length):
             if progress.tokens >= recipe.tokens:
                 break
             factor = schedule(progress.tokens / recipe.tokens, progress.steps, decay=recipe.decay)
