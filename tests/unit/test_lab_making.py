@@ -35,7 +35,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluating, "SIZES", (1, 4))
     monkeypatch.setattr(evaluating, "BIN_SAMPLES", 2)
     monkeypatch.setattr(evaluating, "WIDE_SAMPLES", 4)
-    monkeypatch.setattr(evaluating, "search_results", lambda e, verifier, models, bins: {})
+    monkeypatch.setattr(evaluating, "search_results", lambda e, verifier, models, bins, weighted: {})
 
 
 def test_all_stages_make_a_family_whose_cards_are_full(short: None, tmp_path: Path) -> None:

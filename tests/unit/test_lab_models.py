@@ -173,3 +173,9 @@ def test_token_labels_follow_the_step_checker() -> None:
         ends = [i for i, token in enumerate(solution) if token == rollouts.NEWLINE]
         assert [labels[i] for i in ends] == check_lines(problem, decode(solution).split("\n")[:-1])
         assert labels == tuple(sorted(labels, reverse=True))
+
+
+def test_the_budget_at_which_a_curve_reaches_another_method_is_interpolated_in_its_logarithm() -> None:
+    curve = {1: np.zeros(4), 4: np.full(4, 0.5), 16: np.full(4, 0.75)}
+    assert measures.equal_budget(curve, np.full(4, 0.25), draws=10) == {"mean": 2.0, "low": 2.0, "high": 2.0}
+    assert measures.equal_budget(curve, np.ones(4), draws=10)["mean"] == 16.0

@@ -30,7 +30,7 @@ from ttc_core.lab.searching import solved
 SMALL = "mini-s"  # the policy that all verifiers judge
 SAMPLES = {"mini-s": 64, "mini-m": 16, "mini-l": 8}  # solutions per test problem
 OTHER_SAMPLES = 8
-SIZES = (1, 4, 16, 64)
+SIZES = (1, 2, 4, 8, 16, 32, 64)
 WIDE_PROBLEMS, WIDE_SAMPLES = 150, 256
 BIN_SAMPLES = 32
 BEAMS: tuple[tuple[int, int], ...] = ((4, 4), (8, 4), (16, 4), (64, 4), (64, 8))  # (N, M)
@@ -179,7 +179,7 @@ def verifier_results(e: Evaluation, name: str) -> dict[str, Any]:
         "accuracy_by_n_and_bin": {m: {str(n): by_bin(v, bins) for n, v in row.items()} for m, row in table.items()},
         "weighted_minus_majority": {str(n): interval(table["weighted"][n] - table["majority"][n]) for n in SIZES[1:]},
         f"accuracy_at_{WIDE_SAMPLES}_on_{WIDE_PROBLEMS}_problems": {m: interval(v) for m, v in wide.items()},
-        "searches": search_results(e, name, models, bins),
+        "searches": search_results(e, name, models, bins, table["weighted"]),
     }
 
 
@@ -198,8 +198,13 @@ def _scores(e: Evaluation, name: str, pool: Rolls, wide: bool) -> list[Scores]:
     return calibrating.margin_scores(margins, verifier["scale"], verifier["shift"])
 
 
-def search_results(e: Evaluation, verifier: str, models: Sequence[str], bins: Bins) -> dict[str, Any]:
-    """Beam search against weighted best-of-N with the program's own engine, one search a problem, paired."""
+def search_results(
+    e: Evaluation, verifier: str, models: Sequence[str], bins: Bins, weighted: Mapping[int, Floats]
+) -> dict[str, Any]:
+    """Beam search against weighted best-of-N with the program's own engine, one search a problem, paired.
+
+    weighted: per-problem accuracy of weighted best-of-N by N over the pool of samples, to find equal budgets.
+    """
     problems = registry.get("dataset", "mini-test")()[: len(e.problems)]
 
     def accuracy(strategy: str, budget: int, params: Mapping[str, int], count: int) -> Floats:
@@ -219,4 +224,7 @@ def search_results(e: Evaluation, verifier: str, models: Sequence[str], bins: Bi
             results[f"beam M={m} N={n}{where}"] = interval(searched)
             results[f"beam M={m} N={n} by bin{where}"] = by_bin(searched, bins)
             results[f"beam M={m} minus weighted N={n}{where}"] = interval(searched - sampled)
+            if count == len(problems):
+                equal = measures.equal_budget(weighted, searched)
+                results[f"N at which weighted equals beam M={m} N={n}"] = {k: round(v, 2) for k, v in equal.items()}
     return results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,3 +126,24 @@ def bootstrap(values: Floats, seed: int = 0, draws: int = 2000) -> tuple[float, 
     means = values[rng.integers(0, len(values), (draws, len(values)))].mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(values.mean()), float(low), float(high)
+
+
+def equal_budget(curve: Mapping[int, Floats], reached: Floats, seed: int = 0, draws: int = 2000) -> dict[str, float]:
+    """Return the budget at which a method first reaches another one's accuracy, with its 95 % interval over problems.
+
+    Interpolated in log2 of the budget; the curve's last budget where it never gets there.
+
+    Arguments:
+        curve: per-problem values of the method by budget, rising.
+        reached: per-problem values of the other.
+    """
+    rng = np.random.default_rng(seed)
+    budgets = np.log2(np.asarray(list(curve), float))
+
+    def crossing(chosen: NDArray[np.int64]) -> float:
+        rising = np.maximum.accumulate([values[chosen].mean() for values in curve.values()])
+        return float(2 ** np.interp(reached[chosen].mean(), rising, budgets))
+
+    found = [crossing(rng.integers(0, len(reached), len(reached))) for _ in range(draws)]
+    low, high = np.quantile(found, [0.025, 0.975])
+    return {"mean": crossing(np.arange(len(reached))), "low": float(low), "high": float(high)}
