@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ttc_core.lab.rollouts import Rollout
+if TYPE_CHECKING:  # rollouts need torch, measures and fitting a policy do not
+    from ttc_core.lab.rollouts import Rollout
 
 Floats = NDArray[np.float64]
 Scores = list[list[float]]
@@ -64,7 +66,7 @@ def vote(answers: Sequence[str | None], weights: Sequence[float]) -> str | None:
     return max(sums, key=lambda a: sums[a]) if sums else None
 
 
-Selector = Callable[[Sequence[Rollout], Sequence[float]], bool]
+Selector = Callable[[Sequence["Rollout"], Sequence[float]], bool]
 
 
 def majority(rollouts: Sequence[Rollout], scores: Sequence[float]) -> bool:
