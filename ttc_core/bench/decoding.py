@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttc_core.engines.embedded import Embedded
+from ttc_core.engines.embedded.engine import SLICE
 from ttc_core.engines.embedded.llama import Llama
 from ttc_core.types import GenerateJob, Problem
 
@@ -27,7 +28,10 @@ def rates(engine: Embedded, asked: Sequence[Problem], tokens: int = 64, rounds: 
     """Medians over the rounds of `embedded_vs_matmul` (as above), tokens and operations a second while decoding.
 
     engine: a fresh one with as many rows as there are problems; tokens: decoded of each row, its end ignored.
+    Raises ValueError when the engine's first slice of work would decode them all.
     """
+    if tokens <= SLICE:
+        raise ValueError(f"at least {SLICE + 1} tokens of each row have to be decoded, not {tokens}")
     engine.tokenizer.eos = engine.tokenizer.answer = -1  # no token ends a row
     length = round(statistics.mean(len(engine.prompt(problem).tokens) for problem in asked)) + tokens // 2
     products, operations = _products(engine.model, len(asked), length)
@@ -53,8 +57,8 @@ def _decode(engine: Embedded, asked: Sequence[Problem], tokens: int, first: int)
         for i, problem in enumerate(asked)
     ]
     engine.submit(list(jobs))
-    engine.poll()  # reads the questions, and takes a few steps
-    before, came = engine.counters.decoded, 0
+    came = len(engine.poll())  # reads the questions, and takes a few steps
+    before = engine.counters.decoded
     start = time.process_time()
     while came < len(jobs):
         came += len(engine.poll())

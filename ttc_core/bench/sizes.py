@@ -25,5 +25,5 @@ class Size:
 
 FULL = Size("full", 64, 64, (16, 64), 32, 64, 32, 5, 256, 64, 1000, 192)
 QUICK = Size("quick", 64, 64, (16, 64), 32, 4, 8, 3, 256, 24, 1000, 96)
-TINY = Size("tiny", 2, 4, (4,), 2, 1, 1, 1, 8, 2, 4, 2)  # shows that all of it runs; its ratios mean nothing
+TINY = Size("tiny", 2, 4, (4,), 2, 1, 1, 1, 8, 16, 4, 2)  # shows that all of it runs; its ratios mean nothing
 SIZES = {size.name: size for size in (FULL, QUICK, TINY)}
