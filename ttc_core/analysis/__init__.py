@@ -1,0 +1,1 @@
+"""Analysis: pure functions on arrays and frames; nothing here reads or writes anything."""

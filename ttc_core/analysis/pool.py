@@ -1,0 +1,75 @@
+"""A pool: the many samples of each problem that estimators draw smaller sets from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttc_core.errors import BadValue
+from ttc_core.selection import AGGREGATES, aggregate
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Samples of P problems, at most n of each, in the order they were drawn; places after a row's last are not valid.
+
+    Arguments:
+        problems: (P) problem ids.
+        correct: (P, n) whether the sample's answer is right.
+        answers: (P, n) number of the group of equivalent answers, by first appearance in its problem; -1: no answer.
+        scores: (P, n) final score in [0, 1], NaN where there is none.
+        tokens: (P, n) generated tokens, 0 where not known.
+        valid: (P, n) whether there is a sample at this place.
+        steps: scores of every step, by problem and sample; empty where they are not known.
+
+    Raises:
+        BadValue: the shapes do not fit together.
+    """
+
+    problems: list[str]
+    correct: Bools
+    answers: Ints
+    scores: Floats
+    tokens: Ints
+    valid: Bools
+    steps: list[list[list[float]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        shape = self.correct.shape
+        if len(shape) != 2 or shape[0] != len(self.problems):
+            raise BadValue(f"a pool of {len(self.problems)} problems needs as many rows, not the shape {shape}")
+        for name in ("answers", "scores", "tokens", "valid"):
+            if (other := getattr(self, name).shape) != shape:
+                raise BadValue(f"{name} of a pool have the shape {other}, correct has {shape}")
+        if self.steps and [len(row) for row in self.steps] != [shape[1]] * shape[0]:
+            raise BadValue(f"steps of a pool must be {shape[0]} rows of {shape[1]}")
+
+    @property
+    def sizes(self) -> Ints:
+        """(P) samples of each problem."""
+        return np.asarray(self.valid.sum(axis=1), np.int64)
+
+    def rescored(self, how: str) -> Pool:
+        """The same samples with final scores aggregated anew from their steps: last, min, prod or mean.
+
+        A sample without step scores keeps its score.
+
+        Raises:
+            BadValue: an unknown way, or no sample has step scores.
+        """
+        if how not in AGGREGATES:
+            raise BadValue(f"aggregate must be one of {', '.join(AGGREGATES)}, not {how!r}")
+        if not any(any(row) for row in self.steps):
+            raise BadValue("no sample of this pool has scores of its steps", hint="leave the aggregate out")
+        scores = self.scores.copy()
+        for p, row in enumerate(self.steps):
+            for i, steps in enumerate(row):
+                if steps:
+                    scores[p, i] = aggregate(steps, how)
+        return Pool(self.problems, self.correct, self.answers, scores, self.tokens, self.valid, self.steps)
