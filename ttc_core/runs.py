@@ -108,7 +108,7 @@ def nodes(run_id: str, since: int = 0, *, db: str | None = None) -> NodeDelta:
 def listing(
     *,
     dataset: str | None = None,
-    strategy: str | None = None,
+    strategy: str | list[str] | None = None,
     model: str | None = None,
     status: str | None = None,
     correct: bool | None = None,
@@ -118,7 +118,10 @@ def listing(
     offset: int = 0,
     db: str | None = None,
 ) -> Listing:
-    """Stored runs that fit all filters given, newest first. text: part of the question, problem, answer or id."""
+    """Stored runs that fit all filters given, newest first.
+
+    strategy: a name or several; text: part of the question, problem, answer or id.
+    """
     from ttc_core.store import repository
 
     equal = {"dataset": dataset, "strategy": strategy, "model": model, "status": status}
@@ -189,12 +192,22 @@ def catalogue() -> Catalogue:
     return Catalogue(
         strategies={name: (_paragraph(cls), registry.params(cls)) for name, cls in known.items()},
         not_extendable={name: why for name, cls in known.items() if (why := registry.not_extendable(cls))},
+        revising=[name for name, cls in known.items() if hasattr(cls, "needs")],
         models={name: card for name, card in cards.items() if card.kind == models.POLICY},
         verifiers={name: card for name, card in cards.items() if card.kind != models.POLICY},
         datasets={name: getattr(of, "about", "") or _paragraph(of) for name, of in runs_checks.datasets().items()},
         benchmarks={name: of.about for name, of in BENCHMARKS.items()},
         engines={name: _paragraph(registry.get("engine", name)) for name in registry.names("engine")},
     )
+
+
+def revises(spec: RunSpec) -> bool:
+    """Whether the model writes attempts in sight of earlier ones in this search.
+
+    Raises:
+        UserError: no such strategy or hyper-parameter.
+    """
+    return bool(getattr(registry.build("strategy", spec.strategy, spec.params), "needs", ""))
 
 
 def ensure_database(*, db: str | None = None) -> None:

@@ -93,11 +93,13 @@ class Catalogue:
 
     strategies       name -> (one-paragraph description, hyper-parameters)
     not_extendable   name -> why its runs cannot be continued to a larger budget; the others can
+    revising         strategies in which a model writes attempts in sight of earlier ones
     benchmarks       data sets that are known by name, there or not
     """
 
     strategies: Mapping[str, tuple[str, list[Param]]]
     not_extendable: Mapping[str, str]
+    revising: list[str]
     models: Mapping[str, ModelCard]
     verifiers: Mapping[str, ModelCard]
     datasets: Mapping[str, str]

@@ -48,3 +48,19 @@ def test_the_way_to_an_attempt_names_the_attempts_before_it(served, open_page, c
     page.locator(".side .note", has_text="attempt 3").wait_for(timeout=90_000)
     assert page.locator(".side .note", has_text="attempt").all_inner_texts() == ["attempt 1", "attempt 2", "attempt 3"]
     page.locator(".side h4", has_text="Revised in").wait_for()
+
+
+def test_the_page_sets_chains_side_by_side(served, open_page, chains):
+    page = open_page(f"{served}/revisions?run={chains}")
+    page.locator(".chain").first.wait_for(timeout=90_000)
+    page.get_by_role("link", name="Trees").wait_for()  # this app's navigation, whichever page is opened first
+    assert page.locator(".chain").count() == 2 and page.locator(".attempt").count() == 16
+    assert page.locator(".attempt.chosen").count() == 1 and page.locator(".attempt ins").count() > 0
+    page.locator(".chains").focus()
+    for key in ("ArrowDown", "j", "ArrowRight"):
+        page.keyboard.press(key)
+    assert page.locator(".attempt.at").get_attribute("data-id") == "r.1.0"
+    page.wait_for_url("**node=r.1.0")
+    second = open_page(page.url)
+    second.locator(".attempt.at").wait_for(timeout=90_000)
+    assert second.locator(".attempt.at").get_attribute("data-id") == "r.1.0"

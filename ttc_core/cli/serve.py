@@ -91,7 +91,7 @@ class _Worker:
 def _start_app(url: str, args: argparse.Namespace) -> subprocess.Popen[bytes]:
     headless = "true" if args.no_browser else "false"
     options = ["--server.port", str(args.port), "--server.headless", headless]
-    return _start(["streamlit", "run", str(REPOSITORY / "app.py"), *options], url)
+    return _start(["ttc_core.ui.served", "run", str(REPOSITORY / "app.py"), *options], url)
 
 
 def _start(module: list[str], url: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:

@@ -79,8 +79,15 @@ def still_open(db: Database, run_ids: Sequence[str]) -> list[str]:
 def listing(
     db: Database, equal: dict[str, Any], text: str | None = None, *, limit: int = 50, offset: int = 0
 ) -> Listing:
-    """Runs whose columns equal these values and whose question, problem, answer or id contains `text`, newest first."""
-    where: list[ColumnElement[bool]] = [runs.c[name] == value for name, value in equal.items() if value is not None]
+    """Runs whose columns equal these values (one of them, for a list), newest first.
+
+    text: a part of the question, problem, answer or id.
+    """
+    where: list[ColumnElement[bool]] = [
+        runs.c[name].in_(value) if isinstance(value, list) else runs.c[name] == value
+        for name, value in equal.items()
+        if value is not None
+    ]
     if text:
         pattern = f"%{_like(escape(text))}%"
         searched = (runs.c.question, runs.c.problem_id, runs.c.answer, runs.c.id)

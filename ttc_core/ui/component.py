@@ -72,3 +72,22 @@ def run_list(rows: Sequence[Mapping[str, Any]], *, key: str) -> tuple[str | None
         key=key, data={"rows": list(rows)}, on_open_change=_nothing, on_marked_change=_nothing, height="content"
     )
     return shown.open, list(shown.marked or [])
+
+
+_chains = st.components.v2.component(
+    "ttc_chains",
+    html='<div class="chains" tabindex="0" role="region" aria-label="chains of attempts; arrow keys move"></div>',
+    css=(ASSETS / "chains.css").read_text(encoding="utf-8"),
+    js=script("chains"),
+)
+
+
+def chain_columns(data: Mapping[str, Any], *, key: str, on_selected: Callable[[str], None]) -> None:
+    """Draw chains of attempts; data: `chains` from `ui.chains.columns`, `select`: an attempt, `message`."""
+
+    def selected() -> None:
+        value = st.session_state[key].selected
+        if value:
+            on_selected(str(value[0]))
+
+    _chains(key=key, data=dict(data), on_selected_change=selected, height="content")

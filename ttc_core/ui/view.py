@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -12,35 +13,39 @@ from ttc_core.types import Usage
 from ttc_core.ui import delete, session, tree, words
 from ttc_core.ui.component import search_tree
 
+Body = Callable[[RunView], None]
 TICK = 0.5  # seconds between two looks at the database while a search runs
 COMPONENT = "ttc_tree"
 _COLOURS: dict[str, Any] = {"pending": "gray", "running": "blue", "done": "gray", "failed": "red", "stopped": "orange"}
 
 
-def show_run(run_id: str, *, target: int | None = None, example: bool = False, above: int = 318) -> None:
+def show_run(
+    run_id: str, *, target: int | None = None, example: bool = False, above: int = 318, body: Body | None = None
+) -> None:
     """Show a run; polls while it is under way and reruns the page once when it has ended.
 
     target: budget to offer for continuing, None for the double; example: nobody asked for this run, so it leaves the
-    address alone until something is selected; above: pixels of the window that are not the tree's.
+    address alone until something is selected; above: pixels of the window that are not the tree's; body: what is drawn
+    below its head, the search tree without one.
     """
     with session.told("The search cannot be shown", "the Trees page lists what is stored"):
-        _watch(run_id, target, example, above)
+        _watch(run_id, target, example, body or (lambda view: _tree(view, above)))
 
 
-def _watch(run_id: str, target: int | None, example: bool, above: int) -> None:
+def _watch(run_id: str, target: int | None, example: bool, body: Body) -> None:
     view = runs.get(run_id)
     every = None if view.ended else TICK
-    st.fragment(_look, run_every=every)(run_id, target, example, above, every is not None)
+    st.fragment(_look, run_every=every)(run_id, target, example, body, every is not None)
 
 
-def _look(run_id: str, target: int | None, example: bool, above: int, polling: bool) -> None:
+def _look(run_id: str, target: int | None, example: bool, body: Body, polling: bool) -> None:
     with session.told("The search cannot be shown"):
         view = runs.get(run_id)
         if st.session_state.pop("ttc_changed", False) or (polling and view.ended):
             st.rerun()
         _header(view, target, example)
         _trouble(view)
-        _tree(view, above)
+        body(view)
 
 
 def _header(view: RunView, target: int | None, example: bool) -> None:
@@ -162,7 +167,7 @@ def _tree(view: RunView, above: int) -> None:
     facts = {
         "question": view.spec.question,
         "live": not view.ended,
-        "message": _empty_words(view),
+        "message": empty_words(view),
         "outcome": tree.outcome_json(view.outcome),
         "truth": view.spec.answer,
         "correct": view.correct,
@@ -179,7 +184,8 @@ def _tree(view: RunView, above: int) -> None:
     )
 
 
-def _empty_words(view: RunView) -> str:
+def empty_words(view: RunView) -> str:
+    """What is said in place of steps while there are none."""
     return {
         "pending": "Waiting for the worker to take this search.",
         "running": "The first steps are being sampled.",

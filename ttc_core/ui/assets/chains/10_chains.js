@@ -1,0 +1,73 @@
+// Chains of attempts side by side. Text only through textContent.
+const CHAINS = new WeakMap();
+const SIGNS = { true: ["✓", "right"], false: ["✗", "wrong"] };
+
+function attempt(S, one) {
+  const card = el("article", `attempt${one.chosen ? " chosen" : ""}${one.id === S.data.select ? " at" : ""}`, "", { tabindex: "-1", "data-id": one.id });
+  const head = el("header");
+  head.append(el("span", "number", `Attempt ${one.number}`));
+  if (one.turn) head.append(el("span", `turn ${one.turn === "wrong → right" ? "right" : one.turn === "right → wrong" ? "wrong" : ""}`, one.turn));
+  if (one.chosen) head.append(el("span", "mark", "★ chosen", { title: "the answer of the run is this attempt's" }));
+  const text = el("div", "text", "", { dir: "auto" });
+  for (const [kind, piece] of one.text) {
+    const part = el({ added: "ins", removed: "del" }[kind] || "span", "", piece);
+    if (kind !== "same") part.title = kind === "added" ? "not in the attempt before" : "gone from the attempt before";
+    text.append(part);
+  }
+  const foot = el("footer"), [sign, kind] = SIGNS[one.right] || ["", ""];
+  foot.append(el("span", `sign ${kind}`, sign, { "aria-label": kind, title: kind }), el("b", "answer", one.answer ?? "no answer", { dir: "auto" }));
+  if (one.score != null) {
+    const bar = el("span", "bar", "", { title: "the verifier's score" }), fill = el("i");
+    fill.style.width = `${100 * Math.max(0, Math.min(1, one.score))}%`;
+    bar.append(fill);
+    foot.append(bar, el("span", "score", one.score.toFixed(3)));
+  }
+  if (one.weight != null && one.weight > 0) foot.append(el("span", "weight", `weight ${one.weight.toFixed(2)}`));
+  card.append(head, text, foot);
+  if (one.note) card.append(el("p", "note", one.note));
+  card.onclick = () => { if (!String(getSelection())) S.select(one.id); };
+  return card;
+}
+
+function draw(S) {
+  const scrolled = S.box.scrollLeft, parts = [];
+  for (const chain of S.data.chains) {
+    const column = el("section", "chain", "", { "aria-label": chain.title });
+    const title = el("h4", "", chain.title);
+    if (chain.origin) title.append(el("small", "", ` ${chain.origin}`));
+    column.append(title, ...chain.attempts.map((one) => attempt(S, one)));
+    parts.push(column);
+  }
+  if (!parts.length) parts.push(el("p", "empty", S.data.message, { role: "status" }));
+  S.box.replaceChildren(...parts);
+  S.box.scrollLeft = scrolled;
+}
+
+function press(S, event) {
+  const step = { ArrowDown: [0, 1], j: [0, 1], ArrowUp: [0, -1], k: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] }[event.key];
+  if (!step || event.ctrlKey || event.metaKey || event.altKey || !S.data.chains.length) return;
+  const chains = S.data.chains;
+  let at = chains.findIndex((chain) => chain.attempts.some((one) => one.id === S.data.select));
+  let row = at < 0 ? -1 : chains[at].attempts.findIndex((one) => one.id === S.data.select);
+  at = Math.max(0, Math.min(chains.length - 1, Math.max(0, at) + step[0]));
+  row = Math.max(0, Math.min(chains[at].attempts.length - 1, row + step[1]));
+  event.preventDefault();
+  event.stopPropagation();
+  if (chains[at].attempts[row]) S.select(chains[at].attempts[row].id);
+}
+
+export default function ({ data, parentElement: root, setTriggerValue }) {
+  let S = CHAINS.get(root);
+  if (!S) {
+    S = { box: root.querySelector(".chains") };
+    S.box.onkeydown = (event) => press(S, event);
+    CHAINS.set(root, S);
+  }
+  const css = getComputedStyle(S.box).getPropertyValue("--st-background-color").trim();
+  const [r, g, b] = (css.match(/[0-9a-f]{2}/gi) || ["ff", "ff", "ff"]).map((x) => parseInt(x, 16));
+  S.box.classList.toggle("dark", 0.3 * r + 0.6 * g + 0.1 * b < 128);
+  S.select = (id) => { S.data = { ...S.data, select: id }; draw(S); S.box.querySelector(".at")?.scrollIntoView({ block: "nearest", inline: "nearest" }); setTriggerValue("selected", [id, Date.now()]); };
+  const sign = JSON.stringify(data);
+  if (S.sign !== sign) { S.sign = sign; S.data = data; draw(S); }
+  return () => CHAINS.delete(root);
+}
