@@ -1,0 +1,179 @@
+"""Estimators against brute force over all subsets, and against the program's own way to choose."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ttc_core.analysis import counting, votes
+from ttc_core.analysis.estimators import METRICS, best_at, estimate, pass_at
+from ttc_core.analysis.pool import Pool
+from ttc_core.errors import BadValue
+from ttc_core.selection import choose
+from ttc_core.types import Candidate
+
+
+def pool(correct, answers=None, scores=None, valid=None, steps=()):
+    correct = np.asarray(correct, bool)
+    valid = np.ones_like(correct) if valid is None else np.asarray(valid, bool)
+    answers = np.where(correct, 0, 1) if answers is None else np.asarray(answers)
+    scores = np.full(correct.shape, 0.5) if scores is None else np.asarray(scores, float)
+    names = [f"p{i}" for i in range(len(correct))]
+    return Pool(names, correct, answers, scores, np.ones(correct.shape, int), valid, list(steps))
+
+
+@st.composite
+def pools(draw, most=7):
+    """A few problems of different sizes; few distinct scores, so that there are ties; answers and scores missing."""
+    n = draw(st.integers(1, most))
+    rows = []
+    for _ in range(draw(st.integers(1, 3))):
+        right = draw(st.sampled_from([{0}, {1}, {0, 2}]))
+        row = draw(
+            st.lists(
+                st.tuples(st.integers(-1, 3), st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.7, 0.9, math.nan])),
+                min_size=n,
+                max_size=n,
+            )
+        )
+        size = draw(st.integers(1, n))
+        rows.append([(a, s, a in right, i < size) for i, (a, s) in enumerate(row)])
+    answers, scores, correct, valid = (np.array([[x[c] for x in row] for row in rows]) for c in range(4))
+    return pool(correct, answers.astype(int), scores, valid)
+
+
+def candidates(p: Pool, row: int):
+    return [
+        Candidate(str(i), None if a < 0 else str(a), None if math.isnan(s) else float(s))
+        for i, (a, s, v) in enumerate(zip(p.answers[row], p.scores[row], p.valid[row], strict=True))
+        if v
+    ]
+
+
+def is_right(p: Pool, row: int, metric: str, found) -> bool:
+    if metric == "pass":
+        return any(p.correct[row, int(c.node)] for c in found)
+    if metric == "best":
+        scored = [c for c in found if c.answer is not None and c.score is not None]
+        return bool(scored) and bool(p.correct[row, int(max(scored, key=lambda c: c.score).node)])
+    answer = choose(found, metric).answer
+    return any(c.answer == answer and p.correct[row, int(c.node)] for c in found if answer is not None)
+
+
+def brute(p: Pool, metric: str, k: int):
+    """The definition: the mean over all subsets, by the program's own `choose`."""
+    rows = range(len(p.problems))
+    return [np.mean([is_right(p, r, metric, s) for s in combinations(candidates(p, r), k)]) for r in rows]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@given(p=pools())
+def test_every_estimator_is_the_mean_over_all_subsets(metric, p):
+    if metric in ("best", "weighted") and not np.isfinite(p.scores[p.valid]).any():
+        with pytest.raises(BadValue, match="needs scores"):
+            estimate(p, metric, [1])
+        return
+    ks = list(range(1, int(p.sizes.min()) + 1))
+    found = estimate(p, metric, ks)
+    assert (found.errors == 0).all()
+    np.testing.assert_allclose(found.values.T, [brute(p, metric, k) for k in ks], atol=1e-9)
+
+
+@given(p=pools(9))
+def test_counting_is_the_mean_over_all_subsets(p):
+    n = int(p.sizes.min())
+    of, ks = votes.groups(p).of[:, :n], list(range(1, n + 1))
+    cut = Pool(p.problems, p.correct[:, :n], p.answers[:, :n], p.scores[:, :n], p.tokens[:, :n], p.valid[:, :n])
+    values = counting.majority(of, votes.groups(p).right, ks)
+    np.testing.assert_allclose(values.T, [brute(cut, "majority", k) for k in ks], atol=1e-9)
+
+
+def random_pool(seed, problems, n, groups=6, ties=False):
+    rng = np.random.default_rng(seed)
+    correct_share = rng.beta(0.7, 1.0, problems)[:, None]
+    answers = np.where(rng.random((problems, n)) < correct_share, 0, rng.integers(-1, groups, (problems, n)))
+    scores = np.round(rng.random((problems, n)), 1 if ties else 12)
+    return pool(answers == 0, answers, scores)
+
+
+@pytest.mark.parametrize("metric", ["majority", "weighted"])
+def test_drawn_votes_are_within_their_standard_error_of_enumerated_ones(metric, monkeypatch):
+    p = random_pool(0, 300, 14)
+    ks = [2, 3, 7, 13]
+    exact = estimate(p, metric, ks)
+    monkeypatch.setattr(votes, "SUBSETS", 0)
+    monkeypatch.setattr(votes, "WORK", 0)
+    drawn = estimate(p, metric, ks, draws=400)
+    assert (exact.errors == 0).all() and (drawn.errors > 0).any()
+    z = (drawn.mean - exact.mean) / drawn.error
+    assert (np.abs(z) < 4).all(), z
+    open_ = drawn.errors > 0
+    z = ((drawn.values - exact.values)[open_]) / drawn.errors[open_]
+    assert 0.6 < z.std() < 1.15, z.std()  # blocks of one order share no sample: a little better than independent draws
+    again = estimate(p, metric, ks, draws=400)
+    assert (again.values == drawn.values).all()
+
+
+def test_counted_majorities_agree_with_drawn_ones_where_nobody_can_enumerate(monkeypatch):
+    p = random_pool(1, 20, 60)
+    counted = estimate(p, "majority", [8, 30])
+    assert (counted.errors == 0).all()
+    monkeypatch.setattr(votes, "WORK", 0)
+    drawn = estimate(p, "majority", [8, 30], draws=4000)
+    open_ = drawn.errors > 0
+    assert open_.sum() > 10 and (np.abs(drawn.values - counted.values)[open_] < 4.5 * drawn.errors[open_]).all()
+
+
+def test_pass_is_stable_for_ten_thousand_samples():
+    n = 10_000
+    right = [0, 1, 2, 77, 5000, 9999, n]
+    p = pool(np.arange(n)[None] < np.array(right)[:, None])
+    ks = [1, 2, 100, 4999, 5000, 9999, n]
+    exact = [[float(1 - _ratio(n - c, k, n)) for k in ks] for c in right]
+    np.testing.assert_allclose(pass_at(p, ks), exact, atol=1e-9)
+
+
+def _ratio(a, k, n):
+    from fractions import Fraction
+
+    return Fraction(math.comb(a, k), math.comb(n, k))
+
+
+def test_best_of_all_is_the_best_and_of_one_the_mean_for_ten_thousand_samples():
+    rng = np.random.default_rng(2)
+    scores = rng.random((2, 10_000))
+    p = pool(rng.random((2, 10_000)) < 0.3, scores=scores)
+    one, all_ = best_at(p, [1, 10_000]).T
+    np.testing.assert_allclose(one, p.correct.mean(axis=1), atol=1e-9)
+    np.testing.assert_allclose(all_, p.correct[[0, 1], scores.argmax(axis=1)], atol=1e-9)
+
+
+def test_samples_that_are_right_but_have_no_answer():
+    p = pool([[True, False, True]], answers=[[-1, 1, 0]])
+    assert estimate(p, "majority", [3]).values == [[1.0]]  # two for the right answer
+    bare = pool([[True, False]], answers=[[-1, -1]], scores=[[0.9, 0.1]])
+    assert estimate(bare, "best", [2]).values == [[1.0]]
+    with pytest.raises(BadValue, match="problem p0 has none"):
+        estimate(bare, "majority", [1])
+
+
+@pytest.mark.parametrize(("ks", "sentence"), [([0], "at least 1, not 0"), ([1, 3], "problem p1 has 2")])
+def test_a_k_that_there_is_not(ks, sentence):
+    p = pool([[True, False, True], [True, False, False]], valid=[[True, True, True], [True, True, False]])
+    with pytest.raises(BadValue, match=sentence):
+        estimate(p, "pass", ks)
+
+
+def test_rescored_by_steps():
+    p = pool([[True, False]], scores=[[0.5, 0.5]], steps=[[[0.5, 0.8], []]])
+    assert [p.rescored(how).scores[0, 0] for how in ("last", "min", "prod", "mean")] == [0.8, 0.5, 0.4, 0.65]
+    assert p.rescored("last").scores[0, 1] == 0.5
+    with pytest.raises(BadValue, match="aggregate must be one of"):
+        p.rescored("max")
+    with pytest.raises(BadValue, match="no sample of this pool has scores of its steps"):
+        pool([[True]]).rescored("min")

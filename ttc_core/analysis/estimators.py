@@ -1,0 +1,130 @@
+"""What k samples would have given, from a pool of n >= k: expectations over all subsets of k of a problem's n samples.
+
+Samples keep their order inside a subset, so that "the first seen" is the one drawn first. Four ways to choose among k:
+
+    pass      any is right (coverage)            exact: Chen et al. 2021 (arXiv 2107.03374), equation 1
+    best      the highest score; of equals the   exact: the sample with r better ones is chosen in C(n-1-r, k-1) of the
+              first sample                       C(n, k) subsets
+    majority  the most frequent answer           votes.py: exact where that is feasible, else Monte Carlo
+    weighted  the largest sum of scores          votes.py: the same
+
+A sample without an answer takes no part in best, majority and weighted, one without a score none in best and weighted;
+both still count among the k. Where none takes part nothing is chosen, which is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ttc_core.analysis import votes
+from ttc_core.analysis.pool import Bools, Floats, Ints, Pool
+from ttc_core.errors import BadValue
+
+METRICS = ("pass", "majority", "best", "weighted")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected accuracy of each problem at each k.
+
+    Arguments:
+        ks: (K).
+        values: (P, K) in [0, 1].
+        errors: (P, K) standard error of the Monte Carlo estimate, 0 where the value is exact.
+    """
+
+    ks: list[int]
+    values: Floats
+    errors: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """(K) mean over problems."""
+        return np.asarray(self.values.mean(axis=0))
+
+    @property
+    def error(self) -> Floats:
+        """(K) standard error of that mean for these very problems: of the Monte Carlo alone."""
+        return np.asarray(np.sqrt((self.errors**2).sum(axis=0)) / len(self.errors))
+
+
+def estimate(pool: Pool, metric: str, ks: Sequence[int], draws: int = votes.DRAWS, seed: int = 0) -> Estimate:
+    """The expectation of a metric at every k.
+
+    Arguments:
+        metric: pass, majority, best or weighted.
+        ks: sizes of the subsets, each between 1 and the number of samples of the smallest problem.
+        draws: subsets drawn where a vote is not computed exactly.
+        seed: of those draws.
+
+    Raises:
+        BadValue: an unknown metric; a k out of range; answers or scores that the metric needs are missing.
+    """
+    if metric not in METRICS:
+        raise BadValue(f"metric must be one of {', '.join(METRICS)}, not {metric!r}")
+    check(pool, ks)
+    if metric in ("best", "weighted") and not np.isfinite(pool.scores[pool.valid]).any():
+        raise BadValue(f"{metric} needs scores, and no sample has one")
+    if metric in ("pass", "best"):
+        values = (pass_at if metric == "pass" else best_at)(pool, ks)
+        return Estimate(list(ks), values, np.zeros_like(values))
+    values, errors = votes.vote_at(pool, ks, metric == "weighted", draws, seed)
+    return Estimate(list(ks), values, errors)
+
+
+def check(pool: Pool, ks: Sequence[int]) -> None:
+    """Raise BadValue unless every k is at least 1 and at most the number of samples of every problem."""
+    sizes = pool.sizes
+    if not len(sizes):
+        raise BadValue("there are no problems to estimate from")
+    least = int(np.argmin(sizes))
+    for k in ks:
+        if k < 1:
+            raise BadValue(f"n must be at least 1, not {k}")
+        if k > sizes[least]:
+            raise BadValue(f"n = {k} needs as many samples, and problem {pool.problems[least]} has {sizes[least]}")
+
+
+def pass_at(pool: Pool, ks: Sequence[int]) -> Floats:
+    """(P, K) probability that any of k samples is right: 1 - C(n-c, k) / C(n, k) with c of n right.
+
+    The ratio is the product of (1 - k/i) for i = n-c+1..n, here a difference of sums of logarithms: fit for any n.
+    """
+    n = pool.sizes
+    wrong = n - (pool.correct & pool.valid).sum(axis=1)
+    values = np.ones((len(n), len(ks)))
+    for column, k in enumerate(ks):
+        logs = np.zeros(int(n.max()) + 1)
+        logs[k + 1 :] = np.log1p(-k / np.arange(k + 1, len(logs)))
+        sums = np.cumsum(logs)
+        enough = wrong >= k
+        values[enough, column] = -np.expm1(sums[n[enough]] - sums[wrong[enough]])
+    return np.clip(values, 0.0, 1.0)
+
+
+def best_at(pool: Pool, ks: Sequence[int]) -> Floats:
+    """(P, K) probability that the sample with the highest score of k is right."""
+    groups = votes.groups(pool)
+    takes_part = pool.valid & np.isfinite(pool.scores) & (groups.of >= 0)
+    order = np.argsort(np.where(takes_part, -pool.scores, np.inf), axis=1, kind="stable")
+    hits = np.take_along_axis(pool.correct & takes_part, order, axis=1)
+    return _by_size(pool.sizes, lambda rows, n: hits[rows, :n] @ _chosen(n, ks))
+
+
+def _chosen(n: int, ks: Sequence[int]) -> Floats:
+    """(n, K) share of the subsets of k whose best is the r-th of n: C(n-1-r, k-1) / C(n, k), by its recurrence in r."""
+    k, r = np.asarray(ks, float), np.arange(n - 1)[:, None]
+    ratios = np.maximum(n - k - r, 0.0) / (n - 1 - r)
+    return np.cumprod(np.concatenate([(k / n)[None], ratios]), axis=0)
+
+
+def _by_size(sizes: Ints, compute: Callable[[Bools, int], Floats]) -> Floats:
+    """Rows computed together with those of the same size, put back in order."""
+    parts = [(rows := sizes == n, compute(rows, int(n))) for n in np.unique(sizes)]
+    values = np.empty((len(sizes), parts[0][1].shape[1]))
+    for rows, part in parts:
+        values[rows] = part
+    return values

@@ -1,0 +1,184 @@
+"""Majority and weighted votes among k of n samples: exact where feasible, else Monte Carlo with its standard error.
+
+The answer with the most votes, or the largest sum of scores, wins; of equals the one whose first sample with a vote was
+drawn first (as `selection.choose`). In order of preference, for each problem and k:
+
+    settled      no sample with a vote is right, or all are
+    enumeration  of all subsets, where there are few
+    counting     majority only, by a product of polynomials (counting.py), where n is moderate
+    Monte Carlo  a random order of the samples is cut into blocks of k; every block is a subset drawn uniformly
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from ttc_core.analysis import counting
+from ttc_core.analysis.pool import Bools, Floats, Ints, Pool
+from ttc_core.errors import BadValue
+
+DRAWS = 256
+SUBSETS = 20_000  # enumerated for one problem and k at most
+WORK = 500_000_000  # elementary steps in one call at most for all that is counted; the same for what is enumerated
+CELLS = 1 << 21  # of a table of votes: some ten MiB
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Equivalent answers. of: (P, n) group or -1 for no answer; right: (P, G) whether the group's answer is right."""
+
+    of: Ints
+    right: Bools
+
+
+def groups(pool: Pool) -> Groups:
+    """The groups of a pool's samples.
+
+    A right sample without an answer belongs to the right answer's group; where a problem knows no answers at all, each
+    sample is a group of its own.
+    """
+    of = np.where(pool.valid, pool.answers, -1)
+    lost = pool.valid & pool.correct & (of < 0)
+    unknown = ~(of >= 0).any(axis=1) & lost.any(axis=1)
+    of[unknown] = np.where(pool.valid[unknown], np.arange(of.shape[1]), -1)
+    for p in np.flatnonzero(lost.any(axis=1) & ~unknown):
+        known = of[p][pool.correct[p] & (of[p] >= 0)]
+        of[p, lost[p]] = known[0] if len(known) else of[p].max() + 1
+    right = np.zeros((len(of), int(of.max(initial=0)) + 1), bool)
+    rows, places = np.nonzero(pool.correct & (of >= 0))
+    right[rows, of[rows, places]] = True
+    return Groups(of, right)
+
+
+def vote_at(pool: Pool, ks: Sequence[int], weighted: bool, draws: int = DRAWS, seed: int = 0) -> tuple[Floats, Floats]:
+    """(P, K) probability that the vote among k samples is right, and its standard error (0 where exact).
+
+    Raises:
+        BadValue: a problem's samples have no answers.
+    """
+    for p in np.flatnonzero((pool.correct & pool.valid).any(axis=1) & ~(pool.valid & (pool.answers >= 0)).any(axis=1)):
+        raise BadValue(f"a vote needs the samples' answers, and problem {pool.problems[p]} has none")
+    found = groups(pool)
+    of = np.where(np.isfinite(pool.scores), found.of, -1) if weighted else found.of
+    ballots = _Ballots(of, found.right, np.where(of >= 0, pool.scores, 0.0) if weighted else (of >= 0).astype(float))
+    values, errors = np.zeros((len(of), len(ks))), np.zeros((len(of), len(ks)))
+    for n in np.unique(pool.sizes):
+        rows = np.flatnonzero(pool.sizes == n)
+        values[rows], errors[rows] = _same_size(ballots.part(rows, int(n)), ks, weighted, draws, seed)
+    return values, errors
+
+
+@dataclass(frozen=True)
+class _Ballots:
+    """Samples as votes. of: (P, n) group or -1; right: (P, G); weights: (P, n)."""
+
+    of: Ints
+    right: Bools
+    weights: Floats
+
+    def part(self, rows: Ints, n: int) -> _Ballots:
+        return _Ballots(self.of[rows, :n], self.right[rows], self.weights[rows, :n])
+
+    @property
+    def hits(self) -> Bools:
+        """(P, n) samples that vote for the right answer."""
+        return np.asarray((self.of >= 0) & np.take_along_axis(self.right, np.maximum(self.of, 0), axis=1))
+
+
+def _same_size(b: _Ballots, ks: Sequence[int], weighted: bool, draws: int, seed: int) -> tuple[Floats, Floats]:
+    """Values and errors of problems with equally many samples."""
+    problems, n = b.of.shape
+    voting, right = (b.of >= 0).sum(axis=1), b.hits.sum(axis=1)
+    values, errors = np.zeros((problems, len(ks))), np.zeros((problems, len(ks)))
+    open_ = np.flatnonzero((right > 0) & (right < voting))
+    all_right = (right > 0) & (right == voting)
+    few = {k: math.comb(n, k) <= SUBSETS and len(open_) * math.comb(n, k) * k <= WORK for k in ks}
+    many = [k for k in ks if not few[k]]
+    counted = bool(many) and not weighted and counting.work(b.of[open_], b.right[open_], max(many)) <= WORK
+    exact = counting.majority(b.of[open_], b.right[open_], many) if counted else np.empty((len(open_), 0))
+    for column, k in enumerate(ks):
+        values[all_right, column] = [_any(n, int(v), k) for v in voting[all_right]]
+        if not len(open_):
+            continue
+        if few[k]:
+            values[open_, column] = _enumerated(b.part(open_, n), k)
+        elif counted:
+            values[open_, column] = exact[:, many.index(k)]
+        else:
+            values[open_, column], errors[open_, column] = _drawn(b.part(open_, n), k, draws, seed)
+    return values, errors
+
+
+def _any(n: int, voting: int, k: int) -> float:
+    """Probability that any of k samples votes."""
+    return 1.0 - math.comb(n - voting, k) / math.comb(n, k)
+
+
+def _enumerated(b: _Ballots, k: int) -> Floats:
+    """(P) share of all subsets of k whose vote is right."""
+    subsets = np.array(list(combinations(range(b.of.shape[1]), k)), np.int64)
+    values = np.empty(len(b.of))
+    for p in range(len(b.of)):
+        rows = np.repeat(np.arange(len(subsets)), k)
+        values[p] = _won(
+            b.of[p][subsets].ravel(), b.weights[p][subsets].ravel(), rows, len(subsets), b.right[[p]]
+        ).mean()
+    return values
+
+
+def _drawn(b: _Ballots, k: int, draws: int, seed: int) -> tuple[Floats, Floats]:
+    """(P) share of at least `draws` random subsets whose vote is right, and its standard error."""
+    problems, n = b.of.shape
+    blocks, together = n // k, max(1, CELLS // (n * 8))
+    hits, subsets = np.zeros(problems), -(-draws // blocks) * blocks
+    for first in range(0, problems, together):
+        part = b.part(np.arange(first, min(first + together, problems)), n)
+        rng = np.random.default_rng([seed, k, first])
+        ranks = np.tile(np.arange(n, dtype=np.int32), (len(part.of), 1))
+        for _ in range(subsets // blocks):
+            block = rng.permuted(ranks, axis=1) // k
+            hits[first : first + together] += _blocks_won(part, block, blocks)
+    # Laplace's rule: a share of 0 or 1 among finitely many draws is not certain.
+    share = (hits + 1) / (subsets + 2)
+    return hits / subsets, np.sqrt(share * (1 - share) / (subsets + 2))
+
+
+def _blocks_won(b: _Ballots, block: Ints, blocks: int) -> Floats:
+    """(P) number of the first `blocks` blocks of each problem whose vote is right. block: (P, n) block of a sample."""
+    problems = len(b.of)
+    won, at_once = np.zeros(problems), max(1, CELLS // (problems * b.right.shape[1]))
+    for first in range(0, blocks, at_once):
+        count = min(at_once, blocks - first)
+        p, i = np.nonzero((block >= first) & (block < first + count))
+        rows = p * count + block[p, i] - first
+        right = np.repeat(b.right, count, axis=0)
+        won += _won(b.of[p, i], b.weights[p, i], rows, problems * count, right).reshape(problems, count).sum(axis=1)
+    return won
+
+
+def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools) -> Bools:
+    """(count) whether each vote is won by a right answer.
+
+    Arguments:
+        of, weights, rows: of every ballot its group (-1: none), its weight and its vote; in the order of being drawn.
+        right: (count, G), or (1, G) if it is the same for all.
+    """
+    voting = of >= 0
+    of, weights, rows = of[voting], weights[voting], rows[voting]
+    width = right.shape[1]
+    keys = rows * width + of
+    coarse = np.round(weights * 2.0**26) / 2.0**26  # sums of these are exact, so the total is rounded once, as by fsum
+    totals = np.bincount(keys, coarse, count * width) + np.bincount(keys, weights - coarse, count * width)
+    first = np.full(count * width, len(keys), np.int64)
+    first[keys[::-1]] = np.arange(len(keys))[::-1]  # the last to be written is the first to be drawn
+    totals[first == len(keys)] = -np.inf
+    table = totals.reshape(count, width)
+    leads = table == table.max(axis=1, keepdims=True)
+    winner = np.where(leads, first.reshape(count, width), len(keys) + 1).argmin(axis=1)
+    empty = first.reshape(count, width)[np.arange(count), winner] == len(keys)
+    return np.asarray((right[0][winner] if len(right) == 1 else right[np.arange(count), winner]) & ~empty)
