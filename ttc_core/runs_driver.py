@@ -1,6 +1,7 @@
 """Carries runs out: claims them, feeds the scheduler, and commits what each of its turns brought before the next.
 
-One driver a process. The worker lets it take whatever waits; `runs.execute` gives it certain runs.
+One driver a process. The worker lets it take whatever waits, units of studies too; `runs.execute` gives it certain
+runs, `studies.work` one study.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ttc_core.scheduler import Event, Failed, Finished, Recorded, Scheduler
 from ttc_core.store import leases, repository
 from ttc_core.store.database import Database
 from ttc_core.store.leases import Change, Claim, End, Lease
+from ttc_core.studies_driver import UnitWork
 from ttc_core.types import Node, Outcome, RunSpec, Usage
 
 log = logging.getLogger("ttc.worker")
@@ -48,10 +50,20 @@ class _Job:
 class Driver:
     """Use as a context manager: inside, this process is known as a worker; on leaving, it gives back what it holds."""
 
-    def __init__(self, db: Database, *, role: str, backend: Backend | None = None, slots: int = SLOTS) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        role: str,
+        backend: Backend | None = None,
+        slots: int = SLOTS,
+        study: str | None = None,
+    ) -> None:
+        """role: "worker" (takes any run or unit), "solve" (runs it is given) or "study" (units of `study`)."""
         self._db, self._role, self._slots = db, role, slots
         self._id = secrets.token_hex(8)
         self._scheduler = Scheduler(backend or LocalBackend())
+        self._units = UnitWork(db, self._id, self._scheduler, study)
         self._jobs: dict[str, _Job] = {}
         self._next_look = self._next_reclaim = 0.0
         self._alive_at = time.monotonic()
@@ -100,6 +112,14 @@ class Driver:
                     return
                 self._ended.wait(LOOK_SECONDS)
 
+    def finish(self, open_: Callable[[], bool], until: Callable[[], bool]) -> None:
+        """Work on the study of this driver for as long as it is open, waiting for what other processes hold of it."""
+        while not until():
+            if not self.turn():
+                if not open_():
+                    return
+                self._ended.wait(LOOK_SECONDS)
+
     def turn(self, only: Sequence[str] | None = None) -> bool:
         """Claim what waits, let the scheduler take one turn, commit what it brought; False if there was nothing to do.
 
@@ -107,23 +127,26 @@ class Driver:
             StoreFault: the database cannot be written; nothing of this turn is recorded, and its runs remain claimable.
         """
         self._alive_at = now = time.monotonic()
-        if now >= self._next_look or not self._jobs:
+        if now >= self._next_look or not (self._jobs or self._units.busy):
             self._next_look = now + ASK_SECONDS
             try:
                 self._look(now, only)
             except StoreBusy as busy:  # what runs goes on; the next look will do
                 log.warning("could not look for runs: %s", busy)
-        if not self._jobs:
+        if not (self._jobs or self._units.busy):
             return False
         try:
             events = self._scheduler.step()
         except Exception as error:  # a bug in the scheduler or an engine: these runs fail, the worker goes on
             log.exception("the scheduler broke")
+            self._units.fail(error)
             events = [Failed(run_id, error, job.usage or job.cost) for run_id, job in self._jobs.items()]
             for run_id in self._jobs:
                 self._scheduler.cancel(run_id)  # the engines forget their jobs; otherwise replies could be mixed up
         self._note(events)
+        self._units.note(events)
         self._commit()
+        self._units.commit()
         return True
 
     # --- runs in and out ---------------------------------------------------------------------------------------------
@@ -136,7 +159,9 @@ class Driver:
             written = leases.held(self._db, [job.lease for job in self._jobs.values()])
             self._drop(written.lost)
             self._stop(written.stop)
-        if len(self._jobs) < self._slots:
+        if self._role != "solve":
+            self._units.look()
+        if self._role != "study" and len(self._jobs) < self._slots:
             for claim in leases.claim(self._db, self._id, self._slots - len(self._jobs), only):
                 self._begin(claim)
 

@@ -1,8 +1,8 @@
-"""Who works on what. A run is leased to one owner at a time; a lease ends when its owner's heartbeat stops.
+"""Who works on what. A run, or a study's unit, is leased to one owner at a time, for as long as its heart beats.
 
 Every lease has an epoch, counted up at each claim. An owner's writes name the epoch they were made under and change
 nothing once somebody else has claimed the run: a worker that comes back from the dead cannot spoil its successor's
-work.
+work. `store.units` does for units what is done here for runs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ttc_core.runs_views import STALLED_SECONDS, WorkerView
@@ -20,10 +20,11 @@ from ttc_core.store.database import Database
 from ttc_core.store.process import HOST, alive, started
 from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
 from ttc_core.store.rows import node_row, row_node, row_spec, row_usage, usage_row
-from ttc_core.store.schema import WorkerRow, table
+from ttc_core.store.schema import UnitRow, WorkerRow, table
 from ttc_core.types import Node, Outcome, RunSpec, Status, Usage
 
-workers = table(WorkerRow)
+workers, units = table(WorkerRow), table(UnitRow)
+LEASED: dict[Table, dict[str, Any]] = {runs: {"revision": runs.c.revision + 1}, units: {}}  # what freeing changes too
 FORGET_SECONDS = 86_400.0  # a worker that has been silent for a day is struck off
 
 
@@ -89,9 +90,9 @@ def enrol(db: Database, worker: str, role: str, pid: int) -> None:
 
 
 def leave(db: Database, worker: str) -> None:
-    """Strike the worker off and give back what it still holds: those runs are pending again."""
+    """Strike the worker off and give back what it still holds: that is pending again."""
     with db.write() as connection:
-        _free(connection, runs.c.owner == worker)
+        _free(connection, [worker])
         connection.execute(delete(workers).where(workers.c.id == worker))
 
 
@@ -100,8 +101,9 @@ def beat(db: Database, worker: str) -> None:
     now = time.time()
     with db.write() as connection:
         connection.execute(update(workers).where(workers.c.id == worker).values(heartbeat=now))
-        held = and_(runs.c.owner == worker, runs.c.status == "running")
-        connection.execute(update(runs).where(held).values(heartbeat=now))
+        for of in LEASED:
+            held = and_(of.c.owner == worker, of.c.status == "running")
+            connection.execute(update(of).where(held).values(heartbeat=now))
 
 
 def state(db: Database) -> WorkerView:
@@ -117,25 +119,30 @@ def state(db: Database) -> WorkerView:
 
 
 def reclaim(db: Database) -> int:
-    """Make runs pending again whose owner ran on this host and whose process is gone; returns how many."""
+    """Make pending again what a process of this host held that is gone; returns how many runs and units."""
     held = select(workers).where(workers.c.host == HOST)
     with db.read() as connection:
-        if not connection.execute(select(runs.c.key).where(runs.c.status == "running").limit(1)).first():
+        asked = [select(of.c.key).where(of.c.status == "running", of.c.owner.is_not(None)).limit(1) for of in LEASED]
+        if not any(connection.execute(one).first() for one in asked):
             return 0
         rows = connection.execute(held).mappings().all()
     dead = [row["id"] for row in rows if not alive(row["pid"], row["process_started"])]
     if not dead:
         return 0
     with db.write() as connection:
-        freed = _free(connection, runs.c.owner.in_(dead))
+        freed = _free(connection, dead)
         connection.execute(delete(workers).where(workers.c.id.in_(dead)))
     return freed
 
 
-def _free(connection: Connection, where: ColumnElement[bool]) -> int:
-    """The next claim counts the epoch up, which shuts the old owner out; until then it finds no running run."""
-    waiting = {"status": "pending", "owner": None, "heartbeat": None, "revision": runs.c.revision + 1}
-    return connection.execute(update(runs).where(runs.c.status == "running", where).values(**waiting)).rowcount
+def _free(connection: Connection, owners: Sequence[str]) -> int:
+    """The next claim counts the epoch up, which shuts the old owner out; until then it finds nothing of its own."""
+    freed = 0
+    for of, more in LEASED.items():
+        waiting = {"status": "pending", "owner": None, "heartbeat": None, **more}
+        held = (of.c.status == "running", of.c.owner.in_(owners))
+        freed += connection.execute(update(of).where(*held).values(**waiting)).rowcount
+    return freed
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -222,13 +229,14 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
         return None
     if change.nodes:
         latest = {node.id: node for node in change.nodes}  # the last state of a node that changed twice
-        _upsert(connection, [node_row(key, row.revision, node) for node in latest.values()])
+        put_nodes(connection, [node_row(key, row.revision, node) for node in latest.values()])
     if change.end is not None and change.end.outcome is not None:
         put_candidates(connection, key, change.end.outcome)
     return bool(row.stop_requested)
 
 
-def _upsert(connection: Connection, rows: list[dict[str, Any]]) -> None:
+def put_nodes(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert or replace nodes of one run, at least one."""
     run = rows[0]["run"]
     known = select(func.count()).select_from(nodes).where(nodes.c.run == run, nodes.c.id.in_([r["id"] for r in rows]))
     new = len(rows) - connection.execute(known).scalar_one()

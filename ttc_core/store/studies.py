@@ -1,0 +1,320 @@
+"""Studies: written by whoever starts or imports them, read by everybody. What workers write is in `units`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, case, delete, func, insert, select, update
+
+from ttc_core.errors import UnknownName, UserError
+from ttc_core.store.database import Database
+from ttc_core.store.repository import runs
+from ttc_core.store.units import methods, outcomes, pools, problems, studies, units
+from ttc_core.types import Problem
+
+WINDOW = 300.0  # seconds: the rate of a study is that of the units that ended so recently
+
+
+@dataclass(frozen=True, slots=True)
+class NewMethod:
+    """A row of `study_methods` to be. pool: index of the method whose samples serve it; samples: of the pool it is."""
+
+    model: str
+    verifier: str
+    strategy: str
+    params: Mapping[str, Any]
+    label: str
+    budgets: Sequence[int]
+    temperature: float = 1.0
+    samples: int = 0
+    pool: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewUnit:
+    """A row of `units` to be. method: index; first and count: positions of its problems."""
+
+    method: int
+    budget: int
+    seed: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class NewStudy:
+    """All of a study that is stored before any of it is carried out. extras: of each problem, or none."""
+
+    id: str
+    kind: str
+    source: str
+    options: Mapping[str, Any]
+    problems: Sequence[Problem]
+    methods: Sequence[NewMethod]
+    units: Sequence[NewUnit] = ()
+    priority: int = 0
+    extras: Sequence[Mapping[str, Any]] = ()
+
+
+def create(
+    connection: Connection,
+    new: NewStudy,
+    found: Iterable[tuple[int, Mapping[str, Any]]] = (),
+    sampled: Iterable[tuple[int, Mapping[str, Any]]] = (),
+) -> int:
+    """Store a study; found and sampled: rows of `outcomes` and `pools` with the index of their method. Returns its key.
+
+    Raises:
+        UserError: there is one of this name.
+    """
+    if connection.execute(select(studies.c.key).where(studies.c.id == new.id)).first():
+        raise UserError(f"there is a study {new.id!r} already", hint="take another name, or delete it first")
+    row = {"id": new.id, "created": time.time(), "kind": new.kind, "source": new.source, "priority": new.priority}
+    row |= {"options": _json(new.options), "status": "running"}
+    key: int = connection.execute(insert(studies).values(**row).returning(studies.c.key)).scalar_one()
+    extras = [_json(extra) if extra else None for extra in new.extras] or [None] * len(new.problems)
+    rows = [_problem(key, i, *one) for i, one in enumerate(zip(new.problems, extras, strict=True))]
+    _insert(connection, problems, rows)
+    keys: list[int] = []
+    for i, method in enumerate(new.methods):
+        values = _method(key, i, method, None if method.pool is None else keys[method.pool])
+        keys.append(connection.execute(insert(methods).values(**values).returning(methods.c.key)).scalar_one())
+    shown = [{name: getattr(unit, name) for name in ("budget", "seed", "first", "count")} for unit in new.units]
+    waiting = {"study": key, "status": "pending"}
+    _insert(
+        connection,
+        units,
+        [
+            {**waiting, **values, "position": i, "method": keys[unit.method]}
+            for i, (unit, values) in enumerate(zip(new.units, shown, strict=True))
+        ],
+    )
+    _insert(connection, outcomes, [{**values, "method": keys[i]} for i, values in found])
+    _insert(connection, pools, [{**values, "method": keys[i]} for i, values in sampled])
+    return key
+
+
+def _problem(study: int, position: int, problem: Problem, extra: str | None) -> dict[str, Any]:
+    return {
+        "study": study,
+        "position": position,
+        "dataset": problem.dataset,
+        "problem_id": problem.id,
+        "question": problem.question,
+        "gold": problem.answer,
+        "grader": str(problem.metadata.get("grader", "numeric")),
+        "extra": extra,
+    }
+
+
+def _method(study: int, position: int, method: NewMethod, pool: int | None) -> dict[str, Any]:
+    named = {name: getattr(method, name) for name in ("model", "verifier", "strategy", "label", "temperature")}
+    return {
+        **named,
+        "study": study,
+        "position": position,
+        "params": _json(method.params),
+        "samples": method.samples,
+        "pool": pool,
+        "budgets": json.dumps(list(method.budgets)),
+    }
+
+
+def _insert(connection: Connection, into: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(into), list(rows))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(dict(value), sort_keys=True)
+
+
+def find(connection: Connection, study: str) -> RowMapping:
+    """The row of a study.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    row = connection.execute(select(studies).where(studies.c.id == study)).mappings().first()
+    if row is None:
+        known = connection.execute(select(studies.c.id).order_by(studies.c.created.desc()).limit(20)).scalars().all()
+        there = f"there is: {', '.join(known)}" if known else "there is none"
+        raise UnknownName(f"no study is called {study!r}", hint=there)
+    return row
+
+
+def set_status(db: Database, study: str, status: str, why: str = "") -> None:
+    """Let it run ("running"), or have its workers give it back ("paused", "cancelled").
+
+    Raises:
+        UnknownName: no such study.
+    """
+    with db.write() as connection:
+        row = find(connection, study)
+        connection.execute(update(studies).where(studies.c.key == row["key"]).values(status=status, why=why))
+
+
+def resume(db: Database, study: str) -> int:
+    """Let it run, with its failed units to be tried again; returns how many those are.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    with db.write() as connection:
+        row = find(connection, study)
+        connection.execute(update(studies).where(studies.c.key == row["key"]).values(status="running", why=""))
+        failed = (units.c.study == row["key"], units.c.status == "failed")
+        clean = {"status": "pending", "attempts": 0, "error": "", "hint": "", "finished": None}
+        return connection.execute(update(units).where(*failed).values(**clean)).rowcount
+
+
+def check_cost(db: Database, study: str) -> None:
+    """Pause a study that has spent what it may; it goes on when resumed with a larger `max_cost` or none."""
+    with db.read() as connection:
+        row = connection.execute(select(studies).where(studies.c.id == study)).mappings().first()
+        limits = json.loads(row["options"]).get("max_cost") if row is not None else None
+        if row is None or not limits or row["status"] != "running":
+            return
+        spent = {name: func.coalesce(func.sum(units.c[name]), 0) for name in ("generations", "tokens", "flops")}
+        sums = connection.execute(select(*spent.values()).where(units.c.study == row["key"])).one()
+    for name, value in zip(spent, sums, strict=True):
+        if name in limits and value >= limits[name]:
+            set_status(db, study, "paused", f"it has spent {value:.6g} {name}, of at most {limits[name]:.6g}")
+            return
+
+
+def set_options(db: Database, study: str, change: Mapping[str, Any]) -> None:
+    """Change some of a study's options; None takes one away.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    with db.write() as connection:
+        row = find(connection, study)
+        options = {k: v for k, v in {**json.loads(row["options"]), **change}.items() if v is not None}
+        connection.execute(update(studies).where(studies.c.key == row["key"]).values(options=_json(options)))
+
+
+def remove(db: Database, study: str) -> None:
+    """Delete a study with all that belongs to it. Its space goes back to the disk.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    with db.write() as connection:
+        key = find(connection, study)["key"]
+        connection.execute(delete(runs).where(runs.c.study == key))
+        connection.execute(delete(studies).where(studies.c.key == key))
+    db.give_back_space()
+
+
+def names(db: Database) -> list[str]:
+    """All studies, newest first."""
+    with db.read() as connection:
+        return list(connection.execute(select(studies.c.id).order_by(studies.c.created.desc())).scalars())
+
+
+def state(db: Database, study: str) -> dict[str, Any]:
+    """Where it stands: its row, counts, units by status, failed units with reasons, verdicts, costs and rates.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    with db.read() as connection:
+        row = dict(find(connection, study))
+        mine = units.c.study == row["key"]
+        work = units.c.budget * units.c.count
+        grouped = select(units.c.status, func.count(), func.sum(work)).where(mine).group_by(units.c.status)
+        counted = connection.execute(grouped).all()
+        asked = select(func.count()).select_from(problems).where(problems.c.study == row["key"])
+        failed = select(units, methods.c.label).join(methods, methods.c.key == units.c.method)
+        failed = failed.where(mine, units.c.status == "failed").order_by(units.c.position).limit(100)
+        costs = [func.coalesce(func.sum(units.c[name]), 0) for name in ("generations", "tokens", "flops")]
+        right = func.coalesce(func.sum(case((outcomes.c.correct, 1), else_=0)), 0)
+        of = outcomes.join(methods, methods.c.key == outcomes.c.method)
+        verdicts = select(func.count(), func.count(outcomes.c.correct), right).select_from(of)
+        seen = connection.execute(verdicts.where(methods.c.study == row["key"])).one()
+        spent = connection.execute(select(*costs).where(mine)).one()
+        return {
+            **row,
+            "problems": connection.execute(asked).scalar_one(),
+            "units": {status: n for status, n, _ in counted},
+            "work": {status: int(w) for status, _, w in counted},
+            "failed": [dict(unit) for unit in connection.execute(failed).mappings()],
+            "outcomes": seen[0],
+            "graded": seen[1],
+            "correct": int(seen[2]),
+            **dict(zip(("generations", "tokens", "flops"), spent, strict=True)),
+            **_rates(connection, row["key"]),
+        }
+
+
+def _rates(connection: Connection, key: int) -> dict[str, float | None]:
+    """Tokens and generations a second of the units that ended of late, over the time in which they were worked on."""
+    now = time.time()
+    sums = (func.sum(units.c.tokens), func.sum(units.c.budget * units.c.count), func.min(units.c.started))
+    ended = (units.c.study == key, units.c.status == "done", units.c.finished > now - WINDOW)
+    tokens, work, since = connection.execute(select(*sums, func.max(units.c.finished)).where(*ended)).one()[:3]
+    if not work:
+        return {"tokens_per_second": None, "work_per_second": None}
+    last = connection.execute(select(func.max(units.c.finished)).where(*ended)).scalar_one()
+    busy = connection.execute(select(units.c.key).where(units.c.study == key, units.c.status == "running")).first()
+    elapsed = max(1e-3, (now if busy else last) - since)
+    return {"tokens_per_second": tokens / elapsed, "work_per_second": float(work) / elapsed}
+
+
+def outcome_rows(db: Database, study: str, dataset: str | None = None) -> list[dict[str, Any]]:
+    """Outcomes of its methods (not of pools as such), with the problem and the method, in the study's order.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    with db.read() as connection:
+        key = find(connection, study)["key"]
+        asked = [problems.c.dataset, problems.c.problem_id]
+        done = [methods.c[name] for name in ("model", "verifier", "strategy", "params", "label", "temperature")]
+        of = outcomes.join(methods, methods.c.key == outcomes.c.method)
+        of = of.join(problems, (problems.c.study == methods.c.study) & (problems.c.position == outcomes.c.problem))
+        wanted = select(outcomes, *asked, *done).select_from(of).where(methods.c.study == key)
+        if dataset is not None:
+            wanted = wanted.where(problems.c.dataset == dataset)
+        order = (methods.c.position, outcomes.c.budget, outcomes.c.seed, outcomes.c.problem)
+        return [dict(row) for row in connection.execute(wanted.order_by(*order)).mappings()]
+
+
+def pool_rows(db: Database, study: str, dataset: str | None = None) -> list[dict[str, Any]]:
+    """Pools, with the problem and the method, in the study's order.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    with db.read() as connection:
+        key = find(connection, study)["key"]
+        asked = [problems.c.dataset, problems.c.problem_id, problems.c.question, problems.c.gold, problems.c.grader]
+        of = pools.join(methods, methods.c.key == pools.c.method)
+        of = of.join(problems, (problems.c.study == methods.c.study) & (problems.c.position == pools.c.problem))
+        shown = (methods.c.model, methods.c.verifier, methods.c.position, problems.c.extra.label("problem_extra"))
+        wanted = select(pools, *asked, *shown).select_from(of).where(methods.c.study == key)
+        if dataset is not None:
+            wanted = wanted.where(problems.c.dataset == dataset)
+        order = (methods.c.position, pools.c.problem, pools.c.seed)
+        return [dict(row) for row in connection.execute(wanted.order_by(*order)).mappings()]
+
+
+def measured(db: Database, model: str) -> dict[str, float]:
+    """What searches of a model cost so far, a generation: tokens and seconds by name; {} if none."""
+    with db.read() as connection:
+        total: dict[str, float] = {}
+        for place in (runs, outcomes.join(methods, methods.c.key == outcomes.c.method)):
+            of = runs.c if place is runs else outcomes.c
+            named = ("generations", "generated_tokens", "prompt_tokens_computed", "verifier_tokens", "seconds")
+            sums = [func.coalesce(func.sum(of[name]), 0) for name in named]
+            which = (runs if place is runs else methods).c.model == model
+            row = connection.execute(select(*sums).select_from(place).where(which)).one()
+            total = {name: total.get(name, 0.0) + float(value) for name, value in zip(named, row, strict=True)}
+    count = total.pop("generations")
+    return {name: value / count for name, value in total.items()} if count else {}

@@ -1,0 +1,285 @@
+"""A study's work units: leased as runs are (`store.leases`), and written under the epoch of the lease.
+
+A unit is one method, budget and seed on a block of problems, or one pool of samples of them. While a search of it is
+under way it is a run of the study, with its nodes, so that a worker that dies loses nothing that was recorded. When it
+ends, its outcome goes into columns and the run goes, unless its tree is to be kept. A unit that is done never changes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+
+from ttc_core.runs_views import STALLED_SECONDS
+from ttc_core.store.database import Database
+from ttc_core.store.leases import End, Lease, Written, put_nodes
+from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
+from ttc_core.store.rows import node_row, row_node, row_usage, spec_row, usage_row
+from ttc_core.store.schema import MethodRow, OutcomeRow, PoolRow, StudyProblemRow, StudyRow, UnitRow, table
+from ttc_core.types import NO_USAGE, Node, RunSpec, Usage
+
+studies, problems, methods = table(StudyRow), table(StudyProblemRow), table(MethodRow)
+units, outcomes, pools = table(UnitRow), table(OutcomeRow), table(PoolRow)
+DEATHS = 20  # leases in a row in which no search ended: whatever is in the unit ends its workers
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A row of `study_methods`. budgets: at which it is to be reported; samples: of the pool it is, 0 for others."""
+
+    key: int
+    model: str
+    verifier: str
+    strategy: str
+    params: Mapping[str, Any]
+    label: str
+    temperature: float
+    budgets: tuple[int, ...]
+    samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One search of a unit that has not ended, with what was recorded of it. problem: its position in the study."""
+
+    run_id: str
+    key: int
+    problem: int
+    spec: RunSpec
+    nodes: tuple[Node, ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class UnitClaim:
+    """A unit taken over: its method, the methods that are served from it if it is a pool, and its open searches."""
+
+    lease: Lease
+    study: str
+    options: Mapping[str, Any]
+    priority: int
+    method: Method
+    served: tuple[Method, ...]
+    seed: int
+    attempts: int
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEnd:
+    """What a search came to: rows of `outcomes`, of `pools`, and its end as a run where the tree is kept."""
+
+    outcomes: Sequence[Mapping[str, Any]]
+    pools: Sequence[Mapping[str, Any]]
+    kept: End | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchChange:
+    """What happened to a search of a unit since its last change. error: why it could not go on."""
+
+    task: Task
+    nodes: Sequence[Node] = ()
+    usage: Usage | None = None
+    end: SearchEnd | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitChange:
+    """The same for a unit. status: "done", "failed" or "pending" (to be tried again) when it is given up, else ""."""
+
+    lease: Lease
+    searches: Sequence[SearchChange] = field(default=())
+    status: str = ""
+    error: str = ""
+    hint: str = ""
+
+
+def passing(point: str) -> None:
+    """Named moments at which a crash would tell most: "claimed", "written", "committed". Tests end the process here."""
+
+
+def claim(db: Database, worker: str, limit: int, study: str | None = None) -> list[UnitClaim]:
+    """Lease up to `limit` units of running studies, the most urgent study first; study: of this one alone."""
+    now = time.time()
+    silent = and_(units.c.status == "running", units.c.heartbeat < now - STALLED_SECONDS)
+    free = and_(or_(units.c.status == "pending", silent), studies.c.status == "running")
+    if study is not None:
+        free = and_(free, studies.c.id == study)
+    of = units.join(studies, studies.c.key == units.c.study)
+    with db.read() as connection:  # nothing waits most of the time, and looking must not take the writers' lock
+        if not connection.execute(select(units.c.key).select_from(of).where(free).limit(1)).first():
+            return []
+    shown = (studies.c.id.label("study_id"), studies.c.options, studies.c.priority)
+    wanted = select(units, *shown).select_from(of).where(free)
+    wanted = wanted.order_by(studies.c.priority, studies.c.created, units.c.position).limit(limit)
+    with db.write() as connection:
+        rows = connection.execute(wanted.with_for_update(skip_locked=True, of=units)).mappings().all()
+        claims = [_take(connection, dict(row), worker, now) for row in rows]
+    passing("claimed")
+    return [claim for claim in claims if claim is not None]
+
+
+def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) -> UnitClaim | None:
+    attempts = row["attempts"] + 1
+    mine = update(units).where(units.c.key == row["key"])
+    if attempts > DEATHS:
+        reason = {"status": "failed", "error": f"{DEATHS} workers ended while they worked on it", "finished": now}
+        connection.execute(mine.values(**reason, owner=None, heartbeat=None, hint="see their logs; memory?"))
+        return None
+    epoch = row["epoch"] + 1
+    held = {"status": "running", "owner": worker, "epoch": epoch, "heartbeat": now, "attempts": attempts}
+    connection.execute(mine.values(**held, started=row["started"] or now))
+    method, served = _methods(connection, row["method"])
+    lease = Lease(row["key"], str(row["key"]), epoch)
+    tasks = _tasks(connection, row, method, now)
+    options = json.loads(row["options"])
+    said = (row["study_id"], options, row["priority"])
+    return UnitClaim(lease, *said, method, served, row["seed"], attempts, tasks)
+
+
+def _methods(connection: Connection, key: int) -> tuple[Method, tuple[Method, ...]]:
+    wanted = select(methods).where(or_(methods.c.key == key, methods.c.pool == key)).order_by(methods.c.position)
+    found = [row_method(row) for row in connection.execute(wanted).mappings()]
+    [own] = [method for method in found if method.key == key]
+    return own, tuple(method for method in found if method.key != key)
+
+
+def row_method(row: Mapping[Any, Any]) -> Method:
+    """A row of `study_methods` as a value."""
+    values = {name: row[name] for name in ("key", "model", "verifier", "strategy", "label", "temperature", "samples")}
+    return Method(**values, params=json.loads(row["params"]), budgets=tuple(json.loads(row["budgets"])))
+
+
+def _tasks(connection: Connection, row: dict[str, Any], method: Method, now: float) -> tuple[Task, ...]:
+    """The unit's searches that have no outcome yet; each is given its run."""
+    first, last = row["first"], row["first"] + row["count"] - 1
+    place = pools if method.samples else outcomes
+    ended = select(place.c.problem).where(place.c.method == method.key, place.c.seed == row["seed"])
+    ended = ended.where(place.c.problem.between(first, last))
+    if not method.samples:
+        ended = ended.where(place.c.budget == row["budget"])
+    have = set(connection.execute(ended).scalars())
+    wanted = select(problems).where(problems.c.study == row["study"], problems.c.position.between(first, last))
+    asked = [
+        p for p in connection.execute(wanted.order_by(problems.c.position)).mappings() if p["position"] not in have
+    ]
+    return tuple(_task(connection, row, method, problem, now) for problem in asked)
+
+
+def _task(connection: Connection, row: dict[str, Any], method: Method, problem: Mapping[Any, Any], now: float) -> Task:
+    run_id = f"s{row['study']}-{method.key}-{problem['position']}-{row['budget']}-{row['seed']}"
+    spec = RunSpec(
+        question=problem["question"],
+        strategy=method.strategy,
+        budget=row["budget"],
+        seed=row["seed"],
+        params=method.params,
+        dataset=problem["dataset"],
+        problem_id=problem["problem_id"],
+        answer=problem["gold"],
+        model=method.model,
+        verifier=method.verifier,
+        temperature=method.temperature,
+        grader=problem["grader"],
+    )
+    old = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+    if old is not None:
+        again = {"status": "running", "finished": None, "error": "", "stop_requested": False}
+        connection.execute(update(runs).where(runs.c.key == old["key"]).values(**again))
+        found = connection.execute(select(nodes).where(nodes.c.run == old["key"])).mappings()
+        return Task(run_id, old["key"], problem["position"], spec, tuple(map(row_node, found)), row_usage(old))
+    values = {"id": run_id, "study": row["study"], "created": now, "started": now, "status": "running"}
+    made = insert(runs).values(**values, **spec_row(spec)).returning(runs.c.key)
+    return Task(run_id, connection.execute(made).scalar_one(), problem["position"], spec, (), NO_USAGE)
+
+
+def commit(db: Database, changes: Iterable[UnitChange]) -> Written:
+    """Write the changes of many units in one transaction. Units whose lease is lost are left alone and named.
+
+    `Written.stop` names those whose study is no longer to run.
+    """
+    lost, stop = set(), set()
+    now = time.time()
+    with db.write() as connection:
+        for change in changes:
+            wanted = _write(connection, change, now)
+            if wanted is None:
+                lost.add(change.lease.run_id)
+            elif not wanted and not change.status:
+                stop.add(change.lease.run_id)
+        passing("written")
+    passing("committed")
+    return Written(frozenset(lost), frozenset(stop))
+
+
+def held(db: Database, leases: Sequence[Lease]) -> Written:
+    """Which of these leases are lost, and which of their studies are no longer to run."""
+    of = units.join(studies, studies.c.key == units.c.study)
+    wanted = select(units.c.key, units.c.epoch, units.c.status, studies.c.status.label("study")).select_from(of)
+    with db.read() as connection:
+        rows = connection.execute(wanted.where(units.c.key.in_([lease.key for lease in leases]))).mappings()
+        now = {row["key"]: row for row in rows}
+    lost, stop = set(), set()
+    for lease in leases:
+        row = now.get(lease.key)
+        if row is None or row["epoch"] != lease.epoch or row["status"] != "running":
+            lost.add(lease.run_id)
+        elif row["study"] != "running":
+            stop.add(lease.run_id)
+    return Written(frozenset(lost), frozenset(stop))
+
+
+def _write(connection: Connection, change: UnitChange, now: float) -> bool | None:
+    """Write one unit's change under its lease; whether its study still runs, None if the lease is lost."""
+    values: dict[str, Any] = {"heartbeat": now}
+    ended = [s.usage for s in change.searches if s.end is not None and s.usage is not None]
+    if ended:
+        values |= {"attempts": 0}
+        tokens = sum(u.policy_tokens + u.verifier_tokens for u in ended)
+        values |= {"generations": units.c.generations + sum(u.generations for u in ended)}
+        values |= {"tokens": units.c.tokens + tokens}
+        values |= {"flops": units.c.flops + sum(u.policy_flops + u.verifier_flops for u in ended)}
+    if change.status:
+        values |= {"status": change.status, "owner": None, "heartbeat": None}
+        values |= {"error": change.error, "hint": change.hint}
+        values |= {"finished": now} if change.status != "pending" else {}
+    mine = and_(units.c.key == change.lease.key, units.c.epoch == change.lease.epoch, units.c.status == "running")
+    row = connection.execute(update(units).where(mine).values(**values).returning(units.c.study)).first()
+    if row is None:
+        return None
+    for search in change.searches:
+        _write_search(connection, search, now)
+    return connection.execute(select(studies.c.status).where(studies.c.key == row.study)).scalar() == "running"
+
+
+def _write_search(connection: Connection, change: SearchChange, now: float) -> None:
+    key, end = change.task.key, change.end
+    if end is not None:
+        for place, rows in ((outcomes, end.outcomes), (pools, end.pools)):
+            if rows:
+                connection.execute(insert(place), list(rows))
+        if end.kept is None:
+            connection.execute(delete(runs).where(runs.c.key == key))
+            return
+    values: dict[str, Any] = {"revision": runs.c.revision + 1}
+    if change.usage is not None:
+        values |= usage_row(change.usage)
+    if change.error:
+        values |= {"status": "failed", "finished": now, "error": change.error}
+    if end is not None and end.kept is not None:
+        values |= {"status": "done", "finished": now, **outcome_row(end.kept.outcome)}
+        values |= {"correct": end.kept.correct, "graded_by": end.kept.graded_by}
+    changed = update(runs).where(runs.c.key == key).values(**values).returning(runs.c.revision)
+    revision = connection.execute(changed).scalar_one()
+    if change.nodes:
+        latest = {node.id: node for node in change.nodes}
+        put_nodes(connection, [node_row(key, revision, node) for node in latest.values()])
+    if end is not None and end.kept is not None and end.kept.outcome is not None:
+        put_candidates(connection, key, end.kept.outcome)

@@ -1,0 +1,254 @@
+"""Carries a study's units out, many searches at once in the driver's scheduler (`runs_driver`).
+
+Units are taken while the searches under way ask for fewer generations than fill the engines' batches twice over. Every
+turn's nodes are committed before the next; a unit is done when all its searches have ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ttc_core import grading, runs_checks
+from ttc_core.errors import StoreBusy, TTCError
+from ttc_core.scheduler import Event, Failed, Finished, Recorded, Scheduler
+from ttc_core.settings import settings
+from ttc_core.store import studies as stored
+from ttc_core.store import units
+from ttc_core.store.database import Database
+from ttc_core.store.leases import End
+from ttc_core.store.units import SearchChange, SearchEnd, Task, UnitChange, UnitClaim
+from ttc_core.studies_pools import Replay, columns, solutions
+from ttc_core.types import Node, NodeId, Outcome, Usage
+
+log = logging.getLogger("ttc.study")
+
+RETRIES = 3  # leases of a unit whose searches fail in a way that may pass
+BATCHES = 2  # of generations asked for by the searches under way
+
+
+@dataclass
+class _Search:
+    """A search of a unit: all its nodes (of a pool), and what is not committed yet."""
+
+    task: Task
+    nodes: dict[NodeId, Node]
+    new: list[Node] = field(default_factory=list)
+    usage: Usage | None = None
+    end: SearchEnd | None = None
+    failure: Exception | None = None
+    told: bool = False  # its end is committed
+
+    @property
+    def open(self) -> bool:
+        """It has not ended."""
+        return self.end is None and self.failure is None
+
+
+@dataclass
+class _Unit:
+    """A unit under way."""
+
+    claim: UnitClaim
+    searches: dict[str, _Search]
+
+
+class UnitWork:
+    """The units under way in this process."""
+
+    def __init__(self, db: Database, worker: str, scheduler: Scheduler, study: str | None) -> None:
+        """study: take units of this one alone."""
+        self._db, self._worker, self._scheduler, self._study = db, worker, scheduler, study
+        self._units: dict[str, _Unit] = {}
+        self._of: dict[str, _Unit] = {}  # by search
+        self._room = BATCHES * settings().batch
+
+    @property
+    def busy(self) -> bool:
+        """Something is under way."""
+        return bool(self._units)
+
+    def look(self) -> None:
+        """Give up what is no longer ours or wanted, and take more while there is room."""
+        if self._units:
+            written = units.held(self._db, [unit.claim.lease for unit in self._units.values()])
+            self._drop(written.lost)
+            self._release(written.stop)
+        while self._load() < self._room:
+            claims = units.claim(self._db, self._worker, 1, self._study)
+            if not claims:
+                return
+            self._begin(claims[0])
+
+    def _load(self) -> int:
+        searches = (s for unit in self._units.values() for s in unit.searches.values() if s.open)
+        return sum(search.task.spec.budget for search in searches)
+
+    def _begin(self, claim: UnitClaim) -> None:
+        unit = _Unit(claim, {})
+        self._units[claim.lease.run_id] = unit
+        for task in claim.tasks:
+            search = unit.searches[task.run_id] = _Search(task, {n.id: n for n in task.nodes})
+            self._of[task.run_id] = unit
+            try:
+                strategy = runs_checks.named("strategy", task.spec.strategy, task.spec.params)
+                self._scheduler.add(
+                    task.run_id,
+                    task.spec,
+                    runs_checks.problem_of(task.spec),
+                    strategy,
+                    task.nodes,
+                    usage=task.usage,
+                    priority=1 + claim.priority,
+                )
+            except Exception as error:  # for instance a strategy that is no longer there
+                search.failure = error
+
+    def _drop(self, lost: Iterable[str]) -> None:
+        """Somebody else owns these units now, or their study was deleted."""
+        for key in lost:
+            unit = self._units.pop(key, None)
+            for run_id in unit.searches if unit else ():
+                self._scheduler.cancel(run_id)
+                self._of.pop(run_id, None)
+
+    def _release(self, stop: Iterable[str]) -> None:
+        """Their study is paused or cancelled: commit what is noted and give them back."""
+        for key in list(stop):
+            unit = self._units[key]
+            for run_id in unit.searches:
+                self._scheduler.cancel(run_id)
+            self._write([(unit, "pending", None)])
+            self._drop([key])
+
+    # --- what happened -----------------------------------------------------------------------------------------------
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Take in what the scheduler tells; events of other searches are ignored."""
+        for event in events:
+            unit = self._of.get(event.search_id)
+            if unit is None:
+                continue
+            search = unit.searches[event.search_id]
+            if isinstance(event, Recorded):
+                search.new.append(event.node)
+                search.nodes[event.node.id] = event.node
+                continue
+            search.usage = event.usage
+            try:
+                if isinstance(event, Finished):
+                    search.end = _ended(unit.claim, search, event.outcome, event.usage)
+                elif isinstance(event, Failed):
+                    search.failure = event.error
+            except Exception as error:  # grading or a strategy on its pool: the unit fails, the worker goes on
+                search.failure = error
+
+    def fail(self, error: Exception) -> None:
+        """The scheduler broke: all that is under way fails, and is tried again."""
+        for run_id, unit in self._of.items():
+            self._scheduler.cancel(run_id)
+            if unit.searches[run_id].open:
+                unit.searches[run_id].failure = error
+
+    def commit(self) -> None:
+        """Write everything noted, in one transaction; wait for as long as another process holds the database."""
+        changes = [(unit, *_state(unit)) for unit in self._units.values() if _state(unit)[0] or _noted(unit)]
+        if changes:
+            self._write(changes)
+
+    def _write(self, changes: Sequence[tuple[_Unit, str, Exception | None]]) -> None:
+        rows = [_change(unit, status, error) for unit, status, error in changes]
+        while True:
+            try:
+                written = units.commit(self._db, rows)
+                break
+            except StoreBusy as busy:
+                log.warning("waiting: %s", busy)
+                time.sleep(0.1)
+        for unit, status, _ in changes:
+            for search in unit.searches.values():
+                search.new, search.usage = [], None
+                search.told = search.told or not search.open
+                if search.told:
+                    search.nodes.clear()
+            if status:
+                self._drop([unit.claim.lease.run_id])
+                stored.check_cost(self._db, unit.claim.study)
+        self._drop(written.lost)
+        self._release(written.stop & self._units.keys())
+
+
+def _noted(unit: _Unit) -> bool:
+    return any(s.new or s.usage or (s.end and not s.told) for s in unit.searches.values())
+
+
+def _state(unit: _Unit) -> tuple[str, Exception | None]:
+    """How the unit ends now, "" if it does not, and why."""
+    if any(search.open for search in unit.searches.values()):
+        return "", None
+    failures = [search.failure for search in unit.searches.values() if search.failure is not None]
+    if not failures:
+        return "done", None
+    passes = not isinstance(failures[0], TTCError) or failures[0].retryable
+    again = passes and unit.claim.attempts < RETRIES
+    return "pending" if again else "failed", failures[0]
+
+
+def _change(unit: _Unit, status: str, error: Exception | None) -> UnitChange:
+    searches = [
+        SearchChange(s.task, s.new, s.usage, None if s.told else s.end, _words(s.failure))
+        for s in unit.searches.values()
+        if not s.told and (s.new or s.usage or not s.open)
+    ]
+    if error is not None:
+        log.log(logging.INFO if isinstance(error, TTCError) else logging.ERROR, "a unit failed", exc_info=error)
+    hint = error.hint if isinstance(error, TTCError) else ""
+    return UnitChange(unit.claim.lease, searches, status, _words(error), hint)
+
+
+def _words(error: Exception | None) -> str:
+    if error is None or isinstance(error, TTCError):
+        return str(error or "")
+    return f"{type(error).__name__}: {error}"
+
+
+def _ended(claim: UnitClaim, search: _Search, outcome: Outcome, usage: Usage) -> SearchEnd:
+    """What is stored of a search that has finished."""
+    task, spec = search.task, search.task.spec
+    chosen = claim.options.get("kept")
+    keep = chosen is None or task.problem in chosen
+    run = task.run_id if keep else None
+    graded = _graded(outcome, task)
+    kept = End("done", outcome, graded["correct"], graded["graded_by"]) if keep else None
+    if not claim.method.samples:
+        row = {"method": claim.method.key, "budget": spec.budget, **graded, **asdict(usage), "run": run}
+        return SearchEnd([row], [], kept)
+    how = str(spec.params.get("aggregate", "last"))
+    found = solutions(search.nodes, spec.budget, spec.answer, spec.grader, how)
+    place = {"method": claim.method.key, "problem": task.problem, "seed": spec.seed, "run": run}
+    replay = Replay(search.nodes, spec.budget, usage, rated=bool(spec.verifier))
+    rows: list[dict[str, Any]] = []
+    for method in claim.served:
+        for budget in method.budgets:
+            came = replay.run(method.strategy, method.params, runs_checks.problem_of(spec), budget, spec.seed)
+            row = {"method": method.key, "budget": budget, **_graded(came, task), **asdict(replay.cost()), "run": run}
+            rows.append(row)
+    return SearchEnd(rows, [{**place, **columns(found)}], kept)
+
+
+def _graded(outcome: Outcome, task: Task) -> dict[str, Any]:
+    spec = task.spec
+    scores = [c.score for c in outcome.candidates if c.node == outcome.chosen]
+    correct = None if spec.answer is None else grading.grade(outcome.answer, spec.answer, spec.grader)
+    return {
+        "problem": task.problem,
+        "seed": spec.seed,
+        "answer": outcome.answer,
+        "correct": correct,
+        "graded_by": None if spec.answer is None else grading.version(spec.grader),
+        "score": scores[0] if scores else None,
+        "excluded": outcome.excluded,
+    }

@@ -1,0 +1,221 @@
+"""One pool of samples serves every method that only looks at independent solutions, at every budget up to its size.
+
+A node's seed depends on its id alone, so the first n solutions of a pool are the very ones that best-of-n would have
+sampled. What such a method would have chosen is therefore found by letting it run on what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ttc_core import grading, registry, seeds
+from ttc_core.errors import StrategyFault, UserError
+from ttc_core.selection import aggregate
+from ttc_core.store.columns import pack_floats, pack_long, pack_tokens, unpack_floats, unpack_long, unpack_tokens
+from ttc_core.types import (
+    ROOT,
+    Budget,
+    Node,
+    NodeId,
+    Outcome,
+    Parallel,
+    Problem,
+    Prune,
+    Request,
+    Sample,
+    Sampled,
+    Score,
+    Scored,
+    Usage,
+    child_id,
+)
+
+if TYPE_CHECKING:
+    from ttc_core.analysis.pool import Pool
+
+POOLED = ("best_of_n", "adaptive_consistency")  # strategies that sample whole solutions and nothing else
+UNKNOWN = 2  # beside 0 wrong and 1 right
+
+
+@dataclass
+class Solution:
+    """A solution of a pool. answer: canonical; correct: None if nobody can say; extra: keys that nobody knows."""
+
+    answer: str | None = None
+    correct: bool | None = None
+    score: float | None = None
+    steps: Sequence[float] = ()
+    tokens: int = 0
+    valid: bool = True
+    text: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def solutions(nodes: Mapping[NodeId, Node], n: int, gold: str | None, grader: str, how: str) -> list[Solution]:
+    """The first n solutions of a recorded search, graded; how: their step scores become one."""
+    found = []
+    for i in range(n):
+        node = nodes.get(child_id(ROOT, i))
+        if node is None or node.finish == "error":
+            found.append(Solution(valid=False))
+            continue
+        score = aggregate(node.path_scores, how) if node.path_scores else None
+        verdict = None if gold is None else grading.grade(node.answer, gold, grader)
+        found.append(Solution(node.answer, verdict, score, node.path_scores, len(node.tokens)))
+    return found
+
+
+def columns(found: Sequence[Solution]) -> dict[str, Any]:
+    """The columns of `pools` for these solutions, in order."""
+    groups: dict[str, int] = {}
+    for one in found:
+        if one.answer is not None:
+            groups.setdefault(one.answer, len(groups) + 1)
+    verdicts = [UNKNOWN if one.correct is None else int(one.correct) for one in found]
+    return {
+        "answers": json.dumps(list(groups)),
+        "groups": pack_tokens([0 if one.answer is None else groups[one.answer] for one in found]),
+        "correct": pack_tokens(verdicts),
+        "scores": pack_long([math.nan if one.score is None else one.score for one in found]),
+        "steps": pack_floats(*[one.steps for one in found]),
+        "tokens": pack_tokens([one.tokens for one in found]),
+        "valid": pack_tokens([int(one.valid) for one in found]),
+        "texts": json.dumps([one.text for one in found]) if any(one.text is not None for one in found) else None,
+        "extra": json.dumps([one.extra for one in found]) if any(one.extra for one in found) else None,
+    }
+
+
+def gathered(rows: Sequence[Mapping[str, Any]]) -> Pool:
+    """Rows of `pools`, of one method, as analysis wants them: a problem's seeds one after another."""
+    import numpy as np
+
+    from ttc_core.analysis.pool import Pool
+
+    by_problem: dict[tuple[str, str], list[Solution]] = {}
+    for row in rows:
+        by_problem.setdefault((row["dataset"], row["problem_id"]), []).extend(unpacked(row))
+    shape = (len(by_problem), max(map(len, by_problem.values()), default=0))
+    correct, valid = np.zeros(shape, bool), np.zeros(shape, bool)
+    answers, tokens = np.full(shape, -1, np.int64), np.zeros(shape, np.int64)
+    scores = np.full(shape, np.nan)
+    steps: list[list[list[float]]] = [[[] for _ in range(shape[1])] for _ in range(shape[0])]
+    for p, found in enumerate(by_problem.values()):
+        groups: dict[str, int] = {}
+        for i, one in enumerate(found):
+            correct[p, i], valid[p, i], tokens[p, i] = one.correct is True, one.valid, one.tokens
+            scores[p, i] = math.nan if one.score is None else one.score
+            answers[p, i] = -1 if one.answer is None else groups.setdefault(one.answer, len(groups))
+            steps[p][i] = list(one.steps)
+    known = any(any(row) for row in steps)
+    return Pool([problem for _, problem in by_problem], correct, answers, scores, tokens, valid, steps if known else [])
+
+
+def unpacked(row: Mapping[str, Any]) -> list[Solution]:
+    """The inverse of `columns`."""
+    groups = unpack_tokens(row["groups"])
+    n = len(groups)
+    answers = [None, *json.loads(row["answers"])]
+    texts = json.loads(row["texts"]) if row["texts"] else [None] * n
+    extra = json.loads(row["extra"]) if row["extra"] else [{}] * n
+    parts = (unpack_tokens(row["correct"]), unpack_long(row["scores"]), unpack_floats(row["steps"], n))
+    more = (unpack_tokens(row["tokens"]), unpack_tokens(row["valid"]))
+    return [
+        Solution(
+            answer=answers[group],
+            correct=None if verdict == UNKNOWN else bool(verdict),
+            score=None if math.isnan(score) else score,
+            steps=steps,
+            tokens=tokens,
+            valid=bool(valid),
+            text=text,
+            extra=other,
+        )
+        for group, verdict, score, steps, tokens, valid, text, other in zip(
+            groups, *parts, *more, texts, extra, strict=True
+        )
+    ]
+
+
+class Replay:
+    """Lets strategies run on the solutions of one pool; `cost` tells what the last one would have cost alone."""
+
+    def __init__(self, nodes: Mapping[NodeId, Node], n: int, usage: Usage, *, rated: bool) -> None:
+        """rated: a verifier was asked for scores."""
+        self._nodes, self._n, self._usage, self._rated = nodes, n, usage, rated
+        self._sampled: set[NodeId] = set()
+        self._scored: set[NodeId] = set()
+
+    def run(self, strategy: str, params: Mapping[str, Any], problem: Problem, budget: int, seed: int) -> Outcome:
+        """What this strategy chooses.
+
+        Raises:
+            StrategyFault: it asks for something that no pool has.
+        """
+        self._sampled.clear()
+        self._scored.clear()
+        rng = Random(seeds.derive(seed, problem.id, "strategy"))
+        built = registry.build("strategy", strategy, params)
+        outcome = self._drive(built.run(problem, Budget(budget), rng))
+        if not isinstance(outcome, Outcome):
+            raise StrategyFault(f"{strategy} returned no outcome")
+        return outcome
+
+    def _drive(self, search: Generator[list[Request], list[Any], Any]) -> Any:
+        replies: Any = None
+        while True:
+            try:
+                requests = search.send(replies)
+            except StopIteration as stop:
+                return stop.value
+            replies = [self._answer(request) for request in requests]
+
+    def _answer(self, request: Request) -> Any:
+        if isinstance(request, Parallel):
+            return tuple(self._drive(search) for search in request.searches)
+        if isinstance(request, Prune):
+            return None
+        if isinstance(request, Score):
+            if not self._rated:
+                raise UserError("this needs a verifier", hint="name one in verifiers, or choose by majority")
+            self._scored.update(request.nodes)
+            rated = tuple(self._nodes[node_id] for node_id in request.nodes if self._nodes[node_id].scores)
+            return Scored(rated, len(request.nodes) - len(rated))
+        whole = Sample(ROOT, request.n, request.first, "end")
+        if request != whole or request.first + request.n > self._n:
+            raise StrategyFault(f"a pool of {self._n} solutions cannot answer {request}")
+        ids = [child_id(ROOT, request.first + i) for i in range(request.n)]
+        self._sampled.update(ids)
+        came = [self._nodes[i] for i in ids if i in self._nodes and self._nodes[i].finish != "error"]
+        return Sampled(tuple(replace(node, scores=(), path_scores=()) for node in came), len(ids) - len(came))
+
+    def cost(self) -> Usage:
+        """The last run's share of the pool's cost.
+
+        Generated tokens are counted. The prompt is computed once and found in the cache by every further sample, the
+        verifier's tokens follow the solutions' lengths, and seconds their number.
+        """
+        all_, taken = self._usage, len(self._sampled)
+        lengths = {i: len(node.tokens) for i, node in self._nodes.items()}
+        whole = sum(lengths.values())
+        generated = sum(lengths.get(i, 0) for i in self._sampled)
+        judged = sum(lengths.get(i, 0) for i in self._scored) / whole if whole else 0.0
+        per_token = all_.policy_flops / all_.policy_tokens if all_.policy_tokens else 0.0
+        failed = [i for i in self._sampled if i not in self._nodes or self._nodes[i].finish == "error"]
+        unrated = [i for i in self._scored if not self._nodes[i].scores]
+        return Usage(
+            generations=taken,
+            prompt_tokens_computed=all_.prompt_tokens_computed,
+            prompt_tokens_cached=round(all_.prompt_tokens_cached * (taken - 1) / max(1, self._n - 1)),
+            generated_tokens=generated,
+            verifier_tokens=round(all_.verifier_tokens * judged),
+            policy_flops=per_token * (all_.prompt_tokens_computed + generated),
+            verifier_flops=all_.verifier_flops * judged,
+            seconds=all_.seconds * taken / self._n,
+            failed_samples=len(failed),
+            failed_scores=len(unrated),
+        )
