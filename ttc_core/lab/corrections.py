@@ -24,7 +24,6 @@ MOST_ATTEMPTS = 4
 LONGEST_ATTEMPT = 130
 KEPT = 0.25  # share of the contexts whose last attempt is right where one is
 CONTEXTS = 3  # a problem and pass
-SHORT_CONTEXTS = (0.2, 0.4, 0.2, 0.1, 0.1)  # shares of contexts of 0, 1, ... attempts where short ones are preferred
 
 Fields = tuple[str, ...]
 
@@ -93,7 +92,6 @@ def revision(
     row: Sequence[tuple[str, bool]],
     rng: random.Random,
     in_order: bool = False,
-    shares: Sequence[float] = (),
 ) -> Example:
     """Return one example: the problem with 0 to MOST_ATTEMPTS of its attempts, and the corrected last one.
 
@@ -101,10 +99,9 @@ def revision(
         row: the attempts at the problem and whether each is right; the wrong one closest to its correction comes
             last, or, in KEPT of the contexts, a right one.
         in_order: the attempts are a chain, whose first ones are shown as they came.
-        shares: how often 0, 1, ... attempts are shown, relative to each other; () all alike.
     """
     most = min(MOST_ATTEMPTS, len(row))
-    count = rng.choices(range(most + 1), shares[: most + 1])[0] if shares else rng.randint(0, most)
+    count = rng.randint(0, most)
     if in_order and count:
         shown = [text for text, _ in row[:count]]
         return prompt(problem["question"], shown), [*encode(corrected(problem, shown[-1], rng)), EOS]
@@ -130,7 +127,6 @@ def revision_chunks(
     chunks: int,
     seed: int,
     in_order: bool = False,
-    shares: Sequence[float] = (),
 ) -> ChunkMaker[Example]:
     """Return a function that makes the n-th chunk (from 1) of revision examples of harvested attempts.
 
@@ -139,7 +135,6 @@ def revision_chunks(
         chunks: so many of its files are gone through again and again, with other contexts each time.
         seed: seed of the contexts.
         in_order: the attempts at each problem are a chain.
-        shares: how often 0, 1, ... attempts are shown, relative to each other; () all alike.
     """
     files = sorted(folder.glob("chunk-*.json"))[:chunks]
 
@@ -149,10 +144,6 @@ def revision_chunks(
         rows = [
             [(decode(list(r.tokens)), r.correct) for r in row if len(r.tokens) <= LONGEST_ATTEMPT] for row in rollouts
         ]
-        return [
-            revision(p, row, rng, in_order, shares)
-            for p, row in zip(problems, rows, strict=True)
-            for _ in range(CONTEXTS)
-        ]
+        return [revision(p, row, rng, in_order) for p, row in zip(problems, rows, strict=True) for _ in range(CONTEXTS)]
 
     return make

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ttc_core.lab.corrections import SHORT_CONTEXTS, revision_chunks
+from ttc_core.lab.corrections import revision_chunks
 from ttc_core.lab.growing import grow
 from ttc_core.lab.harvest import harvest
 from ttc_core.lab.model import Llama, Shape, build
@@ -71,13 +71,6 @@ def _own_revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
     harvest(reviser, banned, own, chunks, solve=chain_rolls, first_seed=OWN_SEED)
     chains = revision_chunks(own, chunks, recipe.seed, in_order=True)
     return solutions(lambda n: chains((n + 1) // 2) if n % 2 else others.chunk_of(n // 2))
-
-
-def _revisions_and_problems(recipe: Recipe, place: Place) -> Lessons[Example]:
-    """Mostly short contexts, and every second chunk fresh problems without any, so that the trunk stays a policy."""
-    revisions = _revisions(recipe, place, HARVEST_CHUNKS, shares=SHORT_CONTEXTS)
-    fresh = _problems(recipe, place)
-    return solutions(lambda n: revisions.chunk_of(n // 2) if n % 2 == 0 else fresh.chunk_of((n + 1) // 2))
 
 
 def _outcomes(recipe: Recipe, place: Place) -> Lessons[Judged]:
@@ -143,14 +136,9 @@ STAGES = {
             lessons=partial(_revisions, chunks=HARVEST_CHUNKS),
         ),
         Stage(
-            Recipe("mini-reviser-own", tokens=6_000_000, lr=0.003, seed=14, decay=0.9, half=True),
+            Recipe("mini-reviser", tokens=6_000_000, lr=0.003, seed=14, decay=0.9, half=True),
             "mini-reviser-second",
             lessons=_own_revisions,
-        ),
-        Stage(
-            Recipe("mini-reviser", tokens=16_000_000, lr=0.01, seed=16, decay=0.8, half=True),
-            "mini-reviser-own",
-            lessons=_revisions_and_problems,
         ),
         Stage(
             Recipe("mini-prm", tokens=12_000_000, lr=0.004, seed=17, batch=6144, decay=0.9, half=True),
