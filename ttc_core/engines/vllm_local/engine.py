@@ -1,0 +1,211 @@
+"""A model run by vLLM: jobs become requests by token ids, outputs become replies."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ttc_core import seeds
+from ttc_core.engines.embedded.tokens import prompt_pieces
+from ttc_core.engines.vllm_local.core import Core
+from ttc_core.engines.vllm_local.desk import Desk
+from ttc_core.engines.vllm_local.options import Options
+from ttc_core.engines.vllm_local.writing import Writing
+from ttc_core.errors import EngineFault
+from ttc_core.models import ModelCard
+from ttc_core.types import Ask, Evaluated, EvaluateJob, Finish, Generated, GenerateJob, Job, Problem, Segment
+
+ROUNDS = 64  # requests at most for one job: one a step, and one for each empty line before it
+SEEDS = 2**63  # vLLM's are signed
+
+
+@dataclass
+class _Written:
+    """What a job has written so far, an end-of-text token left out. spent: all that was sampled, that one included."""
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)
+    computed: int = 0
+    cached: int = 0
+    spent: int = 0
+
+    def add(self, output: Any, k: int, first: bool) -> None:
+        """Take over what vLLM has written. k: over how many tokens confidences are taken, 0 for none."""
+        [completion] = output.outputs
+        cached = output.num_cached_tokens or 0
+        self.computed += len(output.prompt_token_ids) - cached
+        self.cached += cached if first else 0
+        self.spent += len(completion.token_ids)
+        for token, likely in zip(completion.token_ids, completion.logprobs or (), strict=True):
+            self.tokens.append(token)
+            self.logprobs.append(float(likely[token].logprob))
+            if k:
+                best = [entry.logprob for entry in likely.values() if entry.rank <= k]
+                self.confidences.append(-math.fsum(best) / len(best))
+
+    def keep(self, n: int) -> None:
+        """Forget all but the first n tokens."""
+        del self.tokens[n:], self.logprobs[n:], self.confidences[n:]
+
+
+class VllmLocal:
+    """See `Engine` in ttc_core/types.py for the interface, `Options` and `Writing` for what a model's table says."""
+
+    def __init__(self, name: str, card: ModelCard, *, batch: int = 256) -> None:
+        """Load the model.
+
+        Raises:
+            UserError: vLLM is not installed, or the GPU's memory does not suffice; EngineFault: it cannot be loaded.
+        """
+        table = card.card
+        self.name, self.parameters, self.capacity = name, card.parameters, batch
+        self.core = Core(name, Options.of(name, table), batch)
+        self.writing = Writing(self.core.tokenizer, str(table.get("step", "\n\n")), str(table.get("final", "")))
+        self._sampling = {key: table[key] for key in ("top_p", "top_k", "min_p") if key in table}
+        self._stop = [str(text) for text in table.get("stop", ())]
+        self._desk = Desk(self.core.loop, self._answer)
+
+    def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
+        """As the embedded family is trained on."""
+        tokenizer = self.core.tokenizer
+        pieces = prompt_pieces(
+            self.writing.encode, tokenizer.bos_token_id, tokenizer.eos_token_id, problem.question, attempts
+        )
+        text = "".join((problem.question, *attempts, self.writing.step))
+        return Segment(text, tuple(token for piece in pieces for token in piece), self.writing.id)
+
+    def submit(self, jobs: list[Job]) -> None:
+        """Queue jobs."""
+        self._desk.submit(jobs)
+
+    def poll(self, timeout: float = 0.0) -> list[Generated | Evaluated]:
+        """Wait at most `timeout` seconds and return the replies that became ready."""
+        return self._desk.poll(timeout)
+
+    def cancel(self, tickets: set[int]) -> None:
+        """Forget these jobs; vLLM stops working on them."""
+        self._desk.cancel(tickets)
+
+    def now(self) -> float:
+        """Seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    def close(self) -> None:
+        """End vLLM's processes and give the memory back."""
+        self.core.close()
+
+    async def _answer(self, job: Job) -> Generated | Evaluated:
+        return await (self._generate(job) if isinstance(job, GenerateJob) else self._evaluate(job))
+
+    # --- generation --------------------------------------------------------------------------------------------------
+
+    async def _generate(self, job: GenerateJob) -> Generated:
+        context = self.writing.of(job.context)
+        most = min(job.max_tokens, self.core.longest - len(context))
+        if most < 1:
+            raise self._too_long(len(context))
+        written = _Written()
+        finish: Finish = "length"
+        for number in range(ROUNDS):
+            left = most - len(written.tokens)
+            output = await self.core.generate([*context, *written.tokens], **self._params(job, number, left))
+            written.add(output, job.confidence, number == 0)
+            finish = self._finish(output.outputs[0], written)
+            cuts = self.writing.cuts(written.tokens, job.steps if job.until == "step" else None)
+            if cuts and cuts[-1].final:
+                finish = "end"
+            if finish != "step" or len(cuts) == job.steps or len(written.tokens) >= most:
+                break
+        return self._generated(job, context, written, finish, output.outputs[0].stop_reason)
+
+    def _params(self, job: GenerateJob, number: int, left: int) -> dict[str, Any]:
+        """vLLM's sampling parameters for a job's request of this number."""
+        by_step = job.until == "step"
+        return {
+            **self._sampling,
+            "temperature": job.temperature,
+            "max_tokens": left,
+            "seed": (job.seed if number == 0 else seeds.derive(job.seed, "", str(number))) % SEEDS,
+            "logprobs": job.confidence,
+            "stop": [*self._stop, *(self.writing.strings if by_step else ())],
+            "stop_token_ids": sorted(self.writing.enders) if by_step else [],
+            "include_stop_str_in_output": True,
+        }
+
+    def _finish(self, completion: Any, written: _Written) -> Finish:
+        """Why vLLM stopped; an end-of-text token is taken off."""
+        reason = completion.stop_reason
+        if completion.finish_reason == "length":
+            return "length"
+        if completion.finish_reason != "stop":
+            raise EngineFault(f"{self.name} stopped without an end: {completion.finish_reason}")
+        if reason == self.writing.step or reason in self.writing.enders:
+            return "step"
+        if not isinstance(reason, str) and written.tokens:
+            written.keep(len(written.tokens) - 1)
+        return "end"
+
+    def _generated(
+        self, job: GenerateJob, context: Sequence[int], written: _Written, finish: Finish, reason: Any
+    ) -> Generated:
+        cuts = self.writing.cuts(written.tokens, job.steps if job.until == "step" else None)
+        if cuts and (cuts[-1].final or finish == "step"):
+            written.keep(cuts[-1].tokens)
+        tokens = tuple(written.tokens)
+        text = self.writing.text(context, tokens)
+        if finish == "end" and isinstance(reason, str) and reason in text:
+            text, tokens = text[: text.rindex(reason)], ()  # its ids are those of a longer text
+        rest = len(written.tokens) - (cuts[-1].tokens if cuts else 0)
+        return Generated(
+            job.ticket,
+            text,
+            tokens,
+            self.writing.id,
+            len(cuts) + (finish == "end" and rest > 0),
+            finish,
+            math.fsum(written.logprobs),
+            written.spent,
+            written.computed,
+            written.cached,
+            confidences=tuple(written.confidences),
+        )
+
+    # --- evaluation --------------------------------------------------------------------------------------------------
+
+    async def _evaluate(self, job: EvaluateJob) -> Evaluated:
+        context, target = self.writing.of(job.context), self.writing.of((job.target,))
+        if not target:
+            raise EngineFault("there is no text to score")
+        if len(context) + len(target) >= self.core.longest:
+            raise self._too_long(len(context) + len(target))
+        ends = self.writing.ends(target)
+        if job.read:
+            return await self._logits(job, context, target, ends)
+        output = await self.core.generate([*context, *target], max_tokens=1, temperature=0.0, prompt_logprobs=0)
+        rows = output.prompt_logprobs[len(context) :]
+        logprobs = tuple(float(row[token].logprob) for row, token in zip(rows, target, strict=True))
+        return Evaluated(job.ticket, logprobs, tuple(ends), computed=len(context) + len(target))
+
+    async def _logits(self, job: EvaluateJob, context: list[int], target: list[int], ends: list[int]) -> Evaluated:
+        """One request a step, in order, each finding the one before in the prefix cache. Rows lack a constant each."""
+        rows: list[tuple[float, ...]] = []
+        computed = 0
+        for end in ends:
+            output = await self.core.generate(
+                [*context, *target[: end + 1]], max_tokens=1, temperature=0.0, logprob_token_ids=[*job.read]
+            )
+            computed += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
+            [likely] = output.outputs[0].logprobs
+            rows.append(tuple(float(likely[token].logprob) for token in job.read))
+        total = len(context) + len(target)
+        return Evaluated(job.ticket, (), tuple(ends), tuple(rows), computed, max(0, total - computed))
+
+    def _too_long(self, length: int) -> EngineFault:
+        return EngineFault(
+            f"the question and what is written so far have {length} tokens, {self.name} reads {self.core.longest}",
+            hint="shorten the question",
+        )

@@ -1,0 +1,86 @@
+"""How a model's text is cut into steps and solutions, seen in its token ids."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ttc_core.types import Segment
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A beginning of what was sampled: so many tokens, holding so many steps, with which the solution is complete."""
+
+    tokens: int
+    steps: int
+    final: bool
+
+
+class Writing:
+    """Of one tokenizer.
+
+    step     the text that ends a step
+    final    what the last step of a solution begins with, "" where only the end of the text tells
+    id       equal for tokenizers whose ids are interchangeable
+    pieces   the text of each token id, special tokens giving none
+    enders   the ids of tokens that hold a whole `step`, () unless every step's end can be told by them alone
+    """
+
+    def __init__(self, tokenizer: Any, step: str, final: str = "") -> None:
+        self.step, self.final, self._tokenizer = step, final, tokenizer
+        size = len(tokenizer)
+        self.pieces: list[str] = tokenizer.batch_decode([[i] for i in range(size)], skip_special_tokens=True)
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        known = backend.to_str() if backend is not None else repr(sorted(tokenizer.get_vocab().items()))
+        self.id = hashlib.sha256(known.encode("utf-8", "replace")).hexdigest()[:16]
+        self.enders = frozenset(i for i, piece in enumerate(self.pieces) if step in piece)
+
+    @property
+    def strings(self) -> list[str]:
+        """Stop strings beside the ids: a step's end of several characters may lie across tokens."""
+        return [self.step] if len(self.step) > 1 or not self.enders else []
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, no special tokens added."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    def of(self, context: Sequence[Segment]) -> list[int]:
+        """Token ids of a context: a segment's own where they are this tokenizer's, else its text encoded."""
+        ids: list[int] = []
+        for segment in context:
+            ids += segment.tokens if segment.tokenizer == self.id and segment.tokens else self.encode(segment.text)
+        return ids
+
+    def text(self, before: Sequence[int], tokens: Sequence[int]) -> str:
+        """The text that `tokens` add behind `before`: a tokenizer may write a space differently at the beginning."""
+        tail = [*before[-8:]]
+        whole: str = self._tokenizer.decode([*tail, *tokens], skip_special_tokens=True)
+        head: str = self._tokenizer.decode(tail, skip_special_tokens=True)
+        return whole[len(head) :] if whole.startswith(head) else self._tokenizer.decode([*tokens])
+
+    def ends(self, tokens: Sequence[int]) -> list[int]:
+        """Positions at which a step ends; the last token always counts as one."""
+        found = [cut.tokens - 1 for cut in self.cuts(tokens)]
+        return found if found and found[-1] == len(tokens) - 1 else [*found, len(tokens) - 1]
+
+    def cuts(self, tokens: Sequence[int], most: int | None = None) -> list[Cut]:
+        """What is complete at each step's end, up to `most` steps or the solution's end; empty steps do not count."""
+        found: list[Cut] = []
+        line = ""
+        for i, token in enumerate(tokens):
+            line += self.pieces[token] if token < len(self.pieces) else ""
+            written, delimiter, rest = line.rpartition(self.step)
+            if not delimiter:
+                continue
+            line = rest
+            if not written.strip():
+                continue
+            final = bool(self.final) and written.lstrip().startswith(self.final)
+            found.append(Cut(i + 1, len(found) + 1, final))
+            if final or len(found) == most:
+                break
+        return found
