@@ -1,0 +1,176 @@
+"""Frontiers against loops written out, known truths, and pure noise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.unit import analysis_worlds as worlds
+from ttc_core.analysis.difficulty import quantile_bins
+from ttc_core.analysis.frontier import Binning, _Pipeline, crossing, frontier, gap
+from ttc_core.analysis.measured import cost, measured
+from ttc_core.errors import BadValue
+
+
+def written_out(accuracy, copies, bin_of, fold_of):
+    """The compute-optimal accuracy at each budget by loops: problems in lists, the first of equal methods."""
+    found = []
+    for b in range(accuracy.shape[2]):
+        right, number = 0.0, 0.0
+        for k in sorted(set(bin_of)):
+            for fold in (0, 1):
+                train = [p for p in copies if bin_of[p] == k and fold_of[p] != fold]
+                test = [p for p in copies if bin_of[p] == k and fold_of[p] == fold]
+                means = []
+                for m in range(accuracy.shape[1]):
+                    known = [accuracy[p, m, b] for p in train if not math.isnan(accuracy[p, m, b])]
+                    means.append(sum(known) / len(known) if known else -math.inf)
+                best = means.index(max(means))
+                known = [accuracy[p, best, b] for p in test if not math.isnan(accuracy[p, best, b])]
+                right, number = right + sum(known), number + len(known)
+        found.append(right / number if number else math.nan)
+    return found
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_the_optimal_curve_is_what_loops_give(holes):
+    rng = np.random.default_rng(4)
+    correct = rng.random((23, 3, 4)) < 0.5
+    found = measured(worlds.outcomes(correct, [1, 2, 4, 8]))
+    if holes:
+        found.accuracy[rng.random(found.accuracy.shape) < 0.2] = np.nan
+        found.accuracy[:, 1, 2] = np.nan  # a method that was not run with this budget
+    values = np.round(rng.random(23), 1)
+    pipeline = _Pipeline(found, Binning(values, 3), 4, 0, 0.0, True)
+    bin_of = quantile_bins(values, found.problems, 3).of
+    expected = np.mean([written_out(found.accuracy, range(23), bin_of, fold) for fold in pipeline.folds], axis=0)
+    np.testing.assert_allclose(pipeline.run(np.ones((1, 23)))["optimal"][0], expected, atol=1e-12)
+    np.testing.assert_allclose(frontier(found, Binning(values, 3), 0, 4).optimal.mean, expected, atol=1e-12)
+    counts = rng.multinomial(23, np.full(23, 1 / 23), 5).astype(float)
+    for row, result in zip(counts, pipeline.run(counts)["optimal"], strict=True):
+        copies = np.repeat(np.arange(23), row.astype(int))
+        placed = pipeline.placed(row[None])[0]
+        expected = np.mean([written_out(found.accuracy, copies, placed, fold) for fold in pipeline.folds], axis=0)
+        np.testing.assert_allclose(result, expected, atol=1e-12)
+
+
+def test_without_resampling_bins_are_those_of_the_difficulty_and_resamples_fill_them_equally():
+    values = np.random.default_rng(0).random(103)
+    found = measured(worlds.outcomes(np.ones((103, 1, 1)), [1]))
+    pipeline = _Pipeline(found, Binning(values), 1, 0, 0.0, True)
+    assert (pipeline.placed(np.ones((1, 103)))[0] == quantile_bins(values, found.problems).of).all()
+    counts = np.random.default_rng(1).multinomial(103, np.full(103, 1 / 103), 50)
+    placed = pipeline.placed(counts.astype(float))
+    for row, of in zip(counts, placed, strict=True):
+        sizes = np.bincount(of, row, 5)
+        assert sizes.sum() == 103 and np.abs(sizes - 103 / 5).max() <= 4  # copies of a problem are in one bin
+
+
+def test_folds_halve_every_bin():
+    found = measured(worlds.outcomes(np.ones((100, 1, 1)), [1]))
+    values = np.random.default_rng(0).random(100)
+    for fold in _Pipeline(found, Binning(values), 5, 0, 0.0, True).folds:
+        of = quantile_bins(values, found.problems).of
+        assert [fold[of == k].sum() for k in range(5)] == [10] * 5
+
+
+def test_crossing_is_interpolated_in_the_logarithm_of_the_budget():
+    budgets = np.array([1.0, 4.0, 16.0])
+    curve = np.array([[0.2, 0.4, 0.6]])
+    for target, expected in [(0.1, 1.0), (0.2, 1.0), (0.3, 2.0), (0.4, 4.0), (0.5, 8.0), (0.6, 16.0), (0.7, math.inf)]:
+        assert crossing(budgets, curve, np.array([target])) == pytest.approx(expected)
+    falling = np.array([[0.2, 0.6, 0.4]])
+    assert crossing(budgets, falling, np.array([0.5])) == pytest.approx(4 ** (0.3 / 0.4))  # the first time counts
+    assert crossing(budgets, np.array([[np.nan, 0.4, 0.6]]), np.array([0.3])) == pytest.approx(4.0)
+
+
+def test_choosing_by_difficulty_beats_every_single_method_where_they_cross():
+    correct, easiness, budgets = worlds.crossover()
+    found = frontier(measured(worlds.outcomes(correct, budgets)), Binning(easiness), resamples=300)
+    assert (found.optimal.mean[1:] > found.methods.mean[:, 1:].max(axis=0)).all()
+    assert (found.policy[:, 3:] == 2).mean() > 0.9 and (found.policy[:, :2] != 2).mean() > 0.9
+    assert found.gain.low[3:].min() > 0 and (found.efficiency.low[3:6] > 1.2).all()
+    assert (found.regret > 0).all() and found.sizes.tolist() == [200] * 5
+    inside = (found.optimal.low <= found.optimal.mean) & (found.optimal.mean <= found.optimal.high)
+    assert inside.all()
+    assert found.bounded[1] == "at least"  # with one sample already better than best of two
+
+
+def test_on_pure_noise_only_choosing_without_cross_validation_seems_to_help():
+    correct, easiness, budgets = worlds.noise()
+    found = measured(worlds.outcomes(correct, budgets))
+    honest = frontier(found, Binning(easiness), resamples=400)
+    naive = frontier(found, Binning(easiness), resamples=400, crossed=False)
+    middle = slice(1, 6)
+    assert ((honest.efficiency.low <= 1) & (honest.efficiency.high >= 1))[middle].all()
+    assert ((honest.gain.low <= 0) & (honest.gain.high >= 0))[middle].all()
+    assert (naive.efficiency.mean > 1)[middle].all() and (naive.efficiency.low > 1)[middle].any()
+    assert (naive.gain.low > 0)[middle].all()
+
+
+def test_the_gap_between_oracle_and_a_useless_prediction():
+    correct, easiness, budgets = worlds.crossover()
+    found = measured(worlds.outcomes(correct, budgets))
+    useless = np.random.default_rng(9).random(len(easiness))
+    lost = gap(found, Binning(easiness), Binning(useless), resamples=200)
+    assert (lost.mean[3:] > 0.02).all() and (lost.low[4:] > 0).all()
+    assert (gap(found, Binning(easiness), Binning(easiness), resamples=20).mean == 0).all()
+
+
+def test_charging_for_difficulty_costs_efficiency():
+    correct, easiness, budgets = worlds.crossover()
+    found = measured(worlds.outcomes(correct, budgets))
+    free, charged = (frontier(found, Binning(easiness), 0, charge=c) for c in (0.0, 8.0))
+    assert (charged.efficiency.mean[1:6] < free.efficiency.mean[1:6]).all()
+    assert (charged.optimal.mean == free.optimal.mean).all()
+
+
+def test_fixed_edges_make_fixed_bins():
+    correct, easiness, budgets = worlds.crossover()
+    found = frontier(measured(worlds.outcomes(correct, budgets)), Binning(easiness, edges=(0.5, 0.1)), resamples=20)
+    assert found.sizes.tolist() == [
+        int((easiness >= 0.5).sum()),
+        int(((easiness < 0.5) & (easiness >= 0.1)).sum()),
+        int((easiness < 0.1).sum()),
+    ]
+
+
+def test_costs_and_limits():
+    frame = worlds.outcomes(np.ones((2, 3, 3)), [1, 2, 4])
+    tokens = cost(frame, "tokens")
+    assert tokens[frame.method == "best_of_n"].tolist()[:3] == [106, 206, 406]  # 10 - 4 of the prompt, policy, verifier
+    assert cost(frame, "tokens", verifier=False)[0] == 56
+    assert cost(frame, "flops")[0] == 150e6 and cost(frame, "seconds")[2] == 2
+    found = measured(frame, "tokens")
+    assert found.budgets == [106, 206, 406]
+    assert np.isnan(found.costs[2, 0]) and found.costs[2, 1:].tolist() == [156, 306]  # the beam's scores cost twice
+    with pytest.raises(BadValue, match="cost axis must be one of"):
+        measured(frame, "money")
+
+
+def test_what_cannot_be_measured_is_said():
+    frame = worlds.outcomes(np.ones((6, 3, 2)), [1, 2])
+    with pytest.raises(BadValue, match="several models"):
+        measured(frame.assign(model=["a", "b"] * 18))
+    with pytest.raises(BadValue, match="no graded outcome"):
+        measured(frame.assign(failed=True))
+    with pytest.raises(BadValue, match="no best_of_n that chooses by weight"):
+        measured(frame[frame.method != "best_of_n"])
+    with pytest.raises(BadValue, match="no method 'mcts'"):
+        measured(frame, baseline="mcts")
+    with pytest.raises(BadValue, match="do not fill 7 bins"):
+        frontier(measured(frame), Binning(np.ones(6), 7))
+    with pytest.raises(BadValue, match="5 have a difficulty"):
+        frontier(measured(frame), Binning(np.ones(5)))
+
+
+def test_failed_and_ungraded_outcomes_count_in_nothing_and_are_counted():
+    frame = worlds.outcomes(np.ones((4, 1, 1, 2)), [1])
+    frame.loc[0, "failed"] = True
+    frame.loc[1, "correct"] = None
+    frame.loc[2, "correct"] = False
+    found = measured(frame)
+    assert found.dropped == 2 and found.problems == ["p0001", "p0002", "p0003"]
+    np.testing.assert_allclose(found.accuracy[:, 0, 0], [0.5, 1, 1])
