@@ -20,10 +20,12 @@ VERBS = {
     "solve": "search for the answer to one problem, here and now",
     "extend": "continue a stored run to a larger budget",
     "serve": "start the app with its worker",
-    "worker": "take runs from the database until none is left",
-    "list": "stored runs, newest first",
-    "show": "one stored run with its tree",
-    "delete": "delete stored runs",
+    "sweep": "carry out the study of a file, or go on with a stored one",
+    "worker": "take runs and units of studies from the database until none is left",
+    "import": "bring in what another program produced, as a study",
+    "list": "stored studies and runs, newest first",
+    "show": "one stored run with its tree, or one study",
+    "delete": "delete stored runs or studies",
     "models": "the models that write solutions",
     "strategies": "the strategies with their hyper-parameters",
     "verifiers": "the models that score steps",
@@ -75,15 +77,17 @@ def parser() -> Parser:
     made["serve"].add_argument("--port", type=int, default=8501)
     made["serve"].add_argument("--no-browser", action="store_true", help="do not open a browser window")
     made["worker"].add_argument("--forever", action="store_true", help="wait for more until terminated")
+    made["worker"].add_argument("--study", metavar="STUDY", help="work on this study alone, until it has ended")
+    _studies(made["sweep"], made["import"])
     for name in ("dataset", "strategy", "model", "status", "text"):
         made["list"].add_argument(f"--{name}")
     made["list"].add_argument("--limit", type=int, default=50)
     made["list"].add_argument("--disagree", action="store_true", help="only what graders differ on")
     _datasets(made["datasets"])
     _bench(made["bench"])
-    made["show"].add_argument("run_id", metavar="RUN_ID")
-    made["show"].add_argument("--export", metavar="FILE", help="write it as a JSON document instead")
-    made["delete"].add_argument("run_ids", metavar="RUN_ID", nargs="+")
+    made["show"].add_argument("run_id", metavar="ID")
+    made["show"].add_argument("--export", metavar="PATH", help="write a run as a JSON file, a study into a folder")
+    made["delete"].add_argument("run_ids", metavar="ID", nargs="+")
     return root
 
 
@@ -106,6 +110,30 @@ def _solve(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--temperature", metavar="T", type=float, default=default["temperature"])
 
 
+def _studies(sweep: argparse.ArgumentParser, import_: argparse.ArgumentParser) -> None:
+    sweep.add_argument("file", metavar="FILE.toml", nargs="?")
+    sweep.add_argument("--name", help="for the study, instead of the one in the file")
+    sweep.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    sweep.set_defaults(study=None, action="")
+    words = {"resume": "go on, failed units too", "pause": "have its workers stop for now", "cancel": "for good"}
+    for action, text in words.items():
+        sweep.add_argument(f"--{action}", metavar="STUDY", action=_Stored, help=text)
+    import_.add_argument("format", metavar="FORMAT", help="samples, search_and_learn, openr_tree or thinkbooster")
+    import_.add_argument("file", metavar="FILE")
+    import_.add_argument("--dataset", metavar="NAME", required=True, help="what the problems shall belong to")
+    import_.add_argument("--study", metavar="NAME", help="the study's name; default: the file's")
+
+
+class _Stored(argparse.Action):
+    """One of the things that can be done with a stored study."""
+
+    def __call__(self, parser: argparse.ArgumentParser, args: argparse.Namespace, value: object, *_: object) -> None:
+        """Note which, and with which study; two at a time are a mistake."""
+        if args.study is not None:
+            parser.error(f"{self.option_strings[0]} goes with no other study")
+        args.study, args.action = value, self.dest
+
+
 def _bench(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--quick", action="store_true", help="smaller: some minutes on two processors")
     verb.add_argument("--size", choices=["full", "quick", "tiny"], help=argparse.SUPPRESS)
@@ -124,7 +152,7 @@ def _datasets(verb: argparse.ArgumentParser) -> None:
 def _verb(name: str) -> Callable[[argparse.Namespace], int]:
     from ttc_core.cli import verbs
 
-    special = {"list": "list_", "models": "model_cards", "verifiers": "model_cards"}
+    special = {"list": "list_", "import": "import_", "models": "model_cards", "verifiers": "model_cards"}
     chosen: Callable[[argparse.Namespace], int] = getattr(verbs, special.get(name, name))
     return chosen
 

@@ -7,16 +7,15 @@ a database URL, None for the configured one; it has to be there (`runs.ensure_da
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttc_core import studies_file
 from ttc_core.errors import UserError
 from ttc_core.settings import settings
+from ttc_core.studies_views import StudyView, document, view_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from ttc_core.backend import Backend
     from ttc_core.store.database import Database
 
+__all__ = ["StudyView", "document"]
 COLUMNS = (
     "dataset",
     "problem",
@@ -50,42 +50,6 @@ COLUMNS = (
     "unspent",
     "run",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StudyView:
-    """One study as it stands.
-
-    status       "running" (work waits or is under way), "paused", "cancelled", "failed" (only failed units are left)
-                 or "done"
-    why          why it was paused, "" otherwise
-    units        how many are pending, leased, done and failed
-    failed       the failed units: what they are, why, and what to do
-    accuracy     share of right answers so far, with its 95 % interval (Wilson); None while there is none
-    tokens_per_second, eta   of the units that ended in the last minutes; eta in seconds, None while nobody can say
-    """
-
-    id: str
-    kind: str
-    created: datetime
-    status: str
-    why: str
-    priority: int
-    problems: int
-    units: Mapping[str, int]
-    failed: tuple[Mapping[str, Any], ...]
-    outcomes: int
-    accuracy: tuple[float, float, float] | None
-    generations: int
-    tokens: int
-    flops: float
-    tokens_per_second: float | None
-    eta: float | None
-
-    @property
-    def ended(self) -> bool:
-        """Nothing more comes unless somebody resumes it."""
-        return self.status != "running"
 
 
 def plan(file: Path, *, db: str | None = None) -> dict[str, Any]:
@@ -200,29 +164,7 @@ def progress(study: str, *, db: str | None = None) -> StudyView:
     """
     from ttc_core.store import studies as stored
 
-    row = stored.state(_database(db), study)
-    units = {"leased" if name == "running" else name: n for name, n in row["units"].items()}
-    units = {name: units.get(name, 0) for name in ("pending", "leased", "done", "failed")}
-    left = sum(row["work"].get(name, 0) for name in ("pending", "running"))
-    rate = row["work_per_second"]
-    return StudyView(
-        id=row["id"],
-        kind=row["kind"],
-        created=datetime.fromtimestamp(row["created"], UTC),
-        status=_status(row["status"], units),
-        why=row["why"],
-        priority=row["priority"],
-        problems=row["problems"],
-        units=units,
-        failed=tuple(_failed(unit) for unit in row["failed"]),
-        outcomes=row["outcomes"],
-        accuracy=_interval(row["correct"], row["graded"]),
-        generations=int(row["generations"]),
-        tokens=int(row["tokens"]),
-        flops=float(row["flops"]),
-        tokens_per_second=row["tokens_per_second"],
-        eta=left / rate if rate else None,
-    )
+    return view_of(stored.state(_database(db), study))
 
 
 def outcomes(study: str, dataset: str | None = None, *, db: str | None = None) -> pd.DataFrame:
@@ -237,9 +179,9 @@ def outcomes(study: str, dataset: str | None = None, *, db: str | None = None) -
     """
     import pandas as pd
 
-    from ttc_core.store import studies as stored
+    from ttc_core.store import studies_tables as tables
 
-    rows = stored.outcome_rows(_database(db), study, dataset)
+    rows = tables.outcome_rows(_database(db), study, dataset)
     names = {"problem": "problem_id", "method": "label", "policy_prompt_tokens": "prompt_tokens_computed"}
     names |= {"policy_cached_tokens": "prompt_tokens_cached", "policy_tokens": "generated_tokens"}
     for row in rows:
@@ -264,15 +206,29 @@ def pool(
     Raises:
         UnknownName: no such study; UserError: it has no such pool.
     """
-    from ttc_core.store import studies as stored
     from ttc_core.studies_pools import gathered
 
-    rows = stored.pool_rows(_database(db), study, dataset)
-    rows = [r for r in rows if model in (None, r["model"]) and verifier in (None, r["verifier"])]
+    rows = pool_rows(study, dataset, model=model, verifier=verifier, db=db)
     if not rows:
         of = f" of data set {dataset!r}" if dataset else ""
         raise UserError(f"study {study!r} has no pool of samples{of}", hint="pool = 64 in a study file asks for one")
-    return gathered([row for row in rows if row["position"] == rows[0]["position"]])
+    return gathered(rows)
+
+
+def pool_rows(
+    study: str,
+    dataset: str | None = None,
+    *,
+    model: str | None = None,
+    verifier: str | None = None,
+    db: str | None = None,
+) -> list[dict[str, Any]]:
+    """The same as stored: one row a problem and seed, [] if there is no such pool."""
+    from ttc_core.store import studies_tables as tables
+
+    rows = tables.pool_rows(_database(db), study, dataset)
+    rows = [r for r in rows if model in (None, r["model"]) and verifier in (None, r["verifier"])]
+    return [row for row in rows if row["position"] == rows[0]["position"]]
 
 
 def describe(study: str, *, db: str | None = None) -> dict[str, Any]:
@@ -285,40 +241,6 @@ def describe(study: str, *, db: str | None = None) -> dict[str, Any]:
 
     row = stored.state(_database(db), study)
     return {**document(progress(study, db=db)), "source": row["source"], "options": json.loads(row["options"])}
-
-
-def document(view: StudyView) -> dict[str, Any]:
-    """A view as plain values."""
-    values = {name: getattr(view, name) for name in view.__slots__}
-    accuracy = None
-    if view.accuracy is not None:
-        accuracy = dict(zip(("mean", "low", "high"), view.accuracy, strict=True))
-    return {**values, "created": view.created.isoformat(), "accuracy": accuracy, "units": dict(view.units)}
-
-
-def _status(wanted: str, units: Mapping[str, int]) -> str:
-    if units["pending"] or units["leased"]:
-        return wanted
-    return "failed" if units["failed"] else "done"
-
-
-def _failed(unit: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {
-        "unit": unit["key"],
-        "method": unit["label"],
-        "problems": [unit["first"], unit["first"] + unit["count"] - 1],
-    }
-    return {**shown, **{name: unit[name] for name in ("budget", "seed", "attempts", "error", "hint")}}
-
-
-def _interval(right: int, n: int) -> tuple[float, float, float] | None:
-    """A share with its 95 % interval (Wilson 1927, JASA 22)."""
-    if not n:
-        return None
-    z, p = 1.959964, right / n
-    middle, scale = (p + z * z / (2 * n)), 1 + z * z / n
-    spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return p, (middle - spread) / scale, (middle + spread) / scale
 
 
 def _database(url: str | None) -> Database:

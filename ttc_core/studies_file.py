@@ -30,6 +30,7 @@ from typing import Any, NoReturn
 
 from ttc_core import runs_checks
 from ttc_core.errors import BadValue, TTCError, UserError
+from ttc_core.toml_lines import line_of
 from ttc_core.types import Problem, RunSpec
 
 MAX_FILE = 1 << 20  # bytes
@@ -143,7 +144,7 @@ class _Reader:
 
     def wrong(self, message: str, table: str = "", number: int = 0, key: str = "", hint: str = "") -> NoReturn:
         """Refuse. table and number: of [[table]], from 1; number 0: of the file itself."""
-        line = _line(self._text, table, number, key)
+        line = line_of(self._text, table, number, key)
         place = f", line {line}" if line else ""
         what = f"{table} {number}: " if number else ""
         raise BadValue(f"{self._where}{place}: {what}{message}", hint=hint)
@@ -312,22 +313,3 @@ class _Reader:
 
 def _spelled(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _line(text: str, table: str, number: int, key: str) -> int:
-    """The line, from 1, of `key =` in the table of this number; of the table's own head or list if it is not there."""
-    seen, inside, head = 0, not number, 0
-    for at, line in enumerate(text.splitlines(), 1):
-        bare = line.strip()
-        if re.match(r"\[\[?\s*[^\[\]]+\]\]?\s*(#|$)", bare):
-            name = bare.split("#")[0].strip(" []")
-            seen += name == table and bool(number)
-            inside = bool(number) and seen == number and name.split(".")[0] == table
-            head = at if inside and name == table else head
-            if key and name in (key, f"{table}.{key}") and (inside or not number):
-                return at
-        elif inside and key and re.match(rf"(\"?){re.escape(key)}\1\s*[.=]", bare):
-            return at
-        elif number and not seen and re.match(rf"{re.escape(table)}\s*=", bare):
-            head = at  # an inline list of tables
-    return head

@@ -10,7 +10,7 @@ from typing import Any
 from ttc_core import models, registry
 from ttc_core.accounting import flops
 from ttc_core.seeds import derive
-from ttc_core.store import studies as stored
+from ttc_core.store import studies_tables as tables
 from ttc_core.store.database import Database
 from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
 from ttc_core.studies_file import StudyFile
@@ -87,7 +87,7 @@ def _blocks(problems: Sequence[Problem], size: int) -> Iterator[tuple[int, int]]
 def plan(study: StudyFile, db: Database) -> dict[str, Any]:
     """What carrying a study out takes: counts are exact, the rest is estimated from what was searched before."""
     new = laid_out(study)
-    rates = {name: stored.measured(db, name) for name in {method.model for method in new.methods}}
+    rates = {name: tables.measured(db, name) for name in {method.model for method in new.methods}}
     problems, seeds = len(study.problems), len(study.seeds)
     asked = sum(len(problem.question) for problem in study.problems) / problems / 4  # four characters a token
     totals = {

@@ -33,7 +33,9 @@ def extend(args: argparse.Namespace) -> int:
 
 
 def list_(args: argparse.Namespace) -> int:
-    """Stored runs, newest first."""
+    """Stored studies and runs, newest first."""
+    from ttc_core.cli import studies
+
     runs.ensure_database(db=args.db)
     filters = {name: getattr(args, name) for name in ("dataset", "strategy", "model", "status", "text")}
     found = runs.listing(**filters, limit=args.limit, db=args.db)
@@ -42,7 +44,8 @@ def list_(args: argparse.Namespace) -> int:
 
         return disagreements(found, args)
     if args.json:
-        write_json({"total": found.total, "runs": [_summary(view) for view in found.rows]})
+        shown = [_summary(view) for view in found.rows]
+        write_json({"total": found.total, "runs": shown, "studies": studies.summaries(args)})
         return 0
     head = ["run", "created", "status", "problem", "strategy", "budget", "answer", "correct", "nodes"]
     rows = [
@@ -61,13 +64,18 @@ def list_(args: argparse.Namespace) -> int:
     ]
     counted = "1 run" if found.total == 1 else f"{found.total} runs"
     more = f"{counted}, {len(rows)} shown" if found.total > len(rows) else counted
-    write_lines([*(table(head, rows) if rows else []), more])
+    write_lines([*studies.lines(args), *(table(head, rows) if rows else []), more])
     return 0
 
 
 def show(args: argparse.Namespace) -> int:
-    """One run with its tree, or as a file that can be imported elsewhere."""
+    """One run with its tree, or as a file that can be imported elsewhere; or one study."""
+    from ttc_core import studies as stored
+    from ttc_core.cli import studies
+
     runs.ensure_database(db=args.db)
+    if stored.exists(args.run_id, db=args.db):
+        return studies.show(args)
     if args.export:
         text = runs_documents.dumps(runs.export_run(args.run_id, db=args.db))
         try:
@@ -94,22 +102,46 @@ def show(args: argparse.Namespace) -> int:
 
 
 def delete(args: argparse.Namespace) -> int:
-    """Delete stored runs."""
+    """Delete stored runs and studies."""
+    from ttc_core import studies
+
     runs.ensure_database(db=args.db)
-    for run_id in args.run_ids:
+    whole = [name for name in args.run_ids if studies.exists(name, db=args.db)]
+    single = [name for name in args.run_ids if name not in whole]
+    for run_id in single:
         runs.get(run_id, db=args.db)  # names what is not there before anything is deleted
-    gone = runs.delete(args.run_ids, db=args.db)
+    for study in whole:
+        studies.delete(study, db=args.db)
+    gone = len(whole) + (runs.delete(single, db=args.db) if single else 0)
     write_json({"deleted": gone}) if args.json else write_lines([f"{gone} deleted"])
     return 0
 
 
 def worker(args: argparse.Namespace) -> int:
-    """Take runs from the database until none is left, or with --forever until terminated."""
+    """Take what waits in the database until none is left, or with --forever until terminated; or units of one study."""
+    if args.study:
+        from ttc_core.cli import studies
+
+        return studies.work(args)
     from ttc_core.settings import settings
     from ttc_core.worker import work
 
     work(args.db or settings().database_url, forever=args.forever)
     return 0
+
+
+def sweep(args: argparse.Namespace) -> int:
+    """A study, here."""
+    from ttc_core.cli.studies import sweep as run
+
+    return run(args)
+
+
+def import_(args: argparse.Namespace) -> int:
+    """What another program produced."""
+    from ttc_core.cli.studies import import_ as run
+
+    return run(args)
 
 
 def serve(args: argparse.Namespace) -> int:

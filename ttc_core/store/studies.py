@@ -93,9 +93,21 @@ def create(
             for i, (unit, values) in enumerate(zip(new.units, shown, strict=True))
         ],
     )
-    _insert(connection, outcomes, [{**values, "method": keys[i]} for i, values in found])
+    add_outcomes(connection, key, found)
     _insert(connection, pools, [{**values, "method": keys[i]} for i, values in sampled])
     return key
+
+
+def add_outcomes(connection: Connection, study: int, found: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+    """Store further outcomes of a study, each with the position of its method."""
+    wanted = select(methods.c.key).where(methods.c.study == study).order_by(methods.c.position)
+    keys = connection.execute(wanted).scalars().all()
+    _insert(connection, outcomes, [{**values, "method": keys[i]} for i, values in found])
+
+
+def adopt(connection: Connection, study: int, run_id: str) -> None:
+    """Make a stored run one of the study's, to be deleted with it."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(study=study))
 
 
 def _problem(study: int, position: int, problem: Problem, extra: str | None) -> dict[str, Any]:
@@ -265,56 +277,3 @@ def _rates(connection: Connection, key: int) -> dict[str, float | None]:
     busy = connection.execute(select(units.c.key).where(units.c.study == key, units.c.status == "running")).first()
     elapsed = max(1e-3, (now if busy else last) - since)
     return {"tokens_per_second": tokens / elapsed, "work_per_second": float(work) / elapsed}
-
-
-def outcome_rows(db: Database, study: str, dataset: str | None = None) -> list[dict[str, Any]]:
-    """Outcomes of its methods (not of pools as such), with the problem and the method, in the study's order.
-
-    Raises:
-        UnknownName: no such study.
-    """
-    with db.read() as connection:
-        key = find(connection, study)["key"]
-        asked = [problems.c.dataset, problems.c.problem_id]
-        done = [methods.c[name] for name in ("model", "verifier", "strategy", "params", "label", "temperature")]
-        of = outcomes.join(methods, methods.c.key == outcomes.c.method)
-        of = of.join(problems, (problems.c.study == methods.c.study) & (problems.c.position == outcomes.c.problem))
-        wanted = select(outcomes, *asked, *done).select_from(of).where(methods.c.study == key)
-        if dataset is not None:
-            wanted = wanted.where(problems.c.dataset == dataset)
-        order = (methods.c.position, outcomes.c.budget, outcomes.c.seed, outcomes.c.problem)
-        return [dict(row) for row in connection.execute(wanted.order_by(*order)).mappings()]
-
-
-def pool_rows(db: Database, study: str, dataset: str | None = None) -> list[dict[str, Any]]:
-    """Pools, with the problem and the method, in the study's order.
-
-    Raises:
-        UnknownName: no such study.
-    """
-    with db.read() as connection:
-        key = find(connection, study)["key"]
-        asked = [problems.c.dataset, problems.c.problem_id, problems.c.question, problems.c.gold, problems.c.grader]
-        of = pools.join(methods, methods.c.key == pools.c.method)
-        of = of.join(problems, (problems.c.study == methods.c.study) & (problems.c.position == pools.c.problem))
-        shown = (methods.c.model, methods.c.verifier, methods.c.position, problems.c.extra.label("problem_extra"))
-        wanted = select(pools, *asked, *shown).select_from(of).where(methods.c.study == key)
-        if dataset is not None:
-            wanted = wanted.where(problems.c.dataset == dataset)
-        order = (methods.c.position, pools.c.problem, pools.c.seed)
-        return [dict(row) for row in connection.execute(wanted.order_by(*order)).mappings()]
-
-
-def measured(db: Database, model: str) -> dict[str, float]:
-    """What searches of a model cost so far, a generation: tokens and seconds by name; {} if none."""
-    with db.read() as connection:
-        total: dict[str, float] = {}
-        for place in (runs, outcomes.join(methods, methods.c.key == outcomes.c.method)):
-            of = runs.c if place is runs else outcomes.c
-            named = ("generations", "generated_tokens", "prompt_tokens_computed", "verifier_tokens", "seconds")
-            sums = [func.coalesce(func.sum(of[name]), 0) for name in named]
-            which = (runs if place is runs else methods).c.model == model
-            row = connection.execute(select(*sums).select_from(place).where(which)).one()
-            total = {name: total.get(name, 0.0) + float(value) for name, value in zip(named, row, strict=True)}
-    count = total.pop("generations")
-    return {name: value / count for name, value in total.items()} if count else {}

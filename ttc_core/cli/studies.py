@@ -1,0 +1,171 @@
+"""`sweep`, `import`, `worker --study`, and what `list`, `show`, `delete` say about studies."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ttc_core import runs, studies
+from ttc_core.cli.shown import table, write_json, write_lines
+from ttc_core.errors import UserError
+from ttc_core.studies import StudyView
+
+TELL_SECONDS = 5.0
+
+
+def sweep(args: argparse.Namespace) -> int:
+    """Carry out the study of a file, or go on with a stored one, here; or say what it would take."""
+    runs.ensure_database(db=args.db)
+    if args.study is None and args.file is None:
+        raise UserError("there is nothing to do", hint="sweep FILE.toml, or sweep --resume STUDY")
+    if args.study is not None:
+        if args.file is not None:
+            raise UserError("give either a file or a stored study, not both")
+        return _stored(args)
+    if args.dry_run:
+        return _dry_run(args)
+    study = studies.start(Path(args.file), name=args.name, db=args.db)
+    return _carry_out(study, args)
+
+
+def _stored(args: argparse.Namespace) -> int:
+    """What is done with a stored study: exactly one of the options names it."""
+    if args.action == "resume":
+        again = studies.resume(args.study, db=args.db)
+        if again:
+            _tell(f"{again} failed units are tried again")
+        return _carry_out(args.study, args)
+    {"pause": studies.pause, "cancel": studies.cancel}[args.action](args.study, db=args.db)
+    return _show(studies.progress(args.study, db=args.db), args)
+
+
+def work(args: argparse.Namespace) -> int:
+    """`worker --study`: take units of one study until none is left."""
+    return _carry_out(args.study, args)
+
+
+def _dry_run(args: argparse.Namespace) -> int:
+    plan = studies.plan(Path(args.file), db=args.db)
+    if args.json:
+        write_json(plan)
+        return 0
+    counts = ("problems", "methods", "pools", "seeds", "units", "runs", "outcomes", "generations")
+    rows: list[list[Any]] = [[name, f"{plan[name]:,}"] for name in counts]
+    costs = ("policy_tokens", "verifier_tokens", "policy_flops", "verifier_flops", "disk_bytes")
+    rows += [[name, f"about {plan[name]:.3g}"] for name in costs]
+    if plan["assumed"]:
+        rows.append(["", f"nothing was searched with {', '.join(plan['assumed'])} yet: lengths are assumed"])
+    write_lines(table([f"study {plan['study']}", ""], rows))
+    return 0
+
+
+def _carry_out(study: str, args: argparse.Namespace) -> int:
+    from ttc_core.worker import Terminated
+
+    ended = Terminated()
+    studies.work(study, until=_telling(study, ended, args.db), db=args.db)
+    view = studies.progress(study, db=args.db)
+    _show(view, args)
+    if view.status == "failed":
+        _tell(f"{view.units['failed']} units failed; try them again with `sweep --resume {study}`")
+    return int(view.status == "failed")
+
+
+def _telling(study: str, ended: Callable[[], bool], db: str | None) -> Callable[[], bool]:
+    """The same question, and a line of progress on stderr now and then."""
+    due = [time.monotonic() + TELL_SECONDS]
+
+    def ask() -> bool:
+        if time.monotonic() >= due[0]:
+            _tell(line(studies.progress(study, db=db)))
+            due[0] = time.monotonic() + TELL_SECONDS
+        return ended()
+
+    return ask
+
+
+def line(view: StudyView) -> str:
+    """Where a study stands, on one line."""
+    total = sum(view.units.values())
+    parts = [f"{view.id}: {view.status}", f"{view.units['done']} of {total} units"]
+    if view.units["failed"]:
+        parts.append(f"{view.units['failed']} failed")
+    if view.accuracy is not None:
+        mean, low, high = view.accuracy
+        parts.append(f"accuracy {mean:.1%} ({low:.1%} to {high:.1%}) of {view.outcomes:,} outcomes")
+    if view.tokens_per_second is not None and not view.ended:
+        parts.append(f"{view.tokens_per_second:,.0f} tokens/s")
+    if view.eta is not None and not view.ended:
+        parts.append(f"about {_duration(view.eta)} left")
+    if view.why:
+        parts.append(view.why)
+    return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _show(view: StudyView, args: argparse.Namespace) -> int:
+    write_json(studies.document(view)) if args.json else write_lines([line(view)])
+    return 0
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+# --- stored studies --------------------------------------------------------------------------------------------------
+
+
+def summaries(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """All studies as `list --json` prints them."""
+    return [studies.document(view) for view in studies.listing(db=args.db)]
+
+
+def lines(args: argparse.Namespace) -> list[str]:
+    """All studies as `list` prints them."""
+    rows = [[view.id, f"{view.created:%Y-%m-%d %H:%M}", line(view)] for view in studies.listing(db=args.db)]
+    return [*table(["study", "created", ""], rows), ""] if rows else []
+
+
+def show(args: argparse.Namespace) -> int:
+    """One study; with --export its tables and trees as files in a folder."""
+    study = args.run_id
+    if args.export:
+        from ttc_core import studies_export
+
+        written = studies_export.write(study, Path(args.export), db=args.db)
+        write_json({"study": study, "files": written}) if args.json else write_lines(written)
+        return 0
+    if args.json:
+        write_json(studies.describe(study, db=args.db))
+        return 0
+    view = studies.progress(study, db=args.db)
+    frame = studies.outcomes(study, db=args.db)
+    rows: list[list[Any]] = []
+    which: Any
+    for which, of in frame.groupby(["method", "model", "verifier", "budget"], sort=False):
+        right = of["correct"].dropna().astype(float)
+        shown = None if right.empty else round(float(right.mean()), 4)
+        rows.append([*which, len(of), shown, round(float(of["generations"].mean()), 2)])
+    head = ["method", "model", "verifier", "budget", "outcomes", "accuracy", "generations"]
+    failed = [f"unit {u['unit']} ({u['method']}, budget {u['budget']}) failed: {u['error']}" for u in view.failed]
+    write_lines([line(view), "", *(table(head, rows) if rows else []), *failed])
+    return 0
+
+
+def import_(args: argparse.Namespace) -> int:
+    """Bring in what another program produced, as a study."""
+    from ttc_core import importing
+
+    runs.ensure_database(db=args.db)
+    study = importing.add(args.format, Path(args.file), args.dataset, args.study, db=args.db)
+    return _show(studies.progress(study, db=args.db), args)

@@ -1,0 +1,64 @@
+"""A study as files: tables as Parquet and JSON lines, pools in the `samples` format, kept trees one a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ttc_core import runs, studies
+from ttc_core.errors import UserError
+
+
+def write(study: str, folder: Path, *, db: str | None = None) -> list[str]:
+    """Write all of a study into a new or empty folder; returns the files' names.
+
+    outcomes.parquet, outcomes.jsonl   `studies.outcomes`
+    samples.jsonl                      its first pool, as `import samples` reads it
+    trees.jsonl                        the kept trees, as `runs.import_run` reads them
+    study.json                         its file and where it stood
+
+    Raises:
+        UnknownName: no such study; UserError: the folder is not empty or cannot be written.
+    """
+    about = studies.describe(study, db=db)
+    frame = studies.outcomes(study, db=db)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UserError(f"the folder {str(folder)!r} is not empty", hint="name another one")
+        frame.to_parquet(folder / "outcomes.parquet", index=False)
+        frame.to_json(folder / "outcomes.jsonl", orient="records", lines=True)
+        _lines(folder / "samples.jsonl", _samples(study, db))
+        kept = dict.fromkeys(run for run in frame["run"] if run)
+        _lines(folder / "trees.jsonl", (runs.export_run(run, db=db) for run in kept))
+        (folder / "study.json").write_text(json.dumps(about, indent=2, default=str) + "\n", "utf-8")
+    except OSError as error:
+        raise UserError(f"{str(folder)!r} cannot be written: {error.strerror}") from error
+    return sorted(path.name for path in folder.iterdir())
+
+
+def _lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="ascii") as file:
+        for row in rows:
+            file.write(json.dumps(row) + "\n")
+
+
+def _samples(study: str, db: str | None) -> Iterable[dict[str, Any]]:
+    """One problem a line; the samples of further seeds follow."""
+    from ttc_core.studies_pools import unpacked
+
+    by_problem: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in studies.pool_rows(study, db=db):
+        extra = json.loads(row["problem_extra"]) if row["problem_extra"] else {}
+        asked = {**extra, "id": row["problem_id"], "question": row["question"]}
+        asked |= {"answer": row["gold"]} if row["gold"] is not None else {}
+        place = by_problem.setdefault((row["dataset"], row["problem_id"]), {**asked, "samples": []})
+        for one in unpacked(row):
+            if not one.valid:
+                continue
+            named: dict[str, Any] = {"text": one.text, "answer": one.answer, "correct": one.correct, "score": one.score}
+            named |= {"step_scores": list(one.steps) or None, "tokens": one.tokens or None}
+            place["samples"].append({**one.extra, **{k: v for k, v in named.items() if v is not None}})
+    return by_problem.values()
