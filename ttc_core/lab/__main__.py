@@ -19,7 +19,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", action="append", default=[], help="with evaluate: one member, may be repeated")
     parser.add_argument("--verifier", default="mini-implicit", help="with policy: the verifier it is fitted with")
     parser.add_argument("--problems", type=int, default=200, help="with policy: how many it is fitted on")
-    parser.add_argument("--preset", choices=("full", "quick"), default="full", help="quick: a third of the tokens")
+    parser.add_argument(
+        "--preset", choices=("quick", "full", "large"), default="full",
+        help="quick: a third of the tokens; large: eight times as many, for a machine with a GPU",
+    )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of checkpoints (git-ignored)")

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ BEAMS: tuple[tuple[int, int], ...] = ((4, 4), (8, 4), (16, 4), (64, 4), (64, 8))
 WIDE_BEAMS: tuple[tuple[int, int], ...] = ((256, 4), (256, 16))
 SEARCHED = ("mini-prm", "mini-implicit")  # verifiers whose searches are measured at every budget
 FEW_BEAMS: tuple[tuple[int, int], ...] = ((4, 4), (16, 4))  # for the others
+REVISIONS, REVISION_CHAINS = 16, (4, 16)  # attempts, and the chains they form
+REVISION_VERIFIERS = ("mini-reviser-prm", "mini-prm", "mini-implicit")
 Rolls = Sequence[Sequence[Rollout]]
 Bins = Sequence[Any]
 
@@ -133,7 +136,7 @@ def policy_results(e: Evaluation, name: str) -> dict[str, Any]:
     if name != SMALL:
         results["greedy minus greedy of mini-s"] = interval(greedy - _rates(e.rolls(SMALL, 1, seed=0, greedy=True)))
     if read_card(e.folder(name)).get("revises"):
-        results["chains"] = reviser_results(e, name)
+        results["chains"] = reviser_results(e, name) | selection_results(e, name)
     return results
 
 
@@ -148,6 +151,28 @@ def reviser_results(e: Evaluation, name: str) -> dict[str, Any]:
     found = [revising.split(row, revising.LENGTHS) for row in flat]
     fresh = {SMALL: e.pool(False), f"{name} without context": e.rolls(name, OTHER_SAMPLES, seed=202)}
     return revising.chain_results(found, revising.LENGTHS, fresh, e.bins())
+
+
+def selection_results(e: Evaluation, name: str) -> dict[str, Any]:
+    """What verifiers make of 16 attempts: chains against independent samples, paired by problem."""
+    problems = registry.get("dataset", "mini-test")()[: len(e.problems)]
+    results: dict[str, Any] = {}
+    for verifier in [v for v in REVISION_VERIFIERS if e.folder(v).exists()]:
+        found = {}
+        for chains in REVISION_CHAINS:
+            part = f"revisions-{name}-{verifier}-{REVISIONS}-{chains}-{len(problems)}"
+            models = ["mini-m", SMALL, name] if verifier == "mini-implicit" else [verifier, name]
+            make = partial(solved, problems, "revisions", REVISIONS, {"chains": chains}, verifier, name)
+            found[chains] = np.asarray(e.once(part, models, partial(_listed, make)))
+            results[f"{verifier} on {chains} chains of {REVISIONS // chains}"] = interval(found[chains])
+            results[f"{verifier} on {chains} chains of {REVISIONS // chains} by bin"] = by_bin(found[chains], e.bins())
+        few, most = min(REVISION_CHAINS), max(REVISION_CHAINS)
+        results[f"{verifier}: {few} chains minus {most}"] = interval(found[few] - found[most])
+    return results
+
+
+def _listed(make: Callable[[], Floats]) -> list[float]:
+    return [float(value) for value in make()]
 
 
 def verifier_results(e: Evaluation, name: str) -> dict[str, Any]:
@@ -209,8 +234,8 @@ def search_results(
 
     def accuracy(strategy: str, budget: int, params: Mapping[str, int], count: int) -> Floats:
         part = f"search-{verifier}-{strategy}-{budget}-{'-'.join(map(str, params.values()))}-{count}"
-        make = lambda: solved(problems[:count], strategy, budget, params, verifier).tolist()  # noqa: E731
-        return np.asarray(e.once(part, models, make))
+        make = partial(solved, problems[:count], strategy, budget, params, verifier)
+        return np.asarray(e.once(part, models, partial(_listed, make)))
 
     results: dict[str, Any] = {}
     tables = ((BEAMS, len(problems)), (WIDE_BEAMS, min(WIDE_PROBLEMS, len(problems))))

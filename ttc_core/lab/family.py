@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ttc_core.lab.corrections import revision_chunks
+from ttc_core.lab.corrections import MOST_ATTEMPTS, revision_chunks
 from ttc_core.lab.growing import grow
 from ttc_core.lab.harvest import harvest
 from ttc_core.lab.model import Llama, Shape, build
@@ -37,7 +37,7 @@ class Place:
 
     def scaled(self, amount: int) -> int:
         """Return the share of an amount that the preset takes."""
-        return amount if self.preset == "full" else max(1, int(amount * QUICK))
+        return max(1, int(amount * PRESETS[self.preset]))
 
     def finished(self, stage: str) -> tuple[Llama, list[dict[str, Any]]]:
         """Return the model of a stage, trained first where it is not, and the summaries of its trainings."""
@@ -78,13 +78,13 @@ def _outcomes(recipe: Recipe, place: Place) -> Lessons[Judged]:
     return Lessons(outcome_chunks(place.harvest(chunks), chunks), verdict_loss, judged_length)
 
 
-def _judged(place: Place) -> ChunkMaker[Judged]:
+def _judged(place: Place, attempts: int = 0, seed: int = 0) -> ChunkMaker[Judged]:
     chunks = place.scaled(HARVEST_CHUNKS)
-    return step_chunks(place.harvest(chunks), chunks, banned_fingerprints(place.problems))
+    return step_chunks(place.harvest(chunks), chunks, banned_fingerprints(place.problems), attempts, seed)
 
 
-def _steps(recipe: Recipe, place: Place) -> Lessons[Judged]:
-    return Lessons(_judged(place), verdict_loss, judged_length)
+def _steps(recipe: Recipe, place: Place, attempts: int = 0) -> Lessons[Judged]:
+    return Lessons(_judged(place, attempts, recipe.seed), verdict_loss, judged_length)
 
 
 def _step_values(recipe: Recipe, place: Place) -> Lessons[Judged]:
@@ -145,6 +145,11 @@ STAGES = {
             "mini-prm-first",
             lessons=_steps,
         ),
+        Stage(
+            Recipe("mini-reviser-prm", tokens=4_000_000, lr=0.004, seed=18, batch=6144, decay=0.9, half=True),
+            "mini-prm",
+            lessons=partial(_steps, attempts=MOST_ATTEMPTS),
+        ),
         Stage(Recipe("mini-mc", tokens=2_000_000, lr=0.005, seed=12, decay=0.7), "mini-s", lessons=_step_values),
         Stage(
             Recipe("mini-orm", tokens=4_000_000, lr=0.005, seed=13, batch=4096, decay=0.7, half=True),
@@ -154,7 +159,7 @@ STAGES = {
     )
 }
 FIRST_WEIGHTS = 1  # seed of the weights that a training from scratch starts with
-QUICK = 0.3  # share of the tokens that the quick preset sees
+PRESETS = {"quick": 0.3, "full": 1.0, "large": 8.0}  # tokens and solutions seen, beside those of the shipped family
 STEP_VALUE_FILES = 6
 OWN_CHUNKS, OWN_SEED = 4, 79
 
@@ -167,7 +172,7 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
     Arguments:
         work: folder of checkpoints and finished stages.
         problems: folder of the problem sets, whose questions are kept out of the training stream.
-        preset: "full" or "quick".
+        preset: one of PRESETS.
     Raises:
         KeyError: no such stage.
     """
@@ -200,7 +205,7 @@ def run_process_reward(work: Path, problems: Path, preset: str = "full", device:
     Arguments:
         work: folder of checkpoints and finished stages.
         problems: folder of the problem sets, whose questions are kept out.
-        preset: "full" or "quick".
+        preset: one of PRESETS.
     """
     place = Place(work, problems, preset, device)
     recipe = replace(PROCESS_REWARD, tokens=place.scaled(PROCESS_REWARD.tokens))

@@ -32,7 +32,7 @@ class Member:
         kind: "policy", or "prm" for a verifier read off two tokens' logits.
         what: one sentence.
         judges: with kind "prm": "steps" or "answers", what its score is the probability of.
-        revises: most earlier attempts a policy can have in its prompt.
+        revises: most earlier attempts it can have in its prompt.
         data: what it was trained on.
     """
 
@@ -83,6 +83,15 @@ MEMBERS = (
         revises=4,
         data="attempts of mini-s at training problems, and right solutions close to the last attempt shown",
     ),
+    Member(
+        "mini-reviser-prm",
+        "mini-reviser-prm",
+        "prm",
+        "process reward model of revisions, from mini-prm: reads up to four earlier attempts first",
+        judges="steps",
+        revises=4,
+        data="solutions of mini-s on training problems after up to four others, each token labelled by the checker",
+    ),
 )
 
 
@@ -132,7 +141,7 @@ def calibrate_family(data: Path, preset: str) -> None:
         margins = calibrating.verdict_margins(import_model(folder), problems, rollouts)
         scale, shift = calibrating.calibrate_margins(margins, _labels(rollouts, member.judges))
         verifier = {"name": member.name, "kind": "prm", "model": member.name, "good": GOOD, "bad": BAD}
-        write_json(folder / "verifier.json", {**verifier, "scale": scale, "shift": shift, "attempts": 0})
+        write_json(folder / "verifier.json", {**verifier, "scale": scale, "shift": shift, "attempts": member.revises})
 
 
 def _labels(rollouts: Sequence[Sequence[Rollout]], judges: str) -> list[list[list[bool]]]:

@@ -25,7 +25,7 @@ from ttc_core.lab.optimisers import Optimiser, schedule
 from ttc_core.lab.problems import training_stream
 from ttc_core.lab.training import ChunkMaker, Progress, Recipe, batches, collate, load_model, save_model
 from ttc_core.lab.verdicts import Judged, judge
-from ttc_core.lab.vocabulary import BAD, GOOD, encode, prompt
+from ttc_core.lab.vocabulary import BAD, GOOD, decode, encode, prompt
 
 VERDICT_LAYERS = 2
 START_SCALE = 0.1
@@ -95,23 +95,31 @@ def _length(example: Judged) -> int:
     return len(example.prompt) + len(example.solution)
 
 
-def step_chunks(folder: Path, chunks: int, banned: Collection[str]) -> ChunkMaker[Judged]:
+def step_chunks(
+    folder: Path, chunks: int, banned: Collection[str], attempts: int = 0, seed: int = 0
+) -> ChunkMaker[Judged]:
     """Return a function that makes the n-th chunk (from 1) of labelled solutions: the policy's and a fifth right ones.
 
     Arguments:
         folder: where the harvest lies.
         chunks: so many of its files are gone through again and again, each time with other right ones.
         banned: fingerprints of questions to leave out.
+        attempts: up to so many other solutions of the problem stand in the prompt, as before a revision.
+        seed: seed of their choice.
     """
     files = sorted(folder.glob("chunk-*.json"))[:chunks]
 
     def make(index: int) -> list[Judged]:
+        rng = random.Random(seed * 1_000_003 + index)
         problems, rollouts = read_chunk(files[(index - 1) % len(files)])
-        judged = [
-            judge(problem, prompt(problem["question"]), tokens)
-            for problem, row in zip(problems, rollouts, strict=True)
-            for tokens in sorted({r.tokens for r in row if len(r.tokens) < LONGEST_JUDGED})
-        ]
+        judged = []
+        for problem, row in zip(problems, rollouts, strict=True):
+            different = sorted({r.tokens for r in row if len(r.tokens) < LONGEST_JUDGED})
+            for number, tokens in enumerate(different):
+                others = different[:number] + different[number + 1 :]
+                shown = rng.sample(others, rng.randint(0, min(attempts, len(others))))
+                before = prompt(problem["question"], [decode(list(other)) for other in shown])
+                judged.append(judge(problem, before, tokens))
         fresh = itertools.islice(training_stream(RIGHT_SEED + index - 1, banned), len(judged) // RIGHT_SHARE)
         return judged + [judge(asdict(p), prompt(p.question), encode(p.solution)) for p in fresh]
 
