@@ -42,7 +42,7 @@ def outcomes(correct, budgets, seeds=1, tokens=50):
             "policy_flops": budget * tokens * 2e6,
             "verifier_flops": budget * tokens * 1e6 * (1 + (m == 2)),
             "seconds": budget * 0.5,
-            "failed": False,
+            "failed": 0,
             "unspent": 0,
         }
     )

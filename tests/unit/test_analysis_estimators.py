@@ -33,6 +33,7 @@ def pools(draw, most=7):
     n = draw(st.integers(1, most))
     rows = []
     for _ in range(draw(st.integers(1, 3))):
+        holes = draw(st.booleans())
         right = draw(st.sampled_from([{0}, {1}, {0, 2}]))
         row = draw(
             st.lists(
@@ -42,7 +43,7 @@ def pools(draw, most=7):
             )
         )
         size = draw(st.integers(1, n))
-        rows.append([(a, s, a in right, i < size) for i, (a, s) in enumerate(row)])
+        rows.append([(a, s, a in right, i >= n - size if holes else i < size) for i, (a, s) in enumerate(row)])
     answers, scores, correct, valid = (np.array([[x[c] for x in row] for row in rows]) for c in range(4))
     return pool(correct, answers.astype(int), scores, valid)
 
@@ -86,6 +87,7 @@ def test_every_estimator_is_the_mean_over_all_subsets(metric, p):
 
 @given(p=pools(9))
 def test_counting_is_the_mean_over_all_subsets(p):
+    p = p.packed()
     n = int(p.sizes.min())
     of, ks = votes.groups(p).of[:, :n], list(range(1, n + 1))
     cut = Pool(p.problems, p.correct[:, :n], p.answers[:, :n], p.scores[:, :n], p.tokens[:, :n], p.valid[:, :n])

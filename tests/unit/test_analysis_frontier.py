@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit import analysis_worlds as worlds
 from ttc_core.analysis.difficulty import quantile_bins
-from ttc_core.analysis.frontier import Binning, _Pipeline, crossing, frontier, gap
+from ttc_core.analysis.frontier import Binning, _Pipeline, crossing, followed, frontier, gap
 from ttc_core.analysis.measured import cost, measured
 from ttc_core.errors import BadValue
 
@@ -48,6 +48,8 @@ def test_the_optimal_curve_is_what_loops_give(holes):
     expected = np.mean([written_out(found.accuracy, range(23), bin_of, fold) for fold in pipeline.folds], axis=0)
     np.testing.assert_allclose(pipeline.run(np.ones((1, 23)))["optimal"][0], expected, atol=1e-12)
     np.testing.assert_allclose(frontier(found, Binning(values, 3), 0, 4).optimal.mean, expected, atol=1e-12)
+    if not holes:
+        np.testing.assert_allclose(followed(found, Binning(values, 3), 4).mean(axis=0), expected, atol=1e-12)
     counts = rng.multinomial(23, np.full(23, 1 / 23), 5).astype(float)
     for row, result in zip(counts, pipeline.run(counts)["optimal"], strict=True):
         copies = np.repeat(np.arange(23), row.astype(int))
@@ -155,7 +157,7 @@ def test_what_cannot_be_measured_is_said():
     with pytest.raises(BadValue, match="several models"):
         measured(frame.assign(model=["a", "b"] * 18))
     with pytest.raises(BadValue, match="no graded outcome"):
-        measured(frame.assign(failed=True))
+        measured(frame.assign(correct=None))
     with pytest.raises(BadValue, match="no best_of_n that chooses by weight"):
         measured(frame[frame.method != "best_of_n"])
     with pytest.raises(BadValue, match="no method 'mcts'"):
@@ -166,10 +168,9 @@ def test_what_cannot_be_measured_is_said():
         frontier(measured(frame), Binning(np.ones(5)))
 
 
-def test_failed_and_ungraded_outcomes_count_in_nothing_and_are_counted():
+def test_ungraded_outcomes_count_in_nothing_and_are_counted():
     frame = worlds.outcomes(np.ones((4, 1, 1, 2)), [1])
-    frame.loc[0, "failed"] = True
-    frame.loc[1, "correct"] = None
+    frame.loc[[0, 1], "correct"] = None
     frame.loc[2, "correct"] = False
     found = measured(frame)
     assert found.dropped == 2 and found.problems == ["p0001", "p0002", "p0003"]

@@ -66,6 +66,7 @@ def estimate(pool: Pool, metric: str, ks: Sequence[int], draws: int = votes.DRAW
     if metric not in METRICS:
         raise BadValue(f"metric must be one of {', '.join(METRICS)}, not {metric!r}")
     check(pool, ks)
+    pool = pool.packed()
     if metric in ("best", "weighted") and not np.isfinite(pool.scores[pool.valid]).any():
         raise BadValue(f"{metric} needs scores, and no sample has one")
     if metric in ("pass", "best"):
@@ -89,7 +90,7 @@ def check(pool: Pool, ks: Sequence[int]) -> None:
 
 
 def pass_at(pool: Pool, ks: Sequence[int]) -> Floats:
-    """(P, K) probability that any of k samples is right: 1 - C(n-c, k) / C(n, k) with c of n right.
+    """(P, K) probability that any of k samples of a packed pool is right: 1 - C(n-c, k) / C(n, k) with c of n right.
 
     The ratio is the product of (1 - k/i) for i = n-c+1..n, here a difference of sums of logarithms: fit for any n.
     """
@@ -106,7 +107,7 @@ def pass_at(pool: Pool, ks: Sequence[int]) -> Floats:
 
 
 def best_at(pool: Pool, ks: Sequence[int]) -> Floats:
-    """(P, K) probability that the sample with the highest score of k is right."""
+    """(P, K) probability that the sample with the highest score of k of a packed pool is right."""
     groups = votes.groups(pool)
     takes_part = pool.valid & np.isfinite(pool.scores) & (groups.of >= 0)
     order = np.argsort(np.where(takes_part, -pool.scores, np.inf), axis=1, kind="stable")

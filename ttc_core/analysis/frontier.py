@@ -168,6 +168,17 @@ def crossing(budgets: Floats, curve: Floats, target: Floats) -> Floats:
     return np.where(reached.any(axis=1), found, np.inf)
 
 
+def followed(measured: Measured, binning: Binning, folds: int = FOLDS, seed: int = 0) -> Floats:
+    """(P, B) accuracy of the cross-validated policy on each problem, NaN where its method was not run."""
+    p = len(measured.problems)
+    pipeline, ones = _Pipeline(measured, binning, folds, seed, 0.0, True), np.ones((1, p))
+    of, found = pipeline.placed(ones)[0], []
+    for fold in pipeline.folds:
+        best = pipeline.best(*pipeline.totals(ones, fold))[0][fold, of]  # (P, B)
+        found.append(np.take_along_axis(measured.accuracy, best[:, None], axis=1)[:, 0])
+    return np.asarray(np.mean(found, axis=0))
+
+
 class _Pipeline:
     """From counts of problems (R, P) to curves; all resamples at once, as products of matrices."""
 
@@ -231,14 +242,16 @@ class _Pipeline:
 
     def _chosen(self, sums: Floats, numbers: Floats) -> Floats:
         """(R, B) accuracy of the method chosen in each bin on one fold and measured on the other, both ways."""
-        shape = (*sums.shape[:3], self.m, self.b)
-        numbers = np.broadcast_to(numbers, sums.shape).reshape(shape)
-        sums = sums.reshape(shape)
-        means = np.where(numbers > 0, sums / np.maximum(numbers, 1e-300), -np.inf)
-        best = means.argmax(axis=3)[:, :, :, None]  # (R, F, K, 1, B); the first of equals
-        best = best[:, ::-1]  # chosen on the other fold; with one fold alone on the same
+        best = self.best(sums, numbers)[:, :, :, None]
+        sums, numbers = (x.reshape(*sums.shape[:3], self.m, self.b) for x in np.broadcast_arrays(sums, numbers))
         right = np.take_along_axis(sums, best, axis=3).sum(axis=(1, 2, 3))
         return _ratio(right, np.take_along_axis(numbers, best, axis=3).sum(axis=(1, 2, 3)))
+
+    def best(self, sums: Floats, numbers: Floats) -> Ints:
+        """(R, F, K, B) method with the best mean on the other fold, the first of equals; with one fold on the same."""
+        sums, numbers = (x.reshape(*sums.shape[:3], self.m, self.b) for x in np.broadcast_arrays(sums, numbers))
+        means = np.where(numbers > 0, sums / np.maximum(numbers, 1e-300), -np.inf)
+        return np.asarray(means.argmax(axis=3)[:, ::-1])
 
     def _efficiency(self, optimal: Floats, base: Floats) -> Floats:
         """(R, B) budget over the crossing, held within what the budgets can tell."""

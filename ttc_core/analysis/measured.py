@@ -27,7 +27,7 @@ class Measured:
         costs: (M, B) mean cost of a problem on the same axis, NaN where nothing was measured.
         baseline: index of the method that others are compared with: best-of-N weighted.
         strategies: (M) strategy of each method.
-        dropped: outcomes that had failed or could not be graded, which count in nothing.
+        dropped: outcomes that nobody could grade, which count in nothing.
     """
 
     problems: list[str]
@@ -87,7 +87,7 @@ def measured(
     for column in ("dataset", "model"):
         if len(names := sorted(outcomes[column].unique())) > 1:
             raise BadValue(f"the outcomes are of several {column}s ({', '.join(names)})", hint=f"choose one {column}")
-    kept = outcomes[outcomes["correct"].notna() & ~outcomes["failed"].astype(bool)]
+    kept = outcomes[outcomes["correct"].notna()]
     if kept.empty:
         raise BadValue("the study has no graded outcome yet")
     labels = list(dict.fromkeys(kept["method"]))

@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Pool:
-    """Samples of P problems, at most n of each, in the order they were drawn; places after a row's last are not valid.
+    """Samples of P problems, at most n of each, in the order they were drawn; places without one are not valid.
 
     Arguments:
         problems: (P) problem ids.
@@ -54,6 +54,18 @@ class Pool:
     def sizes(self) -> Ints:
         """(P) samples of each problem."""
         return np.asarray(self.valid.sum(axis=1), np.int64)
+
+    def packed(self) -> Pool:
+        """The same with every problem's samples before its empty places, in their order."""
+        order = np.argsort(~self.valid, axis=1, kind="stable")
+        if (order == np.arange(order.shape[1])).all():
+            return self
+        moved = {
+            name: np.take_along_axis(getattr(self, name), order, axis=1)
+            for name in ("correct", "answers", "scores", "tokens", "valid")
+        }
+        steps = [[row[i] for i in places] for row, places in zip(self.steps, order.tolist(), strict=bool(self.steps))]
+        return Pool(self.problems, **moved, steps=steps)
 
     def rescored(self, how: str) -> Pool:
         """The same samples with final scores aggregated anew from their steps: last, min, prod or mean.

@@ -1,0 +1,124 @@
+"""Whether one method is better than another on the same problems, and how many problems it takes to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from ttc_core.analysis.pool import Floats, Ints
+from ttc_core.errors import BadValue
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Accuracy of one method less another's on P common problems.
+
+    Arguments:
+        mean, low, high: difference with its 95 % interval, by a paired bootstrap over problems.
+        won, lost: problems that only the one or only the other solves (in more than half of its seeds).
+        p: two-sided exact McNemar test (the binomial test of won against lost).
+        adjusted: p after Holm's correction for all comparisons made together.
+    """
+
+    mean: float
+    low: float
+    high: float
+    won: int
+    lost: int
+    p: float
+    adjusted: float
+
+
+def compare(one: Floats, other: Floats, resamples: int = 10_000, seed: int = 0) -> Difference:
+    """Compare two methods at equal cost.
+
+    Arguments:
+        one, other: (P) share of seeds in which each solves the problem; NaN drops the problem from both.
+
+    Raises:
+        BadValue: no problem in common.
+    """
+    common = ~np.isnan(one) & ~np.isnan(other)
+    a, b = one[common], other[common]
+    if not len(a):
+        raise BadValue("the methods have no problem in common")
+    counts = np.random.default_rng(seed).multinomial(len(a), np.full(len(a), 1 / len(a)), resamples)
+    low, high = np.quantile(counts @ (a - b) / len(a), [0.025, 0.975])
+    solved, other_solved = a > 0.5, b > 0.5
+    won, lost = int((solved & ~other_solved).sum()), int((other_solved & ~solved).sum())
+    p = mcnemar(won, lost)
+    return Difference(float((a - b).mean()), float(low), float(high), won, lost, p, p)
+
+
+def mcnemar(won: int, lost: int) -> float:
+    """Two-sided exact p of as uneven a split of the problems on which the methods differ."""
+    return float(stats.binomtest(won, won + lost).pvalue) if won + lost else 1.0
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Holm's (1979) step-down adjusted p values, in the order given."""
+    order, found, most = np.argsort(ps, kind="stable"), [0.0] * len(ps), 0.0
+    for rank, i in enumerate(order):
+        most = max(most, min(1.0, (len(ps) - rank) * ps[i]))
+        found[i] = most
+    return found
+
+
+def compare_all(accuracy: Mapping[str, Floats], against: str, seed: int = 0) -> dict[str, Difference]:
+    """Every method against one, with corrected p values."""
+    if against not in accuracy:
+        raise BadValue(f"there is no method {against!r} to compare with (there is: {', '.join(accuracy)})")
+    found = {name: compare(a, accuracy[against], seed=seed) for name, a in accuracy.items() if name != against}
+    adjusted = holm([d.p for d in found.values()])
+    return {
+        name: Difference(d.mean, d.low, d.high, d.won, d.lost, d.p, p)
+        for (name, d), p in zip(found.items(), adjusted, strict=True)
+    }
+
+
+def power(won: float, lost: float, problems: int, level: float = 0.05) -> float:
+    """Probability that the exact McNemar test finds a true difference.
+
+    Arguments:
+        won, lost: true shares of problems that only one of the methods solves.
+        problems: how many there are.
+    """
+    _check_shares(won, lost)
+    differing = won + lost
+    if differing == 0:
+        return 0.0
+    numbers = np.arange(problems + 1)
+    likely = stats.binom.pmf(numbers, problems, differing)
+    numbers, likely = numbers[likely > 1e-12], likely[likely > 1e-12]
+    edges, share = _critical(numbers, level), won / differing
+    found = stats.binom.cdf(edges, numbers, share) + stats.binom.sf(numbers - edges - 1, numbers, share)
+    return float((likely * np.where(edges >= 0, found, 0.0)).sum())
+
+
+def _critical(numbers: Ints, level: float) -> Ints:
+    """The largest count whose two-sided p among so many differing problems is at most `level`; -1 if there is none."""
+    edges = np.asarray(stats.binom.ppf(level / 2, numbers, 0.5), np.int64)
+    return edges - (2 * stats.binom.cdf(edges, numbers, 0.5) > level)
+
+
+def needed(won: float, lost: float, wanted: float = 0.8, level: float = 0.05, most: int = 100_000) -> int | None:
+    """How many problems tell the methods apart with this power; None if more than `most`.
+
+    Power rises in small steps that can fall back a little; the number is the least by bisection.
+    """
+    _check_shares(won, lost)
+    if won == lost or power(won, lost, most, level) < wanted:
+        return None
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(won, lost, middle, level) >= wanted else (middle + 1, high)
+    return low
+
+
+def _check_shares(won: float, lost: float) -> None:
+    if won < 0 or lost < 0 or won + lost > 1:
+        raise BadValue(f"shares of problems must be at least 0 and 1 together at most, not {won:g} and {lost:g}")
