@@ -132,8 +132,11 @@ def summaries(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 def lines(args: argparse.Namespace) -> list[str]:
     """All studies as `list` prints them."""
-    rows = [[view.id, f"{view.created:%Y-%m-%d %H:%M}", line(view)] for view in studies.listing(db=args.db)]
-    return [*table(["study", "created", ""], rows), ""] if rows else []
+    rows = [
+        [view.id, f"{view.created:%Y-%m-%d %H:%M}", view.status, view.problems, sum(view.units.values()), view.outcomes]
+        for view in studies.listing(db=args.db)
+    ]
+    return [*table(["study", "created", "status", "problems", "units", "outcomes"], rows), ""] if rows else []
 
 
 def show(args: argparse.Namespace) -> int:
