@@ -15,7 +15,8 @@ from typing import Any
 
 from ttc_core import models, registry
 from ttc_core.engines.embedded import Embedded
-from ttc_core.types import GenerateJob, Problem
+from ttc_core.jobs import GenerateJob
+from ttc_core.types import Problem
 
 ROWS, ALONE = 512, 8
 

@@ -12,7 +12,8 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import Any
 
-from ttc_core.types import Evaluated, Generated, Until, Usage
+from ttc_core.jobs import Evaluated, Generated
+from ttc_core.types import Until, Usage
 
 
 def flops(parameters: int, tokens: int) -> float:

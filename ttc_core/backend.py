@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from ttc_core import models, registry
+from ttc_core.jobs import Engine, Verifier
 from ttc_core.settings import settings
-from ttc_core.types import Engine, Verifier
 
 
 class Backend(Protocol):

@@ -21,9 +21,10 @@ from typing import Any
 from ttc_core import grading
 from ttc_core.backend import Backend
 from ttc_core.errors import StrategyFault
+from ttc_core.jobs import Engine, GenerateJob, Job
 from ttc_core.scoring import Send
 from ttc_core.search import SearchRun
-from ttc_core.types import NO_USAGE, Engine, GenerateJob, Job, Node, Outcome, Problem, RunSpec, Strategy, Usage
+from ttc_core.types import NO_USAGE, Node, Outcome, Problem, RunSpec, Strategy, Usage
 
 
 @dataclass(frozen=True, slots=True)

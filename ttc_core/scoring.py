@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from ttc_core import grading
 from ttc_core.backend import Backend
 from ttc_core.errors import EngineError, EngineFault, StrategyFault
+from ttc_core.jobs import Engine, Evaluate, Evaluated, EvaluateJob, Job, Scoring, Segment, StepScores, Verifier
 from ttc_core.tree import Tree
-from ttc_core.types import (
-    Evaluate,
-    Evaluated,
-    EvaluateJob,
-    Job,
-    Node,
-    NodeId,
-    Problem,
-    Segment,
-    StepScores,
-    Verifier,
-)
+from ttc_core.types import Node, NodeId, Problem
 
 # What a search asks of the scheduler: `send(model, make, arguments, receive)` sends the job make(ticket, *arguments) to
 # that model's engine and calls `receive` with the reply.
@@ -56,7 +47,7 @@ class Gather:
 class _Scoring:
     """A verifier at work on one node; several requests may wait for it."""
 
-    generator: Generator[list[Evaluate], list[Evaluated], StepScores]
+    generator: Scoring
     waiting: list[Callable[[Node], None]] = field(default_factory=list)
 
 
@@ -71,7 +62,7 @@ class Scorer:
     ) -> None:
         self._tree, self._problem, self._verifier, self._backend = tree, problem, verifier, backend
         self._send, self._tokenizer = send, tokenizer
-        self._prompts: dict[tuple[str, tuple[str, ...]], tuple[Segment, int]] = {}
+        self._prompts: dict[tuple[str, tuple[str, ...]], Segment] = {}
         self._at_work: dict[NodeId, _Scoring] = {}
 
     def score(self, node_id: NodeId, fill: Callable[[Node], None]) -> None:
@@ -91,7 +82,7 @@ class Scorer:
             parent = self._tree.parent(node)
             if parent is not None and not parent.scores:
                 raise StrategyFault(f"node {node_id} is scored before its parent")
-            generator = self._verifier.score(self._problem, parent.carry if parent else ())
+            generator = self._verifier.score(self._problem, node, parent.carry if parent else ())
             self._at_work[node_id] = _Scoring(generator, [fill])
             self._step(node_id, None)
 
@@ -99,42 +90,55 @@ class Scorer:
         """Forget the nodes at work; replies that still come are ignored."""
         self._at_work.clear()
 
-    def _step(self, node_id: NodeId, replies: list[Evaluated] | None) -> None:
+    def _step(self, node_id: NodeId, replies: list[Any] | None) -> None:
         """Hand the verifier its replies; send what it asks next, or record the score it returns."""
         try:
-            evaluations = self._at_work[node_id].generator.send(replies)  # type: ignore[arg-type]
+            asked = self._at_work[node_id].generator.send(replies)  # type: ignore[arg-type]
         except StopIteration as stop:
             self._record(node_id, stop.value)
             return
         except EngineError as error:
             self._fail(node_id, error)
             return
-        node = self._tree.nodes[node_id]
-        above = self._tree.segments(node.parent, self._tokenizer) if self._tree.parent(node) else ()
-        target = self._tree.segment(node, self._tokenizer)
-        gather = Gather(len(evaluations), partial(self._received, node_id))
-        for i, evaluation in enumerate(evaluations):
-            prompt, parameters = self._prompt(node_id, evaluation)
-            receive = partial(self._evaluated, gather, i, parameters)
-            self._send(evaluation.model, EvaluateJob, ((prompt, *above), target, evaluation.read), receive)
+        gather = Gather(len(asked), partial(self._received, node_id))
+        for i, request in enumerate(asked):
+            if isinstance(request, Evaluate):
+                self._evaluate(self._tree.nodes[node_id], request, gather, i)
+            else:
+                answer, truth = self._tree.nodes[node_id].answer, self._problem.answer
+                gather.put(i, grading.grade(answer, truth, self._problem.metadata.get("grader", grading.DEFAULT)))
 
-    def _prompt(self, node_id: NodeId, evaluation: Evaluate) -> tuple[Segment, int]:
-        """The evaluating model's prompt, made once for all nodes that it suits, and how many parameters it has."""
+    def _evaluate(self, node: Node, asked: Evaluate, gather: Gather, index: int) -> None:
+        """Send the job of an evaluation."""
+        engine = self._backend.engine(asked.model)
+        target = self._tree.segment(node, self._tokenizer)
+        continued = self._tree.parent(node) is not None
+        reading, context = None, tuple[Segment, ...]()
+        if asked.layout is not None:
+            before = self._tree.text(node.parent) if continued else ""
+            reading = asked.layout(self._problem.question, before, node.text, engine.chat)
+        else:
+            above = self._tree.segments(node.parent, self._tokenizer) if continued else ()
+            context = (self._prompt(node.id, asked, engine), *above)
+        receive = partial(self._evaluated, gather, index, engine.parameters)
+        self._send(asked.model, EvaluateJob, (context, target, asked.read, reading, asked.write), receive)
+
+    def _prompt(self, node_id: NodeId, evaluation: Evaluate, engine: Engine) -> Segment:
+        """The evaluating model's prompt, made once for all nodes that it suits."""
         attempts: tuple[str, ...] = ()
         if evaluation.attempts:
             attempts = self._tree.attempts(self._tree.revised(node_id), evaluation.attempts)
         key = (evaluation.model, attempts)
         if key not in self._prompts:
-            engine = self._backend.engine(evaluation.model)
-            self._prompts[key] = (engine.prompt(self._problem, attempts), engine.parameters)
+            self._prompts[key] = engine.prompt(self._problem, attempts)
         return self._prompts[key]
 
     def _evaluated(self, gather: Gather, index: int, parameters: int, reply: Evaluated) -> None:
         self.charge(reply, parameters)
         gather.put(index, reply)
 
-    def _received(self, node_id: NodeId, replies: list[Evaluated]) -> None:
-        errors = [reply.error for reply in replies if reply.error is not None]
+    def _received(self, node_id: NodeId, replies: list[Any]) -> None:
+        errors = [reply.error for reply in replies if isinstance(reply, Evaluated) and reply.error is not None]
         if node_id not in self._at_work:
             return
         if errors:

@@ -16,13 +16,12 @@ from typing import Any
 from ttc_core import accounting, seeds
 from ttc_core.backend import Backend
 from ttc_core.errors import BudgetExceeded, StrategyFault, UserError
+from ttc_core.jobs import Generated, GenerateJob, Segment
 from ttc_core.scoring import Gather, Scorer, Send
 from ttc_core.tree import Tree, evolve, initial_state, is_critique
 from ttc_core.types import (
     NO_USAGE,
     Budget,
-    Generated,
-    GenerateJob,
     Node,
     NodeId,
     Outcome,
@@ -34,7 +33,6 @@ from ttc_core.types import (
     Sampled,
     Score,
     Scored,
-    Segment,
     Strategy,
     Usage,
     child_id,

@@ -8,7 +8,8 @@ from operator import attrgetter
 from typing import Any
 
 from ttc_core.errors import StrategyFault
-from ttc_core.types import ROOT, Node, NodeId, Segment, State
+from ttc_core.jobs import Segment
+from ttc_core.types import ROOT, Node, NodeId, State
 
 
 class Tree:

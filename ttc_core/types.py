@@ -1,4 +1,4 @@
-"""The frozen values that strategies, verifiers, engines, scheduler and store exchange.
+"""The frozen values that strategies, scheduler and store exchange; what models are asked is in `ttc_core/jobs.py`.
 
 A search is a tree of `Node`s under one problem. A node is what one `Sample` request brought: one reasoning step, a few
 steps, or a whole solution. Its id is its path: the root is ``"r"``, its fourth sample ``"r.3"``, that node's first
@@ -7,7 +7,7 @@ steps, or a whole solution. Its id is its path: the root is ``"r"``, its fourth 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -190,162 +190,6 @@ class Strategy(Protocol):
 
     def run(self, problem: Problem, budget: Budget, rng: Any) -> Search:
         """Yield lists of requests, receive their replies in the same order, return the outcome."""
-        ...
-
-
-# --- what a verifier yields ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluate:
-    """Forward the node being scored, after its context, through `model`; the reply is an `Evaluated`.
-
-    read: token ids whose logits are wanted at every step end of the node. attempts > 0: the context shows so many of
-    the latest attempts before the node's solution, as in the model's prompt for revising them.
-    """
-
-    model: str
-    read: tuple[int, ...] = ()
-    attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StepScores:
-    """values: P(right so far) at each step end of the node, each in [0, 1]; carry: handed on to its children."""
-
-    values: tuple[float, ...]
-    carry: tuple[float, ...] = ()
-
-
-class Verifier(Protocol):
-    """Scores a node step by step, with the models it names."""
-
-    name: str
-    models: tuple[str, ...]
-
-    def score(
-        self, problem: Problem, carry: tuple[float, ...]
-    ) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
-        """Yield evaluations, receive them in order, return the step scores. carry: the parent's, () at the root."""
-        ...
-
-
-# --- what an engine computes -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A piece of context. `tokens` hold only for the tokenizer named; an engine with another one encodes `text`.
-
-    cuts: increasing indices into the tokens where other contexts that begin like this one may go on differently.
-    """
-
-    text: str
-    tokens: tuple[int, ...] = ()
-    tokenizer: str = ""
-    cuts: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class GenerateJob:
-    """Continue `context`. `ticket` is unique within an engine's life. The n samples of a request are n jobs.
-
-    confidence k > 0: reply with the confidence of each token, over the k most likely ones (or all if there are fewer).
-    """
-
-    ticket: int
-    context: tuple[Segment, ...]
-    seed: int
-    until: Until = "step"
-    steps: int = 1
-    temperature: float = 1.0
-    max_tokens: int = 256
-    confidence: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateJob:
-    """Forward `target` after `context`; logits of the ids in `read` at every step end of the target."""
-
-    ticket: int
-    context: tuple[Segment, ...]
-    target: Segment
-    read: tuple[int, ...] = ()
-
-
-Job = GenerateJob | EvaluateJob
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """Reply to a GenerateJob. `error` set means that nothing else counts.
-
-    computed / cached: context tokens forwarded for this job / found in the cache. confidences: as `Node`, if asked for.
-    """
-
-    ticket: int
-    text: str = ""
-    tokens: tuple[int, ...] = ()
-    tokenizer: str = ""
-    steps: int = 0
-    finish: Finish = "end"
-    logprob: float | None = None
-    generated: int = 0
-    computed: int = 0
-    cached: int = 0
-    error: Exception | None = None
-    confidences: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """Reply to an EvaluateJob.
-
-    logprobs   natural-log probability of each target token given all before it, length T
-    step_ends  indices into the target tokens at which a step ends, length S (the last token always counts as one)
-    logits     one row per step end, one column per id in `read`: (S, len(read))
-    """
-
-    ticket: int
-    logprobs: tuple[float, ...] = ()
-    step_ends: tuple[int, ...] = ()
-    logits: tuple[tuple[float, ...], ...] = ()
-    computed: int = 0
-    cached: int = 0
-    error: Exception | None = None
-
-
-class Engine(Protocol):
-    """One loaded model. Synchronous: `submit` queues, `poll` works or waits and returns what finished."""
-
-    name: str
-    parameters: int
-    capacity: int  # how many jobs it can usefully hold at a time
-
-    def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
-        """The model's own prompt for this question; with `attempts`, for revising them (the latest last).
-
-        ask: for a critique of the last of them, or for its rewrite after a critique; both see solutions and critiques.
-
-        Raises:
-            UserError: the model was not made for this.
-        """
-        ...
-
-    def submit(self, jobs: list[Job]) -> None:
-        """Queue jobs; never blocks on work."""
-        ...
-
-    def poll(self, timeout: float = 0.0) -> list[Generated | Evaluated]:
-        """Work (or wait, at most `timeout` seconds) and return the replies that became ready, [] if none."""
-        ...
-
-    def cancel(self, tickets: set[int]) -> None:
-        """Forget these jobs; no reply comes for them."""
-        ...
-
-    def now(self) -> float:
-        """Seconds on this engine's clock (virtual for the scripted engine)."""
         ...
 
 

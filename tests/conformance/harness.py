@@ -10,8 +10,9 @@ from typing import Any
 
 from ttc_core import registry
 from ttc_core.engines.scripted import Scripted
+from ttc_core.jobs import Evaluate, Job, Scoring, StepScores
 from ttc_core.scheduler import Failed, Finished, Progress, Recorded, Scheduler
-from ttc_core.types import NO_USAGE, Evaluate, Evaluated, Job, Node, Outcome, Problem, RunSpec, StepScores, Usage
+from ttc_core.types import NO_USAGE, Node, Outcome, Problem, RunSpec, Usage
 
 PROBLEM = Problem("p1", "How many?", "1", "scripted")
 
@@ -24,9 +25,7 @@ class ScriptedVerifier:
     models: tuple[str, ...] = ("scripted-prm",)
     twist: Callable[[float, str], float] = lambda value, text: value
 
-    def score(
-        self, problem: Problem, carry: tuple[float, ...]
-    ) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
+    def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         [reply] = yield [Evaluate("scripted-prm", read=(0,))]
         values = tuple(self.twist(1 / (1 + math.exp(-row[0])), str(reply.ticket)) for row in reply.logits)
         return StepScores(values, (*carry, *values))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.conformance.cases import Case, law
 from tests.conformance.worlds import World
+from ttc_core.jobs import Evaluated, Generated
 from ttc_core.selection import AGGREGATES, aggregate
-from ttc_core.types import ROOT, Evaluated, Generated
+from ttc_core.types import ROOT
 
 
 def recounted(nodes):

@@ -17,9 +17,9 @@ from tests.conformance.harness import PROBLEM, run
 from tests.conformance.worlds import World
 from ttc_core import registry
 from ttc_core.errors import EngineFault
+from ttc_core.jobs import GenerateJob
 from ttc_core.settings import REPOSITORY
 from ttc_core.tree import initial_state
-from ttc_core.types import GenerateJob
 
 
 def cost(usage):

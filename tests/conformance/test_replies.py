@@ -10,7 +10,7 @@ from tests.conformance.test_costs import is_sound, recounted
 from tests.conformance.test_scores import leaves_out_what_failed
 from tests.conformance.worlds import World
 from ttc_core.errors import EngineBusy, EngineFault
-from ttc_core.types import GenerateJob
+from ttc_core.jobs import GenerateJob
 
 
 def in_world(case, rewrite):

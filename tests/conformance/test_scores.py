@@ -16,7 +16,7 @@ from tests.conformance.harness import ScriptedVerifier
 from tests.conformance.test_costs import is_sound
 from tests.conformance.worlds import World
 from ttc_core.errors import EngineBusy, EngineFault
-from ttc_core.types import EvaluateJob, StepScores
+from ttc_core.jobs import EvaluateJob, StepScores
 
 
 def half_of_them(text):
@@ -74,8 +74,8 @@ def test_no_score_is_a_probability(case):
 class Silent(ScriptedVerifier):
     """Returns no score at all."""
 
-    def score(self, problem, carry):
-        yield from super().score(problem, carry)
+    def score(self, problem, node, carry):
+        yield from super().score(problem, node, carry)
         return StepScores(())
 
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from tests.conformance.harness import ScriptedBackend
-from ttc_core.types import Evaluated, Generated, GenerateJob, Job
+from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job
 
 Rewrite = Callable[[GenerateJob, Generated], Generated]
 

@@ -20,10 +20,10 @@ import pytest
 from ttc_core.settings import REPOSITORY
 
 MAX_LINES = 330  # "about 300"
-LONGER = {"ttc_core.types": 400}  # declarations alone, read from top to bottom
+LONGER: dict[str, int] = {}
 # A name covers the module and everything below it. The first part of a module's name that is listed decides.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("ttc_core", "ttc_core.types", "ttc_core.errors", "ttc_core.seeds", "ttc_core.settings"),
+    ("ttc_core", "ttc_core.types", "ttc_core.jobs", "ttc_core.errors", "ttc_core.seeds", "ttc_core.settings"),
     (
         "ttc_core.registry",
         "ttc_core.accounting",

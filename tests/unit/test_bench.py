@@ -12,7 +12,7 @@ from ttc_core.bench.lockstep import LockStep
 from ttc_core.bench.searches import ScriptedBackend, scripted_problems, search, spec
 from ttc_core.bench.sizes import TINY
 from ttc_core.cli.bench import SHOWN
-from ttc_core.types import Segment
+from ttc_core.jobs import Segment
 
 KEYS = {
     *("makespan_ratio", "prompt_token_ratio", "verifier_token_ratio", "wasted_fraction", "scheduler_overhead"),

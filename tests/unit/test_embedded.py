@@ -15,8 +15,9 @@ from ttc_core import registry
 from ttc_core.engines.embedded import Embedded
 from ttc_core.engines.embedded.llama import Llama
 from ttc_core.errors import EngineFault, UserError
+from ttc_core.jobs import EvaluateJob, GenerateJob, Segment
 from ttc_core.settings import DATA
-from ttc_core.types import EvaluateJob, GenerateJob, Problem, Segment
+from ttc_core.types import Problem
 
 FOLDER = DATA / "models" / "mini-s"
 

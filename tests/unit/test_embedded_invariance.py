@@ -12,8 +12,8 @@ import pytest
 from ttc_core import registry
 from ttc_core.engines.embedded import Embedded
 from ttc_core.engines.embedded.attention import BLOCK
+from ttc_core.jobs import EvaluateJob, GenerateJob, Segment
 from ttc_core.settings import DATA
-from ttc_core.types import EvaluateJob, GenerateJob, Segment
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ from ttc_core import registry
 from ttc_core.engines.embedded import Embedded
 from ttc_core.engines.embedded.engine import ROOM
 from ttc_core.errors import UserError
+from ttc_core.jobs import GenerateJob
 from ttc_core.lab import vocabulary
 from ttc_core.settings import DATA
-from ttc_core.types import GenerateJob, Problem
+from ttc_core.types import Problem
 
 FOLDER = DATA / "models" / "mini-s"
 ATTEMPTS = ["8 + 10 = 18\nAnswer: 18\n", "8 + 10 = 17\nAnswer: 17\n", "odd \x00 text", "", "Answer: 4\n"]

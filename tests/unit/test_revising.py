@@ -10,9 +10,10 @@ import pytest
 from tests.conformance.harness import PROBLEM, ScriptedBackend, ScriptedVerifier, run, spec
 from ttc_core import models, registry, runs_checks
 from ttc_core.errors import StrategyFault, UserError
+from ttc_core.jobs import Evaluate, EvaluateJob, StepScores
 from ttc_core.settings import settings
 from ttc_core.tree import Tree
-from ttc_core.types import ROOT, Evaluate, EvaluateJob, Node, Outcome, RunSpec, Sample, Score, StepScores
+from ttc_core.types import ROOT, Node, Outcome, RunSpec, Sample, Score
 
 
 def node(node_id, text, finish="end", **fields):
@@ -50,7 +51,7 @@ def test_a_solution_begins_below_what_it_revises(chain):
 class RevisionVerifier(ScriptedVerifier):
     """Judges a solution in sight of the two attempts before it."""
 
-    def score(self, problem, carry):
+    def score(self, problem, node, carry):
         [reply] = yield [Evaluate("scripted-prm", read=(0,), attempts=2)]
         return StepScores(tuple(0.5 for _ in reply.logits), (*carry, 1.0))
 

@@ -10,8 +10,9 @@ from tests.conformance.harness import PROBLEM, Result, ScriptedBackend, read_ans
 from ttc_core import registry
 from ttc_core.engines.scripted import Clock, Scripted
 from ttc_core.errors import BudgetExceeded, StrategyFault, UserError
+from ttc_core.jobs import GenerateJob
 from ttc_core.scheduler import Failed, Finished, Scheduler
-from ttc_core.types import ROOT, GenerateJob, Outcome, Parallel, Prune, RunSpec, Sample, Score
+from ttc_core.types import ROOT, Outcome, Parallel, Prune, RunSpec, Sample, Score
 
 NOTHING = Outcome(None, None, ())
 

@@ -14,10 +14,11 @@ from tests.unit.test_runs import url  # noqa: F401 (a fixture)
 from tests.unit.test_strategies_golden import search
 from ttc_core import policies, registry, solutions
 from ttc_core.errors import BadValue, UnknownName
+from ttc_core.jobs import GenerateJob
 from ttc_core.lab import policy_fitting
 from ttc_core.policies import Choice, Policy
 from ttc_core.settings import REPOSITORY, settings
-from ttc_core.types import ROOT, Budget, Candidate, GenerateJob, Outcome, Prune, Sample
+from ttc_core.types import ROOT, Budget, Candidate, Outcome, Prune, Sample
 
 BEAM = {"strategy": "beam_search", "params": {"width": 2}}
 WEIGHTED = {"strategy": "best_of_n", "params": {"select": "weighted"}}

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tests.conformance.harness import PROBLEM, ScriptedBackend, drive, rng, run, spec
 from ttc_core import registry
 from ttc_core.errors import BadValue, StrategyFault
+from ttc_core.jobs import GenerateJob
 from ttc_core.search import CONFIDENCE_TOP
 from ttc_core.strategies.adaptive_consistency import ahead, ahead_of_all
 from ttc_core.strategies.confidence_vote import MEASURES, trace_confidence
-from ttc_core.types import ROOT, Budget, GenerateJob, Node, Prune, Sample, Sampled
+from ttc_core.types import ROOT, Budget, Node, Prune, Sample, Sampled
 
 
 def search(name, solutions, budget, **params):

@@ -9,7 +9,8 @@ import pytest
 from tests.conformance.harness import PROBLEM, ScriptedBackend, drive, rng, run, spec
 from ttc_core import registry
 from ttc_core.chains import Chain, choose_among, lengths
-from ttc_core.types import ROOT, Budget, GenerateJob, Node, Sample, Sampled, Score, Scored, child_id
+from ttc_core.jobs import GenerateJob
+from ttc_core.types import ROOT, Budget, Node, Sample, Sampled, Score, Scored, child_id
 
 
 class World:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from ttc_core.engines.embedded import Embedded
 from ttc_core.engines.embedded.engine import SLICE
 from ttc_core.engines.embedded.llama import Llama
-from ttc_core.types import GenerateJob, Problem
+from ttc_core.jobs import GenerateJob
+from ttc_core.types import Problem
 
 Work = Callable[[], None]
 

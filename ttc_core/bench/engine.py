@@ -12,7 +12,8 @@ from ttc_core.bench.decoding import rates
 from ttc_core.bench.searches import problems, seconds_of
 from ttc_core.bench.sizes import Size
 from ttc_core.engines.embedded import Embedded
-from ttc_core.types import GenerateJob, Problem, RunSpec
+from ttc_core.jobs import GenerateJob
+from ttc_core.types import Problem, RunSpec
 
 MODEL = RunSpec("", "", 1).model
 

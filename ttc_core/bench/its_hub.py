@@ -20,7 +20,8 @@ from ttc_core.bench.lockstep import LockStep
 from ttc_core.bench.searches import problems, seconds_of, settled, spec
 from ttc_core.bench.sizes import Size
 from ttc_core.bench.speed import accuracy, together
-from ttc_core.types import ROOT, GenerateJob, Job, Node, Problem
+from ttc_core.jobs import GenerateJob, Job
+from ttc_core.types import ROOT, Node, Problem
 
 WIDTH, MOST_STEPS = 4, 40
 

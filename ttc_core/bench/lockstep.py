@@ -7,35 +7,15 @@ the time differs. `batched=False` makes it the naive loop that asks for one piec
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 from ttc_core import grading, registry, seeds
 from ttc_core.backend import Backend
+from ttc_core.jobs import Evaluate, Evaluated, EvaluateJob, GenerateJob, Job, Scoring, Segment, StepScores
 from ttc_core.tree import evolve
-from ttc_core.types import (
-    ROOT,
-    Budget,
-    Evaluate,
-    Evaluated,
-    EvaluateJob,
-    GenerateJob,
-    Job,
-    Node,
-    Outcome,
-    Problem,
-    RunSpec,
-    Sample,
-    Sampled,
-    Score,
-    Scored,
-    Segment,
-    StepScores,
-    child_id,
-)
-
-Scoring = Generator[list[Evaluate], list[Evaluated], StepScores]
+from ttc_core.types import ROOT, Budget, Node, Outcome, Problem, RunSpec, Sample, Sampled, Score, Scored, child_id
 
 
 class LockStep:
@@ -112,13 +92,14 @@ class LockStep:
         running: list[tuple[Node, Scoring]] = []
         for node in nodes:
             above = self._nodes.get(node.parent)
-            running.append((node, self._verifier.score(self._problem, above.carry if above else ())))
+            running.append((node, self._verifier.score(self._problem, node, above.carry if above else ())))
         replies: list[Any] = [None] * len(running)
         while running:
             asked: list[tuple[Node, Scoring, list[Evaluate]]] = []
             for (node, scoring), reply in zip(running, replies, strict=True):
                 try:
-                    asked.append((node, scoring, scoring.send(reply)))
+                    wanted = [e for e in scoring.send(reply) if isinstance(e, Evaluate)]  # no scripted one asks else
+                    asked.append((node, scoring, wanted))
                 except StopIteration as stop:
                     self._nodes[node.id] = self._scored(node, stop.value)
             running = [(node, scoring) for node, scoring, _ in asked]

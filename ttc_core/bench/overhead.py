@@ -15,7 +15,7 @@ from typing import Any
 from ttc_core.backend import Backend, LocalBackend
 from ttc_core.bench.searches import ScriptedBackend, problems, scripted_problems, search, settled, spec
 from ttc_core.bench.sizes import Size
-from ttc_core.types import Engine, Evaluated, Generated, GenerateJob, Job, Verifier
+from ttc_core.jobs import Engine, Evaluated, Generated, GenerateJob, Job, Verifier
 
 Key = tuple[Any, ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 from ttc_core import registry
 from ttc_core.backend import Backend
 from ttc_core.engines.scripted import Clock, Scripted
+from ttc_core.jobs import Engine, Evaluate, Scoring, StepScores, Verifier
 from ttc_core.scheduler import Failed, Finished, Recorded, Scheduler
-from ttc_core.types import Engine, Evaluate, Evaluated, Node, Outcome, Problem, RunSpec, StepScores, Usage, Verifier
+from ttc_core.types import Node, Outcome, Problem, RunSpec, Usage
 
 POLICY, VERIFIER = "scripted-policy", "scripted-verifier"
 DATASET = "mini-validation"
@@ -27,9 +28,7 @@ class _ScriptedVerifier:
     name: str = VERIFIER
     models: tuple[str, ...] = (VERIFIER,)
 
-    def score(
-        self, problem: Problem, carry: tuple[float, ...]
-    ) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
+    def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """One evaluation, one score a step end."""
         [reply] = yield [Evaluate(VERIFIER, read=(0,))]
         return StepScores(tuple(1 / (1 + math.exp(-row[0])) for row in reply.logits))

@@ -10,7 +10,8 @@ from ttc_core.backend import LocalBackend
 from ttc_core.bench.searches import problems, search, spec
 from ttc_core.bench.sizes import Size
 from ttc_core.errors import TTCError
-from ttc_core.types import Engine, Evaluated, EvaluateJob, Generated, Job, Node, Problem, Segment, Verifier
+from ttc_core.jobs import Engine, Evaluated, EvaluateJob, Generated, Job, Segment, Verifier
+from ttc_core.types import Node, Problem
 
 
 class Positions:

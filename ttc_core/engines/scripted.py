@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from ttc_core.jobs import Evaluated, EvaluateJob, Generated, GenerateJob, Job, Message, Reading, Segment
 from ttc_core.registry import engine
-from ttc_core.types import Ask, Evaluated, EvaluateJob, Finish, Generated, GenerateJob, Job, Problem, Segment
+from ttc_core.types import Ask, Finish, Problem
 
 
 def _no_fault(job: Job) -> Exception | None:
@@ -78,6 +79,10 @@ class Scripted:
     def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
         """The question and a newline, earlier attempts and what is asked for between."""
         return Segment("\n".join((problem.question, *attempts, *filter(None, (ask,)))) + "\n")
+
+    def chat(self, messages: Sequence[Message], answer: bool = False) -> str:
+        """A line for each message, as many as it has."""
+        return "".join(f"{role}: {content}\n" for role, content in messages) + ("assistant: " if answer else "")
 
     def submit(self, jobs: list[Job]) -> None:
         """Queue jobs; they start when a lane is free."""
@@ -148,6 +153,8 @@ class Scripted:
         return reply, tokens
 
     def _evaluate(self, job: EvaluateJob) -> Evaluated:
+        if job.reading is not None:
+            return self._read(job, job.reading)
         ends = [i for i, line in enumerate(job.target.text.splitlines())] or [0]
         logits, context = [], [*job.context]
         for line in job.target.text.splitlines(keepends=True) or [""]:
@@ -156,6 +163,21 @@ class Scripted:
             context.append(Segment(line))
         logprobs = tuple(-abs(self._random((*job.context, job.target), 2 + i).gauss(0.0, 0.5)) for i in ends)
         return Evaluated(job.ticket, logprobs, tuple(ends), tuple(logits), computed=len(ends))
+
+    def _read(self, job: EvaluateJob, reading: Reading) -> Evaluated:
+        """Numbers that depend on the text before each mark; two labels where the model's own head is read."""
+        if job.write:
+            words = self._random((Segment(reading.text),), 1).choices(
+                ("sound", "wrong", "unclear"), k=min(4, job.write)
+            )
+            return Evaluated(job.ticket, text=" ".join(words), computed=len(words))
+        rows = []
+        for mark in reading.marks:
+            rng = self._random((Segment(reading.text[:mark]),), 1)
+            rows.append(tuple(rng.gauss(0.0, 2.0) for _ in job.read or range(2)))
+        if job.read:
+            return Evaluated(job.ticket, logits=tuple(rows), computed=len(rows))
+        return Evaluated(job.ticket, values=tuple(rows), computed=len(rows))
 
     def _random(self, context: tuple[Segment, ...], seed: int) -> Random:
         """Randomness that depends on the text so far, however it is cut into segments, and the seed."""

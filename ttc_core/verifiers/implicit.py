@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ttc_core.errors import EngineFault
+from ttc_core.jobs import Evaluate, Scoring, StepScores
 from ttc_core.registry import verifier
-from ttc_core.types import Evaluate, Evaluated, Problem, StepScores
+from ttc_core.types import Node, Problem
 
 FEATURES = ("sum_policy", "sum_ratio", "min_policy", "steps")
 
@@ -57,9 +57,7 @@ class Implicit:
         """The two models it reads."""
         return (self.policy, self.reference)
 
-    def score(
-        self, problem: Problem, carry: tuple[float, ...]
-    ) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
+    def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """Score each step of the node; carry = (sum_policy, sum_reference, min_policy, steps) of the path above."""
         policy, reference = yield [Evaluate(self.policy), Evaluate(self.reference)]
         total, other, least, steps = carry or (0.0, 0.0, 0.0, 0.0)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ttc_core.errors import EngineFault
+from ttc_core.jobs import Evaluate, Scoring, StepScores
 from ttc_core.registry import verifier
-from ttc_core.types import Evaluate, Evaluated, Problem, StepScores
+from ttc_core.types import Node, Problem
 
 
 @verifier("prm")
@@ -61,9 +61,7 @@ class ProcessRewardModel:
         """The model it reads."""
         return (self.model,)
 
-    def score(
-        self, problem: Problem, carry: tuple[float, ...]
-    ) -> Generator[list[Evaluate], list[Evaluated], StepScores]:
+    def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """Score each step of the node by itself; nothing is carried on."""
         [reply] = yield [Evaluate(self.model, read=(self.good, self.bad), attempts=self.attempts)]
         return StepScores(tuple(self._probability(good - bad) for good, bad in reply.logits))

@@ -11,7 +11,8 @@ from ttc_core.engines.embedded.attention import BLOCK, Floats, Ints, Pages, atte
 from ttc_core.engines.embedded.cache import Entry, Tokens
 from ttc_core.engines.embedded.llama import Llama
 from ttc_core.engines.embedded.tokens import Tokenizer
-from ttc_core.types import Finish, GenerateJob
+from ttc_core.jobs import GenerateJob
+from ttc_core.types import Finish
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 

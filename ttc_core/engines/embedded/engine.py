@@ -18,8 +18,9 @@ from ttc_core.engines.embedded.context import Work, forward, missing
 from ttc_core.engines.embedded.decoding import Decoder, Row, log_softmax
 from ttc_core.engines.embedded.llama import Llama
 from ttc_core.engines.embedded.tokens import DELIMITER, Tokenizer
-from ttc_core.errors import EngineFault
-from ttc_core.types import Ask, Evaluated, EvaluateJob, Generated, GenerateJob, Job, Problem, Segment
+from ttc_core.errors import EngineFault, UserError
+from ttc_core.jobs import Evaluated, EvaluateJob, Generated, GenerateJob, Job, Message, Segment
+from ttc_core.types import Ask, Problem
 
 SLICE = 8  # decoding steps at most in one poll
 REMEMBERED = 2**17  # segments that the counters know to have been forwarded; older ones count as new
@@ -43,7 +44,7 @@ class Counters:
 
 
 class Embedded:
-    """A Llama from a folder, on one thread. See `Engine` in ttc_core/types.py for the interface."""
+    """A Llama from a folder, on one thread. See `Engine` in ttc_core/jobs.py for the interface."""
 
     def __init__(
         self, name: str, folder: Path, *, batch: int = 256, cache_bytes: int = 256 * 2**20, revises: int = 0
@@ -88,6 +89,14 @@ class Embedded:
         text = "".join((problem.question, *shown, DELIMITER))
         tokens = tuple(token for piece in pieces for token in piece)
         return Segment(text, tokens, self.tokenizer.id, tuple(cuts) if self.revises else ())
+
+    def chat(self, messages: Sequence[Message], answer: bool = False) -> str:
+        """There is none.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"{self.name} has no chat template", hint="ask a model that was trained to converse")
 
     def submit(self, jobs: list[Job]) -> None:
         """Queue jobs."""
@@ -233,7 +242,7 @@ class Embedded:
         while self._evaluate and len(jobs) < self.capacity:
             job = self._evaluate.popleft()
             context, target = self._tokens(job.context), self.tokenizer.of(job.target)
-            fault = self._too_long(sum(map(len, context)) + len(target) - 1)
+            fault = self._too_long(sum(map(len, context)) + len(target) - 1) or self._foreign(job)
             if not target:
                 fault = EngineFault("there is no text to score")
             if fault is not None:
@@ -264,6 +273,12 @@ class Embedded:
             reply = self._evaluated(job, entry, logits.get(i))
             replies.append(replace(reply, computed=computed, cached=total - computed))
 
+    def _foreign(self, job: EvaluateJob) -> EngineFault | None:
+        if job.reading is None and all(isinstance(token, int) for token in job.read):
+            return None
+        hint = "the embedded family's verifiers are read in its own form"
+        return EngineFault(f"{self.name} runs on the embedded engine, which reads no other model's format", hint=hint)
+
     def _logits(self, states: Sequence[Floats | None]) -> list[Floats]:
         """Logits of each array of states (rows, width), all in one product."""
         parts = [state for state in states if state is not None]
@@ -289,7 +304,7 @@ class Embedded:
         """The reply of a job; ends (step ends, vocabulary): logits there, None where the job reads none."""
         logits: tuple[tuple[float, ...], ...] = ()
         if ends is not None:
-            logits = tuple(tuple(row) for row in ends[:, list(job.read)].tolist())
+            logits = tuple(tuple(row) for row in ends[:, [int(token) for token in job.read]].tolist())
         values = [*(entry.logprobs or ()), *(v for row in logits for v in row)]
         if not np.isfinite(values).all():
             return Evaluated(job.ticket, error=EngineFault(f"{self.name} computed scores that are no numbers"))

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ttc_core.errors import EngineFault
-from ttc_core.types import Segment
+from ttc_core.jobs import Segment
 
 DELIMITER = "\n"
 ANSWER = "Answer: "

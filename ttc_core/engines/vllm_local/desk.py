@@ -7,7 +7,7 @@ import queue
 from collections.abc import Awaitable, Callable
 
 from ttc_core.errors import EngineFault, TTCError
-from ttc_core.types import Evaluated, Generated, GenerateJob, Job
+from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job
 
 Reply = Generated | Evaluated
 

@@ -15,8 +15,9 @@ from ttc_core.engines.vllm_local.desk import Desk
 from ttc_core.engines.vllm_local.options import Options
 from ttc_core.engines.vllm_local.writing import Writing
 from ttc_core.errors import EngineFault
+from ttc_core.jobs import Evaluated, EvaluateJob, Generated, GenerateJob, Job, Segment
 from ttc_core.models import ModelCard
-from ttc_core.types import Ask, Evaluated, EvaluateJob, Finish, Generated, GenerateJob, Job, Problem, Segment
+from ttc_core.types import Ask, Finish, Problem
 
 ROUNDS = 64  # requests at most for one job: one a step, and one for each empty line before it
 SEEDS = 2**63  # vLLM's are signed
@@ -53,7 +54,7 @@ class _Written:
 
 
 class VllmLocal:
-    """See `Engine` in ttc_core/types.py for the interface, `Options` and `Writing` for what a model's table says."""
+    """See `Engine` in ttc_core/jobs.py for the interface, `Options` and `Writing` for what a model's table says."""
 
     def __init__(self, name: str, card: ModelCard, *, batch: int = 256) -> None:
         """Load the model.

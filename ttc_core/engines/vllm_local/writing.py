@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ttc_core.types import Segment
+from ttc_core.jobs import Segment
 
 
 @dataclass(frozen=True)
