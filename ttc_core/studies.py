@@ -52,19 +52,24 @@ COLUMNS = (
 )
 
 
-def plan(file: Path, *, db: str | None = None) -> dict[str, Any]:
-    """What the study of a file takes: runs, generations, tokens, FLOPs, disk; nothing is stored.
+def plan(file: Path | str, *, db: str | None = None) -> dict[str, Any]:
+    """What the study of a file, or of a text in place of one, takes: runs, generations, tokens, FLOPs, disk.
+
+    Nothing is stored.
 
     Raises:
         UserError: the file is wrong, in one sentence with line and key.
     """
     from ttc_core import studies_plan
 
-    return studies_plan.plan(studies_file.read(file), _database(db))
+    asked = studies_file.parse(file) if isinstance(file, str) else studies_file.read(file)
+    return studies_plan.plan(asked, _database(db))
 
 
-def start(file: Path, *, name: str | None = None, db: str | None = None) -> str:
-    """Store the study of a file for workers to carry out; returns its name. name: another one than the file says.
+def start(file: Path | str, *, name: str | None = None, db: str | None = None) -> str:
+    """Store the study of a file, or of a text in place of one, for workers to carry out; returns its name.
+
+    name: another one than the file says.
 
     Raises:
         UserError: the file is wrong, or there is a study of this name.
@@ -72,7 +77,7 @@ def start(file: Path, *, name: str | None = None, db: str | None = None) -> str:
     from ttc_core import studies_plan
     from ttc_core.store import studies as stored
 
-    asked = studies_file.read(file)
+    asked = studies_file.parse(file) if isinstance(file, str) else studies_file.read(file)
     new = studies_plan.laid_out(asked if name is None else replace(asked, name=studies_file.check_name(name)))
     with _database(db).write() as connection:
         stored.create(connection, new)

@@ -1,0 +1,216 @@
+"""Studies: many searches asked for in one file, their progress and what came of them."""
+
+import pandas as pd
+import streamlit as st
+
+from ttc_core import runs, studies
+from ttc_core.errors import TTCError
+from ttc_core.studies_views import StudyView
+from ttc_core.ui import session, words
+
+ORDER = 3
+TITLE = "Studies"
+TICK = 1.0
+COLOURS = {"running": "blue", "paused": "orange", "cancelled": "gray", "failed": "red", "done": "green"}
+EXAMPLE = """\
+name = "my-study"
+datasets = [{ name = "mini-test", problems = 40 }]
+models = ["mini-s"]
+verifiers = ["mini-implicit"]
+budgets = { from = 4, to = 16 }     # powers of two, or a list
+seeds = [0]
+pool = 16                           # solutions a problem, shared by every method that can use them
+keep_trees = "sample:3"             # all, none, or of so many problems
+
+[[strategies]]
+name = "best_of_n"
+grid = { select = ["majority", "weighted"] }
+
+[[strategies]]
+name = "beam_search"
+grid = { width = [4] }
+"""
+
+
+def act(verb: str, study: str) -> None:
+    """Call `studies.<verb>` from a button; what goes wrong is shown by the next drawing of the page."""
+    try:
+        getattr(studies, verb)(study)
+    except TTCError as error:
+        st.session_state["ttc_problem"] = (f"Could not {verb} the study", str(error), error.hint)
+    session.changed()
+
+
+def open_study(name: str | None) -> None:
+    """Make the address that of a study, or of the list."""
+    st.query_params.from_dict({"study": name} if name else {})
+
+
+def share(view: StudyView) -> float:
+    """The share of units that have ended."""
+    total = sum(view.units.values())
+    return (view.units["done"] + view.units["failed"]) / total if total else 1.0
+
+
+def accuracy(view: StudyView) -> str:
+    """Accuracy with its interval, in per cent."""
+    if view.accuracy is None:
+        return "–"
+    mean, low, high = (100 * value for value in view.accuracy)
+    return f"{mean:.1f} % ({low:.1f}–{high:.1f})"
+
+
+def listing() -> None:
+    """All studies, newest first."""
+    found = studies.listing()
+    if not found:
+        session.notice(
+            "No study is stored yet", hint="write one below, or: python -m ttc_core sweep FILE.toml", kind="info"
+        )
+    for view in found:
+        with st.container(border=True, key=f"study-{view.id.replace('.', '_')}"):
+            name, state, right, number, opened = st.columns([3, 1.4, 2.6, 2, 1], vertical_alignment="center")
+            name.text(view.id)
+            state.badge(view.status, color=COLOURS[view.status])
+            right.text(accuracy(view))
+            number.text(f"{words.count(view.outcomes)} outcomes · {words.ago(view.created)}")
+            opened.button("Open", key=f"open-{view.id}", on_click=open_study, args=(view.id,), width="stretch")
+    new()
+
+
+def new() -> None:
+    """A study as text, what it would take, and its start."""
+    with st.expander("New study", expanded=not studies.listing()):
+        st.session_state.setdefault("study_text", EXAMPLE)
+        text = st.text_area("Study file (TOML)", key="study_text", height=430)
+        planned, started = st.columns([1, 5])
+        if planned.button("Plan", key="study_plan", width="stretch", help="what it would take; nothing is stored"):
+            with session.told("This study cannot be planned"), st.spinner("Planning"):
+                show_plan(studies.plan(text))
+        if started.button("Start", key="study_start", type="primary"):
+            with session.told("This study cannot be started"):
+                open_study(studies.start(text))
+                st.rerun()
+
+
+def show_plan(plan: dict[str, object]) -> None:
+    """The plan as two rows of figures."""
+    for row, names in enumerate((("problems", "methods", "seeds", "units", "runs", "outcomes", "generations"),
+                  ("policy_tokens", "verifier_tokens", "policy_flops", "verifier_flops", "disk_bytes"))):  # fmt: skip
+        with st.container(horizontal=True, gap="medium", key=f"run-meters-plan-{row}"):
+            for name in names:
+                value = float(str(plan[name]))
+                shown = words.count(value) if names[0] == "problems" else f"≈ {words.short(value)}"
+                st.metric(name.replace("_", " "), shown, width="content")
+
+
+def watch(name: str) -> None:
+    """One study; polls while it is under way."""
+    with session.told("This study cannot be shown", "the list shows what is stored"):
+        view = studies.progress(name)
+        st.fragment(look, run_every=None if view.ended else TICK)(name, not view.ended)
+
+
+def look(name: str, polling: bool) -> None:
+    """How far it is, what it reached so far, what failed, and what can be done with it."""
+    with session.told("This study cannot be shown", "the list shows what is stored"):
+        view = studies.progress(name)
+        if st.session_state.pop("ttc_changed", False) or (polling and view.ended):
+            st.rerun()
+        head(view)
+        if view.failed:
+            failures(view)
+        table(name)
+
+
+def head(view: StudyView) -> None:
+    """Name, state, figures and buttons."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(view.id, width="content")
+        st.badge(view.status, color=COLOURS[view.status])
+        if view.why:
+            st.text(view.why)
+    total = sum(view.units.values())
+    if not view.ended:
+        left = f" · about {words.seconds(view.eta)} left" if view.eta is not None else ""
+        st.progress(share(view), text=f"{view.units['done']:,} of {total:,} units{left}")
+        if not runs.worker_state().alive:
+            session.notice(
+                "Nobody is working on this study", hint="start a worker with: python -m ttc_core worker", kind="warning"
+            )
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="run-meters"):
+        rate = "–" if view.tokens_per_second is None else words.count(view.tokens_per_second)
+        for label, value, help_ in (
+            ("Accuracy so far", accuracy(view), "of all outcomes, with its 95 % interval (Wilson)"),
+            ("Outcomes", words.count(view.outcomes), f"of {view.problems:,} problems"),
+            ("Generations", words.short(view.generations), "complete sampled solutions' worth of work"),
+            ("Tokens", words.short(view.tokens), "policy and verifier"),
+            ("FLOPs", words.short(view.flops), "2 × parameters × tokens"),
+            ("Tokens/s", rate, "of the units that ended in the last minutes"),
+        ):
+            st.metric(label, value, help=help_, width="content")
+        with st.container(key="run-actions", horizontal=True, horizontal_alignment="right", gap="small"):
+            actions(view)
+
+
+def actions(view: StudyView) -> None:
+    """Pause, cancel, resume, delete."""
+    if not view.ended:
+        st.button("Pause", key="study_pause", on_click=act, args=("pause", view.id))
+        st.button("Cancel", key="study_cancel", on_click=act, args=("cancel", view.id), type="tertiary")
+    elif view.status != "done":
+        st.button("Resume", key="study_resume", on_click=act, args=("resume", view.id), type="primary",
+                  help="failed units are tried again; nothing that is done is done twice")  # fmt: skip
+    if view.ended and st.button("Delete…", key="study_delete", type="tertiary"):
+        confirm(view.id)
+
+
+@st.dialog("Delete this study?")
+def confirm(name: str) -> None:
+    """Ask before a study goes."""
+    st.write("This removes the study with its outcomes, pools of samples and trees. It cannot be undone.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep", key="study_delete_no"):
+            st.rerun()
+        if st.button("Delete", key="study_delete_yes", type="primary"):
+            act("delete", name)
+            open_study(None)
+            st.rerun()
+
+
+def failures(view: StudyView) -> None:
+    """Failed units with their reasons, as plain text."""
+    with st.expander(f"{view.units['failed']:,} failed units", expanded=True):
+        st.dataframe(
+            pd.DataFrame(view.failed)[["method", "budget", "seed", "attempts", "error", "hint"]], hide_index=True
+        )
+
+
+def table(name: str) -> None:
+    """Accuracy of every method at every budget so far, and the rows to download."""
+    frame = studies.outcomes(name)
+    if frame.empty:
+        st.caption("No outcome yet.")
+        return
+    of = ["dataset", "model", "verifier", "method"]
+    right = frame.dropna(subset=["correct"]).assign(correct=lambda f: f["correct"].astype(float))
+    shown = right.pivot_table(index=of, columns="budget", values="correct", aggfunc="mean", sort=False)
+    st.caption("Accuracy by budget in generations; each number is a mean over problems and seeds.")
+    st.dataframe(
+        shown.reset_index().rename(columns=str), hide_index=True,
+        column_config={str(budget): st.column_config.NumberColumn(format="%.3f") for budget in shown.columns},
+    )  # fmt: skip
+    st.download_button(
+        "Outcomes as CSV", lambda: frame.to_csv(index=False).encode(), file_name=f"{name}.csv", mime="text/csv",
+        key="study_csv", on_click="ignore",
+    )  # fmt: skip
+
+
+session.open_page("studies")
+with session.told("The studies cannot be shown"):
+    chosen = session.linked("study")
+    if chosen:
+        st.button("← All studies", key="back", type="tertiary", on_click=open_study, args=(None,))
+        watch(chosen)
+    else:
+        listing()
