@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from ttc_core.errors import TTCError, UserError
@@ -26,6 +26,10 @@ VERBS = {
     "list": "stored studies and runs, newest first",
     "show": "one stored run with its tree, or one study",
     "delete": "delete stored runs or studies",
+    "estimate": "what n samples would have given, from a pool of more",
+    "difficulty": "the bins of difficulty of a data set",
+    "frontier": "accuracy against cost of every method and of the compute-optimal policy",
+    "exchange": "a small model with test-time compute against a larger one at equal FLOPs",
     "models": "the models that write solutions",
     "strategies": "the strategies with their hyper-parameters",
     "verifiers": "the models that score steps",
@@ -33,6 +37,7 @@ VERBS = {
     "engines": "what runs models",
     "bench": "the performance ratios, on this machine",
 }
+ANALYSIS = ("estimate", "difficulty", "frontier", "exchange")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,6 +88,7 @@ def parser() -> Parser:
         made["list"].add_argument(f"--{name}")
     made["list"].add_argument("--limit", type=int, default=50)
     made["list"].add_argument("--disagree", action="store_true", help="only what graders differ on")
+    _analysis(made)
     _datasets(made["datasets"])
     _bench(made["bench"])
     made["show"].add_argument("run_id", metavar="ID")
@@ -134,6 +140,32 @@ class _Stored(argparse.Action):
         args.study, args.action = value, self.dest
 
 
+def _analysis(made: Mapping[str, argparse.ArgumentParser]) -> None:
+    for name in ANALYSIS:
+        verb, pooled = made[name], name in ("estimate", "difficulty")
+        verb.add_argument("--dataset", metavar="D", required=pooled)
+        verb.add_argument("--study", metavar="S", required=not pooled, help="default: the newest with such samples")
+        verb.add_argument("--model", metavar="M", help="default: the study's first" if pooled else "default: the small")
+        verb.add_argument("--verifier", metavar="V", help="whose scores; default: the study's first")
+        if name == "estimate":
+            verb.add_argument("--n", metavar="N[,N...]", help="samples; default: powers of two")
+            verb.add_argument("--metric", metavar="M[,M...]", help="pass, majority, best, weighted; default: all known")
+            verb.add_argument("--aggregate", metavar="A", help="of step scores: last, min, prod or mean")
+            continue
+        verb.add_argument("--by", default="oracle", help="oracle (default) or predicted difficulty")
+        verb.add_argument("--bins", metavar="K", type=int, default=5, help="of equal size")
+        verb.add_argument("--absolute", action="store_true", help="at least 50 %%, 10 to 50 %%, below 10 %% instead")
+        if not pooled:
+            verb.add_argument("--resamples", metavar="N", type=int, default=1000, help="of the bootstrap")
+    made["frontier"].add_argument("--axis", default="generations", help="generations, tokens, flops or seconds")
+    made["frontier"].add_argument("--no-verifier", action="store_true", help="leave its tokens and FLOPs out")
+    made["frontier"].add_argument("--baseline", metavar="METHOD", help="default: best_of_n that chooses by weight")
+    made["frontier"].add_argument("--charge", type=float, default=0.0, help="cost of telling a problem's difficulty")
+    made["exchange"].add_argument("--ratio", metavar="R[,R...]", required=True, help="inference to pretraining tokens")
+    made["exchange"].add_argument("--large", metavar="M", help="the larger model; default: the study's largest")
+    made["exchange"].add_argument("--times", metavar="M", type=float, help="times larger; default: as measured")
+
+
 def _bench(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--quick", action="store_true", help="smaller: some minutes on two processors")
     verb.add_argument("--size", choices=["full", "quick", "tiny"], help=argparse.SUPPRESS)
@@ -150,6 +182,11 @@ def _datasets(verb: argparse.ArgumentParser) -> None:
 
 
 def _verb(name: str) -> Callable[[argparse.Namespace], int]:
+    if name in ANALYSIS:
+        from ttc_core.cli import analysis
+
+        found: Callable[[argparse.Namespace], int] = getattr(analysis, name)
+        return found
     from ttc_core.cli import verbs
 
     special = {"list": "list_", "import": "import_", "models": "model_cards", "verifiers": "model_cards"}

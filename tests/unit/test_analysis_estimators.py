@@ -177,5 +177,6 @@ def test_rescored_by_steps():
     assert p.rescored("last").scores[0, 1] == 0.5
     with pytest.raises(BadValue, match="aggregate must be one of"):
         p.rescored("max")
+    assert pool([[True]]).rescored("last").scores == [[0.5]]
     with pytest.raises(BadValue, match="no sample of this pool has scores of its steps"):
         pool([[True]]).rescored("min")

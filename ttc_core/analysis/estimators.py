@@ -76,6 +76,13 @@ def estimate(pool: Pool, metric: str, ks: Sequence[int], draws: int = votes.DRAW
     return Estimate(list(ks), values, errors)
 
 
+def known(pool: Pool) -> list[str]:
+    """The metrics for which the pool has what they need."""
+    scored, answered = np.isfinite(pool.scores[pool.valid]).any(), (pool.answers[pool.valid] >= 0).any()
+    needs = {"pass": True, "majority": answered, "best": scored, "weighted": scored and answered}
+    return [metric for metric in METRICS if needs[metric]]
+
+
 def check(pool: Pool, ks: Sequence[int]) -> None:
     """Raise BadValue unless every k is at least 1 and at most the number of samples of every problem."""
     sizes = pool.sizes

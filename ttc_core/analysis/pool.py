@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,6 +56,14 @@ class Pool:
         """(P) samples of each problem."""
         return np.asarray(self.valid.sum(axis=1), np.int64)
 
+    def of(self, rows: Sequence[int]) -> Pool:
+        """The same of these problems alone, in this order."""
+        names = ("correct", "answers", "scores", "tokens", "valid")
+        parts = {name: getattr(self, name)[list(rows)] for name in names}
+        return Pool(
+            [self.problems[p] for p in rows], **parts, steps=[self.steps[p] for p in rows] if self.steps else []
+        )
+
     def packed(self) -> Pool:
         """The same with every problem's samples before its empty places, in their order."""
         order = np.argsort(~self.valid, axis=1, kind="stable")
@@ -70,14 +79,16 @@ class Pool:
     def rescored(self, how: str) -> Pool:
         """The same samples with final scores aggregated anew from their steps: last, min, prod or mean.
 
-        A sample without step scores keeps its score.
+        A sample without step scores keeps its score; where none has any, only "last" is known.
 
         Raises:
-            BadValue: an unknown way, or no sample has step scores.
+            BadValue: an unknown way, or one that needs step scores that no sample has.
         """
         if how not in AGGREGATES:
             raise BadValue(f"aggregate must be one of {', '.join(AGGREGATES)}, not {how!r}")
         if not any(any(row) for row in self.steps):
+            if how == "last":
+                return self
             raise BadValue("no sample of this pool has scores of its steps", hint="leave the aggregate out")
         scores = self.scores.copy()
         for p, row in enumerate(self.steps):

@@ -1,0 +1,207 @@
+"""What the command line prints and pages draw: estimates, difficulty, frontiers and exchanges as JSON.
+
+An estimate is a number where it is exact, else {"mean", "low", "high"} with a 95 % interval; null where there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ttc_core.analysis import difficulty, estimators, exchange, fronts
+from ttc_core.analysis.frontier import RESAMPLES, Binning, Frontier, Interval, followed, frontier, gap
+from ttc_core.analysis.measured import Measured, measured
+from ttc_core.analysis.pool import Floats, Pool
+from ttc_core.errors import BadValue
+
+_WIDE = 1.959963984540054  # standard errors to either side of a 95 % interval
+OPTIMAL = "compute_optimal"
+
+
+def estimates(pool: Pool, ks: Sequence[int], metrics: Sequence[str], draws: int = 2000) -> dict[str, Any]:
+    """{metric: {k: accuracy over all problems}}; drawn votes come with the interval of the drawing."""
+    document: dict[str, Any] = {}
+    for metric in metrics:
+        found = estimators.estimate(pool, metric, ks, draws)
+        document[metric] = {
+            str(k): _drawn(float(mean), float(error)) if error > 0 else float(mean)
+            for k, mean, error in zip(found.ks, found.mean, found.error, strict=True)
+        }
+    return document
+
+
+def _drawn(mean: float, error: float) -> dict[str, float]:
+    low, high = max(0.0, mean - _WIDE * error), min(1.0, mean + _WIDE * error)
+    return {"mean": mean, "low": low, "high": high, "error": error}
+
+
+def bins(pool: Pool, by: str, count: int = difficulty.BINS, absolute: bool = False) -> dict[str, Any]:
+    """{"edges": falling easiness, "bins": [{"n", "mean"}]} from the easiest bin to the most difficult."""
+    values = difficulty.easiness(pool, by)
+    found = difficulty.absolute_bins(values) if absolute else difficulty.quantile_bins(values, pool.problems, count)
+    document: dict[str, Any] = {"edges": found.edges, "bins": []}
+    for b in range(found.count):
+        inside = values[found.of == b]
+        known = inside[~np.isnan(inside)]
+        document["bins"].append({"n": len(inside), "mean": float(known.mean()) if len(known) else None})
+    if by == "predicted" and not absolute:
+        same = difficulty.agreement(difficulty.easiness(pool, "oracle"), values, pool.problems, count)
+        names = ("confusion", "same", "spearman", "kendall")
+        document["agreement"] = {name: _null(getattr(same, name)) for name in names}
+    return document
+
+
+def binned(found: Measured, pool: Pool, by: str, count: int, absolute: bool = False) -> tuple[Measured, Pool, Binning]:
+    """The problems that were measured and sampled, with their binning.
+
+    Raises:
+        BadValue: none is in both.
+    """
+    place = {name: i for i, name in enumerate(pool.problems)}
+    common = [name for name in found.problems if name in place]
+    if not common:
+        raise BadValue("no problem has both outcomes and samples to tell its difficulty from")
+    pool = pool.of([place[name] for name in common])
+    values = difficulty.easiness(pool, by)
+    return found.of(common), pool, Binning(values, count, difficulty.ABSOLUTE if absolute else ())
+
+
+def curves(
+    outcomes: pd.DataFrame,
+    pool: Pool,
+    axis: str = "generations",
+    by: str = "oracle",
+    count: int = difficulty.BINS,
+    absolute: bool = False,
+    verifier: bool = True,
+    baseline: str | None = None,
+    charge: float = 0.0,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The frontier of one model on one data set: {"budgets", "curves", "policy", "efficiency", ...}.
+
+    Lists go by budget; inside a budget of "policy" and "sizes" and first in "by_bin" the easiest bin comes first.
+    "efficiency" is {budget: {"mean", "low", "high", "bound"}}; bound is "at least", "at most" or "".
+    """
+    whole = measured(outcomes, axis, verifier, baseline)
+    found, pool, binning = binned(whole, pool, by, count, absolute)
+    made = frontier(found, binning, resamples, seed=seed, charge=charge)
+    document = _frontier(made, found)
+    document |= {
+        "axis": axis,
+        "by": by,
+        "baseline": found.methods[found.baseline],
+        "problems": len(found.problems),
+        "dropped": {"outcomes": found.dropped, "problems": len(whole.problems) - len(found.problems)},
+        "pareto": [vars(point) for point in fronts.pareto(found)],
+        "sensitivity": fronts.sensitivity(found),
+    }
+    if by == "predicted" and not absolute:
+        oracle = Binning(difficulty.easiness(pool, "oracle"), count)
+        document["gap"] = _lists(gap(found, oracle, binning, resamples, seed=seed))
+    return document
+
+
+def _frontier(made: Frontier, found: Measured) -> dict[str, Any]:
+    parts = {
+        name: Interval(made.methods.mean[m], made.methods.low[m], made.methods.high[m])
+        for m, name in enumerate(found.methods)
+    }
+    points = zip(
+        made.budgets, made.efficiency.mean, made.efficiency.low, made.efficiency.high, made.bounded, strict=True
+    )
+    return {
+        "budgets": [_whole(b) for b in made.budgets],
+        "curves": {name: _lists(part) for name, part in {**parts, OPTIMAL: made.optimal}.items()},
+        "policy": [[found.methods[m] for m in row] for row in made.policy],
+        "efficiency": {
+            str(_whole(budget)): {"mean": _null(mean), "low": _null(low), "high": _null(high), "bound": bound}
+            for budget, mean, low, high, bound in points
+            if not math.isnan(mean)
+        },
+        "gain": _lists(made.gain),
+        "regret": _list(made.regret),
+        "by_bin": [{name: _list(of[m]) for m, name in enumerate(found.methods)} for of in made.by_bin],
+        "sizes": made.sizes.tolist(),
+    }
+
+
+def exchanges(
+    outcomes: pd.DataFrame,
+    large: pd.DataFrame | None,
+    pool: Pool,
+    ratios: Sequence[float],
+    larger: float,
+    by: str = "oracle",
+    count: int = difficulty.BINS,
+    absolute: bool = False,
+    resamples: int = RESAMPLES,
+) -> dict[str, Any]:
+    """The small model's compute-optimal policy against the larger model, per bin and R.
+
+    Arguments:
+        outcomes: of the small model.
+        large: of the larger one, answering at once; None tells only what the small one may spend and reaches there.
+        larger: M.
+        ratios: R.
+    """
+    found, pool, binning = binned(measured(outcomes), pool, by, count, absolute)
+    if large is not None:
+        graded = large[large["correct"].notna()]
+        reached = graded.assign(right=graded["correct"].astype(float)).groupby("problem")["right"].mean()
+        if not (common := [name for name in found.problems if name in reached.index]):
+            raise BadValue("the models have no problem in common")
+        found, pool, binning = binned(found.of(common), pool, by, count, absolute)
+        other = reached.loc[found.problems].to_numpy(float)
+    else:
+        other = np.full(len(found.problems), np.nan)
+    small = followed(found, binning)
+    placed = (
+        difficulty.absolute_bins(binning.values)
+        if absolute
+        else difficulty.quantile_bins(binning.values, found.problems, count)
+    )
+    stars = exchange.stars(found.budgets, small, other, placed.of.tolist(), larger, ratios, resamples)
+    document: dict[str, Any] = {
+        "larger": larger,
+        "by": by,
+        "problems": len(found.problems),
+        "ratios": [{"ratio": r, "multiplier": exchange.multiplier(larger, r)} for r in ratios],
+        "bins": [],
+    }
+    for b in range(placed.count):
+        inside = [s for s in stars if s.bin == b]
+        shown = [
+            {
+                "ratio": s.ratio,
+                "budget": s.budget,
+                "beyond": s.beyond,
+                "small": _null(s.small),
+                "large": _null(s.large),
+                "gain": dict(zip(("mean", "low", "high"), map(_null, s.gain), strict=True)),
+            }
+            for s in inside
+        ]
+        document["bins"].append({"n": int((placed.of == b).sum()), "stars": shown})
+    return document
+
+
+def _lists(interval: Interval) -> dict[str, list[float | None]]:
+    return {name: _list(getattr(interval, name)) for name in ("mean", "low", "high")}
+
+
+def _list(values: Floats) -> list[float | None]:
+    return [_null(float(v)) for v in values]
+
+
+def _null(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if value == int(value) else value

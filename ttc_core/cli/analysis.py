@@ -1,0 +1,208 @@
+"""`estimate`, `difficulty`, `frontier`, `exchange`: what a study shows."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import TYPE_CHECKING, Any
+
+from ttc_core import runs, studies
+from ttc_core.cli.shown import table, write_json, write_lines
+from ttc_core.errors import BadValue, UnknownName, UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ttc_core.analysis.pool import Pool
+
+
+def estimate(args: argparse.Namespace) -> int:
+    """What n samples would have given, from a pool of more."""
+    from ttc_core.analysis import documents, estimators
+
+    pool = _pool_of_dataset(args)
+    if args.aggregate:
+        pool = pool.rescored(args.aggregate)
+    ks = _numbers(args.n, int, "--n") if args.n else _powers(int(pool.sizes.min()))
+    metrics = args.metric.split(",") if args.metric else estimators.known(pool)
+    document = documents.estimates(pool, ks, metrics)
+    if args.json:
+        write_json(document)
+        return 0
+    rows = [[metric, *(_shown(document[metric][str(k)]) for k in ks)] for metric in document]
+    write_lines(table(["", *map(str, ks)], rows))
+    return 0
+
+
+def difficulty(args: argparse.Namespace) -> int:
+    """The bins of difficulty of a data set."""
+    from ttc_core.analysis import documents
+
+    document = documents.bins(_pool_of_dataset(args), args.by, args.bins, args.absolute)
+    if args.json:
+        write_json(document)
+        return 0
+    edges = [*document["edges"], None]
+    rows = [
+        [i + 1, b["n"], _shown(b["mean"]), "" if e is None else _shown(e)]
+        for i, (b, e) in enumerate(zip(document["bins"], edges, strict=True))
+    ]
+    write_lines(table(["bin (1 is the easiest)", "problems", "mean", "down to"], rows))
+    return 0
+
+
+def frontier(args: argparse.Namespace) -> int:
+    """Accuracy against cost of every method and of the compute-optimal policy."""
+    from ttc_core.analysis import documents
+
+    frame, _ = _one_model(args)
+    document = documents.curves(
+        frame,
+        _pool_of_study(frame, args),
+        args.axis,
+        args.by,
+        args.bins,
+        args.absolute,
+        not args.no_verifier,
+        args.baseline,
+        args.charge,
+        args.resamples,
+    )
+    if args.json:
+        write_json(document)
+        return 0
+    budgets = [f"{b:.3g}" if b >= 1e6 else f"{b:g}" for b in document["budgets"]]
+    rows = [[name, *map(_shown, curve["mean"])] for name, curve in document["curves"].items()]
+    multiples = {name: _multiple(m) for name, m in document["efficiency"].items()}
+    rows.append(["efficiency multiple", *(multiples.get(str(b), "-") for b in document["budgets"])])
+    policy = [[b, *row] for b, row in zip(document["budgets"], document["policy"], strict=True)]
+    head = [document["axis"], *(f"bin {i + 1}" for i in range(len(document["sizes"])))]  # the first is the easiest
+    write_lines([*table([document["axis"], *budgets], rows), "", *table(head, policy)])
+    return 0
+
+
+def exchange(args: argparse.Namespace) -> int:
+    """The small model with test-time compute against a larger one at equal FLOPs."""
+    from ttc_core.analysis import documents
+
+    frame, others = _one_model(args)
+    large, name = _larger(frame, others, args)
+    larger = args.times or _parameters(large) / _parameters(frame) if large is not None else args.times
+    if larger is None:
+        raise UserError("the study has no larger model", hint="--times M says how many times larger it would be")
+    ratios = _numbers(args.ratio, float, "--ratio")
+    document = documents.exchanges(
+        frame, large, _pool_of_study(frame, args), ratios, larger, args.by, args.bins, args.absolute, args.resamples
+    )
+    document |= {"small_model": str(frame["model"].iloc[0]), "large_model": name}
+    if args.json:
+        write_json(document)
+        return 0
+    rows = [
+        [i + 1, s["ratio"], round(s["budget"], 1), _shown(s["small"]), _shown(s["large"]), _shown(s["gain"])]
+        for i, b in enumerate(document["bins"])
+        for s in b["stars"]
+    ]
+    write_lines(table(["bin (1 is the easiest)", "R", "generations", "small", "large", "small - large"], rows))
+    return 0
+
+
+def _pool_of_dataset(args: argparse.Namespace) -> Pool:
+    """The pool of the study asked for, else of the newest that has one of this data set."""
+    runs.ensure_database(db=args.db)
+    wanted = {"model": args.model, "verifier": args.verifier, "db": args.db}
+    if args.study is not None:
+        return studies.pool(args.study, args.dataset, **wanted)
+    for view in studies.listing(db=args.db):
+        if studies.pool_rows(view.id, args.dataset, **wanted):
+            return studies.pool(view.id, args.dataset, **wanted)
+    raise UnknownName(f"no study has samples of data set {args.dataset!r}", hint="`list` shows the studies")
+
+
+def _one_model(args: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Outcomes of one model with one verifier on one data set, and those of the data set's other models.
+
+    What is not asked for is what the study has most outcomes of; methods without a verifier belong to every one.
+    """
+    runs.ensure_database(db=args.db)
+    frame = studies.outcomes(args.study, args.dataset, db=args.db)
+    if frame.empty:
+        raise UserError(f"study {args.study!r} has no outcomes" + (f" of {args.dataset!r}" if args.dataset else ""))
+    frame = frame[frame["dataset"] == frame["dataset"].mode()[0]]
+    chosen = _named(frame, "model", args.model)
+    rest = frame[frame["model"] != chosen["model"].iloc[0]]
+    rated = chosen[chosen["verifier"].fillna("") != ""]
+    if not rated.empty:
+        verifier = _named(rated, "verifier", args.verifier)["verifier"].iloc[0]
+        chosen = chosen[chosen["verifier"].fillna("").isin(["", verifier])]
+    return chosen, rest
+
+
+def _named(frame: pd.DataFrame, column: str, name: str | None) -> pd.DataFrame:
+    there = list(frame[column].value_counts().index)
+    if name is not None and name not in there:
+        raise UnknownName(f"the study has no outcomes of the {column} {name!r}", hint=f"there is: {', '.join(there)}")
+    return frame[frame[column] == (there[0] if name is None else name)]
+
+
+def _pool_of_study(frame: pd.DataFrame, args: argparse.Namespace) -> Pool:
+    """The samples of the same model, scored by the same verifier where there are such."""
+    dataset, model = str(frame["dataset"].iloc[0]), str(frame["model"].iloc[0])
+    for verifier in [*(v for v in frame["verifier"].fillna("").unique() if v), None]:
+        wanted = {"model": model, "verifier": verifier, "db": args.db}
+        if verifier is None or studies.pool_rows(args.study, dataset, **wanted):
+            return studies.pool(args.study, dataset, **wanted)
+    raise UserError("the study has no pool of samples")
+
+
+def _larger(
+    frame: pd.DataFrame, others: pd.DataFrame, args: argparse.Namespace
+) -> tuple[pd.DataFrame | None, str | None]:
+    """Outcomes of the larger model where it answers at once, and its name."""
+    if args.large is None:
+        small = _parameters(frame)
+        sizes = {str(name): _parameters(of) for name, of in others.groupby("model")}
+        names = [name for name, size in sizes.items() if size > small]
+        if not names:
+            return None, None
+        name = max(names, key=sizes.__getitem__)
+    else:
+        name = str(_named(others, "model", args.large)["model"].iloc[0]) if len(others) else ""
+        if not name:
+            raise UnknownName(f"the study has no outcomes of the model {args.large!r}")
+    rows = others[(others["model"] == name) & (others["budget"] == others[others["model"] == name]["budget"].min())]
+    single = rows[rows["strategy"] == "single"]
+    return (single if len(single) else rows), name
+
+
+def _parameters(frame: pd.DataFrame) -> float:
+    """Of a model, as its FLOPs tell: 2 a token and parameter."""
+    tokens = float((frame["policy_prompt_tokens"] + frame["policy_tokens"]).sum())
+    return float(frame["policy_flops"].sum()) / (2 * tokens) if tokens else math.nan
+
+
+def _numbers(text: str, kind: type[int] | type[float], option: str) -> list[Any]:
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError as error:
+        word = "whole numbers" if kind is int else "numbers"
+        raise BadValue(f"{option} takes {word} with commas between them, not {text!r}") from error
+
+
+def _powers(most: int) -> list[int]:
+    return [2**i for i in range(most.bit_length())]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, dict):
+        return f"{_shown(value['mean'])} ({_shown(value['low'])} to {_shown(value['high'])})"
+    return f"{value:.4f}"
+
+
+def _multiple(value: dict[str, Any]) -> str:
+    word = f"{value['bound']} " if value["bound"] else ""
+    return f"{word}{value['mean']:.2f}" + (
+        f" ({value['low']:.2f} to {value['high']:.2f})" if value["low"] is not None else ""
+    )
