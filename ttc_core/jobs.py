@@ -83,7 +83,10 @@ Scoring = Generator[list[Evaluate | Grade], list[Any], StepScores]
 
 
 class Verifier(Protocol):
-    """Scores a node step by step, with the models it names."""
+    """Scores a node step by step, with the models it names. It may say two things more, both false unless it does:
+
+    upper_bound: it looks at the ground truth; confidence: it wants samples to hold the confidence of each token.
+    """
 
     name: str
     models: tuple[str, ...]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from ttc_core import grading
 from ttc_core.backend import Backend
 from ttc_core.errors import EngineError, EngineFault, StrategyFault
-from ttc_core.jobs import Engine, Evaluate, Evaluated, EvaluateJob, Job, Scoring, Segment, StepScores, Verifier
+from ttc_core.jobs import Engine, Evaluate, Evaluated, EvaluateJob, Job, Reading, Scoring, Segment, StepScores, Verifier
 from ttc_core.tree import Tree
 from ttc_core.types import Node, NodeId, Problem
 
@@ -120,7 +120,7 @@ class Scorer:
         else:
             above = self._tree.segments(node.parent, self._tokenizer) if continued else ()
             context = (self._prompt(node.id, asked, engine), *above)
-        receive = partial(self._evaluated, gather, index, engine.parameters)
+        receive = partial(self._evaluated, gather, index, engine.parameters, reading if not asked.write else None)
         self._send(asked.model, EvaluateJob, (context, target, asked.read, reading, asked.write), receive)
 
     def _prompt(self, node_id: NodeId, evaluation: Evaluate, engine: Engine) -> Segment:
@@ -133,8 +133,14 @@ class Scorer:
             self._prompts[key] = engine.prompt(self._problem, attempts)
         return self._prompts[key]
 
-    def _evaluated(self, gather: Gather, index: int, parameters: int, reply: Evaluated) -> None:
+    def _evaluated(
+        self, gather: Gather, index: int, parameters: int, reading: Reading | None, reply: Evaluated
+    ) -> None:
         self.charge(reply, parameters)
+        rows = reply.logits or reply.values
+        if reading is not None and reply.error is None and len(rows) != len(reading.marks):
+            fault = EngineFault(f"{len(reading.marks)} places were to be read and {len(rows)} were")
+            reply = replace(reply, error=fault)
         gather.put(index, reply)
 
     def _received(self, node_id: NodeId, replies: list[Any]) -> None:

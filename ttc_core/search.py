@@ -8,7 +8,7 @@ when the engines deliver. Nothing here waits, knows a clock or touches a databas
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -72,8 +72,10 @@ class SearchRun:
         self._prompt = self._engine.prompt(problem)
         self._meter = accounting.Meter(usage, self._engine.parameters)
         self._scorer: Scorer | None = None
+        self._confidence = False  # whether the verifier wants the confidence of each token with every sample
         if spec.verifier:
             verifier = backend.verifier(spec.verifier)
+            self._confidence = getattr(verifier, "confidence", False)
             self._scorer = Scorer(self.tree, problem, verifier, backend, send, self._prompt.tokenizer)
             self._scorer.charge, self._scorer.failed = self._meter.scored, self._meter.score_failed
         self._generations = accounting.Generations()
@@ -153,6 +155,8 @@ class SearchRun:
 
     def _sample(self, request: Sample, fill: Callable[[Any], None]) -> None:
         self._check(request)
+        if self._confidence:
+            request = replace(request, confidence=True)
         ids = [child_id(request.node, request.first + i, request.branch) for i in range(request.n)]
         new = sum(node_id not in self.tree.nodes for node_id in ids)  # asked for again, a sample costs nothing twice
         self._generations.add(self.tree.depth(request.node), new, request.until, request.steps)

@@ -30,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.chains",
         "ttc_core.models",
         "ttc_core.policies",
+        "ttc_core.reading",
         "ttc_core.selection",
         "ttc_core.solutions",
         "ttc_core.stepwise",

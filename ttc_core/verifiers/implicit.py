@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttc_core import reading
 from ttc_core.errors import EngineFault
 from ttc_core.jobs import Evaluate, Scoring, StepScores
 from ttc_core.registry import verifier
@@ -74,4 +75,4 @@ class Implicit:
 
     def _probability(self, features: tuple[float, ...]) -> float:
         z = self.intercept + math.fsum(c * f for c, f in zip(self.coefficients, features, strict=True))
-        return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
+        return reading.squash(z)

@@ -7,10 +7,10 @@ solutions an outcome reward model (Cobbe et al. 2021, arXiv 2110.14168); what it
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttc_core import reading
 from ttc_core.errors import EngineFault
 from ttc_core.jobs import Evaluate, Scoring, StepScores
 from ttc_core.registry import verifier
@@ -64,8 +64,4 @@ class ProcessRewardModel:
     def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """Score each step of the node by itself; nothing is carried on."""
         [reply] = yield [Evaluate(self.model, read=(self.good, self.bad), attempts=self.attempts)]
-        return StepScores(tuple(self._probability(good - bad) for good, bad in reply.logits))
-
-    def _probability(self, margin: float) -> float:
-        z = self.scale * margin + self.shift
-        return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
+        return StepScores(tuple(reading.squash(self.scale * (good - bad) + self.shift) for good, bad in reply.logits))
