@@ -17,6 +17,7 @@ T = TypeVar("T")
 ENVIRONMENT = {  # what the user has set counts more
     "VLLM_NO_USAGE_STATS": "1",  # nobody is told what runs here
     "DO_NOT_TRACK": "1",
+    "VLLM_HOST_IP": "127.0.0.1",  # else it asks the network for this machine's address
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # standard output belongs to the command line's document
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn",  # threads run here, forks of them would hang
@@ -102,15 +103,15 @@ class Core:
         params = SamplingParams(output_kind=RequestOutputKind.FINAL_ONLY, **sampling)
         return await self._last(self._vllm.generate, tokens, params)
 
-    async def pool(self, tokens: Sequence[int]) -> Any:
-        """vLLM's pooled output for every token of a prompt, activation left out: (T, labels).
+    async def pool(self, tokens: Sequence[int], task: str) -> Any:
+        """vLLM's pooled output for a prompt, without an activation.
 
         Raises:
             EngineError: it did not answer.
         """
         from vllm import PoolingParams
 
-        return await self._last(self._vllm.encode, tokens, PoolingParams(task="token_classify", use_activation=False))
+        return await self._last(self._vllm.encode, tokens, PoolingParams(task=task, use_activation=False))
 
     async def _last(self, ask: Any, tokens: Sequence[int], params: Any) -> Any:
         from vllm.inputs import tokens_input

@@ -12,10 +12,11 @@ from ttc_core import seeds
 from ttc_core.engines.embedded.tokens import prompt_pieces
 from ttc_core.engines.vllm_local.core import Core
 from ttc_core.engines.vllm_local.desk import Desk
+from ttc_core.engines.vllm_local.judging import Judge, too_long
 from ttc_core.engines.vllm_local.options import Options
 from ttc_core.engines.vllm_local.writing import Writing
 from ttc_core.errors import EngineFault
-from ttc_core.jobs import Evaluated, EvaluateJob, Generated, GenerateJob, Job, Segment
+from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job, Message, Segment
 from ttc_core.models import ModelCard
 from ttc_core.types import Ask, Finish, Problem
 
@@ -68,6 +69,7 @@ class VllmLocal:
         self.writing = Writing(self.core.tokenizer, str(table.get("step", "\n\n")), str(table.get("final", "")))
         self._sampling = {key: table[key] for key in ("top_p", "top_k", "min_p") if key in table}
         self._stop = [str(text) for text in table.get("stop", ())]
+        self._judge = Judge(self.core, self.writing)
         self._desk = Desk(self.core.loop, self._answer)
 
     def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
@@ -78,6 +80,14 @@ class VllmLocal:
         )
         text = "".join((problem.question, *attempts, self.writing.step))
         return Segment(text, tuple(token for piece in pieces for token in piece), self.writing.id)
+
+    def chat(self, messages: Sequence[Message], answer: bool = False) -> str:
+        """A conversation as the model's own template writes it.
+
+        Raises:
+            UserError: it has none.
+        """
+        return self.writing.chat(messages, answer)
 
     def submit(self, jobs: list[Job]) -> None:
         """Queue jobs."""
@@ -100,7 +110,7 @@ class VllmLocal:
         self.core.close()
 
     async def _answer(self, job: Job) -> Generated | Evaluated:
-        return await (self._generate(job) if isinstance(job, GenerateJob) else self._evaluate(job))
+        return await (self._generate(job) if isinstance(job, GenerateJob) else self._judge.evaluate(job))
 
     # --- generation --------------------------------------------------------------------------------------------------
 
@@ -108,7 +118,7 @@ class VllmLocal:
         context = self.writing.of(job.context)
         most = min(job.max_tokens, self.core.longest - len(context))
         if most < 1:
-            raise self._too_long(len(context))
+            raise too_long(self.core, len(context))
         written = _Written()
         finish: Finish = "length"
         for number in range(ROUNDS):
@@ -173,40 +183,4 @@ class VllmLocal:
             written.computed,
             written.cached,
             confidences=tuple(written.confidences),
-        )
-
-    # --- evaluation --------------------------------------------------------------------------------------------------
-
-    async def _evaluate(self, job: EvaluateJob) -> Evaluated:
-        context, target = self.writing.of(job.context), self.writing.of((job.target,))
-        if not target:
-            raise EngineFault("there is no text to score")
-        if len(context) + len(target) >= self.core.longest:
-            raise self._too_long(len(context) + len(target))
-        ends = self.writing.ends(target)
-        if job.read:
-            return await self._logits(job, context, target, ends)
-        output = await self.core.generate([*context, *target], max_tokens=1, temperature=0.0, prompt_logprobs=0)
-        rows = output.prompt_logprobs[len(context) :]
-        logprobs = tuple(float(row[token].logprob) for row, token in zip(rows, target, strict=True))
-        return Evaluated(job.ticket, logprobs, tuple(ends), computed=len(context) + len(target))
-
-    async def _logits(self, job: EvaluateJob, context: list[int], target: list[int], ends: list[int]) -> Evaluated:
-        """One request a step, in order, each finding the one before in the prefix cache. Rows lack a constant each."""
-        rows: list[tuple[float, ...]] = []
-        computed = 0
-        for end in ends:
-            output = await self.core.generate(
-                [*context, *target[: end + 1]], max_tokens=1, temperature=0.0, logprob_token_ids=[*job.read]
-            )
-            computed += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
-            [likely] = output.outputs[0].logprobs
-            rows.append(tuple(float(likely[token].logprob) for token in job.read))
-        total = len(context) + len(target)
-        return Evaluated(job.ticket, (), tuple(ends), tuple(rows), computed, max(0, total - computed))
-
-    def _too_long(self, length: int) -> EngineFault:
-        return EngineFault(
-            f"the question and what is written so far have {length} tokens, {self.name} reads {self.core.longest}",
-            hint="shorten the question",
         )

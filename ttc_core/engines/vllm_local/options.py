@@ -76,7 +76,7 @@ class Options:
         if self.lora:
             given.update(enable_lora=True, max_loras=1, max_lora_rank=self._rank())
         if cpu:  # a seeded request whose prompt is read in parts ends vLLM there
-            given.update(enable_chunked_prefill=False, max_num_batched_tokens=max(8192, self.longest))
+            given.update(enable_chunked_prefill=False, max_num_batched_tokens=max(8192, self.longest), block_size=32)
         return given
 
     def _rank(self) -> int:

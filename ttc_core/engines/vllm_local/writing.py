@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import threading
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ttc_core.jobs import Segment
+from ttc_core.errors import EngineFault, UserError
+from ttc_core.jobs import Message, Reading, Segment
+
+TAG_HINT = "the verifier's format is made for another tokenizer"
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,8 @@ class Writing:
     """
 
     def __init__(self, tokenizer: Any, step: str, final: str = "") -> None:
-        self.step, self.final, self._tokenizer = step, final, tokenizer
+        self.step, self.final, self._tokenizer = step, final, copy.deepcopy(tokenizer)
+        self._lock = threading.Lock()  # prompts are made in another thread than requests
         size = len(tokenizer)
         self.pieces: list[str] = tokenizer.batch_decode([[i] for i in range(size)], skip_special_tokens=True)
         backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -45,8 +52,56 @@ class Writing:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, no special tokens added."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        with self._lock:
+            ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return ids
+
+    def token(self, text: str) -> int:
+        """The last token that the tokenizer makes of a text.
+
+        Raises:
+            EngineFault: it makes none.
+        """
+        ids = self.encode(text)
+        if not ids:
+            raise EngineFault(f"the tokenizer has no token for {text!r}")
+        return ids[-1]
+
+    def read(self, reading: Reading) -> tuple[list[int], list[int]]:
+        """Token ids of a reading, and for each mark the index of the token that holds the character before it.
+
+        Raises:
+            EngineFault: that token is not the reading's tag.
+        """
+        bos = self._tokenizer.bos_token_id
+        ids: list[int] = [bos] if reading.begin and bos is not None else []
+        ends = [0] * len(ids)  # of each token, in characters
+        start = 0
+        for piece in reading.pieces:
+            with self._lock:
+                encoded = self._tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)
+            ids += encoded["input_ids"]
+            ends += [start + end for _, end in encoded["offset_mapping"]]
+            start += len(piece)
+        places = [bisect_left(ends, mark) for mark in reading.marks]
+        tag = self.token(reading.tag) if reading.tag else None
+        for place in places:
+            if place >= len(ids) or (tag is not None and ids[place] != tag):
+                raise EngineFault(f"the tokenizer does not keep the step tag {reading.tag!r} apart", hint=TAG_HINT)
+        return ids, places
+
+    def chat(self, messages: Sequence[Message], answer: bool) -> str:
+        """A conversation in the tokenizer's template; answer: up to where the assistant's answer begins.
+
+        Raises:
+            UserError: there is no template.
+        """
+        if not getattr(self._tokenizer, "chat_template", None):
+            raise UserError("this model has no chat template", hint='set template = "completion" or ask another one')
+        turns = [{"role": role, "content": content} for role, content in messages]
+        with self._lock:
+            text: str = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=answer)
+        return text
 
     def of(self, context: Sequence[Segment]) -> list[int]:
         """Token ids of a context: a segment's own where they are this tokenizer's, else its text encoded."""
@@ -58,9 +113,17 @@ class Writing:
     def text(self, before: Sequence[int], tokens: Sequence[int]) -> str:
         """The text that `tokens` add behind `before`: a tokenizer may write a space differently at the beginning."""
         tail = [*before[-8:]]
+        with self._lock:
+            return self._text(tail, tokens)
+
+    def _text(self, tail: Sequence[int], tokens: Sequence[int]) -> str:
         whole: str = self._tokenizer.decode([*tail, *tokens], skip_special_tokens=True)
         head: str = self._tokenizer.decode(tail, skip_special_tokens=True)
-        return whole[len(head) :] if whole.startswith(head) else self._tokenizer.decode([*tokens])
+        return (
+            whole[len(head) :]
+            if whole.startswith(head)
+            else self._tokenizer.decode([*tokens], skip_special_tokens=True)
+        )
 
     def ends(self, tokens: Sequence[int]) -> list[int]:
         """Positions at which a step ends; the last token always counts as one."""
