@@ -18,7 +18,7 @@ import pytest
 from tests.conformance.harness import run, spec
 from tests.unit.test_registry import drop, unscanned
 from ttc_core import __main__ as command_line
-from ttc_core import models, registry
+from ttc_core import importing, models, registry, runs
 from ttc_core.settings import REPOSITORY, Settings, settings
 
 TEXT = (REPOSITORY / "README.md").read_text("utf-8")
@@ -61,14 +61,19 @@ def test_a_command_is_understood(words):
 
 
 def test_every_command_runs(database_url, tmp_path, monkeypatch):
-    """In order, on a new database, as a reader would; RUN_ID is the first run's."""
+    """In order, on a new database, as a reader would; RUN_ID is the first run's, STUDY one of imported samples."""
     assert models.catalogue(), "no model is bundled"
     monkeypatch.chdir(tmp_path)
+    samples = [{"answer": str(i % 3), "score": i / 8} for i in range(8)]
+    problems = [{"id": f"p{i}", "question": "?", "answer": str(i % 3), "samples": samples} for i in range(5)]
+    (tmp_path / "study.jsonl").write_text("\n".join(map(json.dumps, problems)))
+    runs.ensure_database(db=database_url)
+    study = importing.add("samples", tmp_path / "study.jsonl", "mini-test", db=database_url)
     run_id = ""
     for words in ours():
         if words[0] in ("serve", "bench"):
             continue  # does not end, or takes minutes; tests of their own start them
-        asked = [run_id if word == "RUN_ID" else word for word in words]
+        asked = [{"RUN_ID": run_id, "STUDY": study}.get(word, word) for word in words]
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             code = command_line.main(asked if "--json" in asked else [*asked, "--json"])

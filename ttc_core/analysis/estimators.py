@@ -115,11 +115,15 @@ def pass_at(pool: Pool, ks: Sequence[int]) -> Floats:
 
 def best_at(pool: Pool, ks: Sequence[int]) -> Floats:
     """(P, K) probability that the sample with the highest score of k of a packed pool is right."""
-    groups = votes.groups(pool)
-    takes_part = pool.valid & np.isfinite(pool.scores) & (groups.of >= 0)
+    takes_part = pool.valid & np.isfinite(pool.scores) & (votes.groups(pool).of >= 0)
+    return best_value(pool, pool.correct.astype(float), takes_part, ks)
+
+
+def best_value(pool: Pool, values: Floats, takes_part: Bools, ks: Sequence[int]) -> Floats:
+    """(P, K) expected value of the sample with the highest score of k; 0 where none takes part. values: (P, n)."""
     order = np.argsort(np.where(takes_part, -pool.scores, np.inf), axis=1, kind="stable")
-    hits = np.take_along_axis(pool.correct & takes_part, order, axis=1)
-    return _by_size(pool.sizes, lambda rows, n: hits[rows, :n] @ _chosen(n, ks))
+    ranked = np.take_along_axis(np.where(takes_part, values, 0.0), order, axis=1)
+    return _by_size(pool.sizes, lambda rows, n: ranked[rows, :n] @ _chosen(n, ks))
 
 
 def _chosen(n: int, ks: Sequence[int]) -> Floats:

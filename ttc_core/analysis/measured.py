@@ -147,6 +147,8 @@ def _limited(found: Measured) -> Measured:
     """The methods within limits of cost: what the baseline costs at each of its budgets."""
     base = found.costs[found.baseline]
     limits = np.unique(base[~np.isnan(base)])
+    if not limits.size or limits[0] <= 0:
+        raise BadValue("the study does not know what its outcomes cost on this axis", hint="use the axis generations")
     accuracy = np.full((len(found.problems), len(found.methods), len(limits)), np.nan)
     costs = np.full((len(found.methods), len(limits)), np.nan)
     for m, row in enumerate(found.costs):
