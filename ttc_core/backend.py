@@ -22,7 +22,7 @@ class Backend(Protocol):
 
 
 class LocalBackend:
-    """The models under `data/models/`, loaded when first asked for and kept for the life of the process."""
+    """The models of the catalogue, loaded when first asked for and kept for the life of the process."""
 
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
@@ -32,21 +32,20 @@ class LocalBackend:
         """Load (once) the engine for a policy or for a model that a verifier reads.
 
         Raises:
-            UnknownName: no such model.
+            UnknownName: no such model; UserError: it is not set up.
         """
         if name not in self._engines:
-            card = models.find(name)
-            build = registry.get("engine", card.engine)
-            self._engines[name] = build(card.name, card.folder, batch=settings().batch, revises=card.revises)
+            card = models.ready(name)
+            self._engines[name] = registry.get("engine", card.engine)(card.name, card, batch=settings().batch)
         return self._engines[name]
 
     def verifier(self, name: str) -> Verifier:
         """Load (once) a verifier.
 
         Raises:
-            UnknownName: no such verifier.
+            UnknownName: no such verifier; UserError: it is not set up.
         """
         if name not in self._verifiers:
-            card = models.find(name, policy=False)
-            self._verifiers[name] = registry.get("verifier", card.kind).load(card.name, card.folder)
+            card = models.ready(name, policy=False)
+            self._verifiers[name] = registry.get("verifier", card.kind).load(card)
         return self._verifiers[name]

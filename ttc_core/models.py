@@ -1,4 +1,4 @@
-"""Which models there are: the cards under `data/models/`, one folder a member of the embedded family."""
+"""Which models there are: the cards under `data/models/`, the embedded family's, and the tables of the models file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ttc_core import models_file
 from ttc_core.errors import TTCError, UnknownName, UserError
+from ttc_core.models_file import POLICY as POLICY
 from ttc_core.settings import settings
 
-POLICY = "policy"
 ABILITIES = {  # keys of a card, and what a model can do whose card has them: "revises": 4, "critiques": true
     "revises": "revise its own attempts",
     "critiques": "criticise its solutions and write them anew",
@@ -21,7 +22,12 @@ ABILITIES = {  # keys of a card, and what a model can do whose card has them: "r
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One model or verifier. `kind` is "policy" or the name of a registered verifier; `card` is the whole file."""
+    """One model or verifier. `kind` is "policy" or the name of a registered verifier.
+
+    card   the whole file, or the whole table of the models file
+    folder where its weights or its file are
+    lacks  why it cannot be used yet, "" when it can
+    """
 
     name: str
     kind: str
@@ -29,6 +35,7 @@ class ModelCard:
     parameters: int
     folder: Path
     card: Mapping[str, Any]
+    lacks: str = ""
 
     @property
     def revises(self) -> int:
@@ -45,10 +52,10 @@ class BrokenCard(TTCError):
 
 
 def catalogue() -> dict[str, ModelCard]:
-    """All models by name, sorted.
+    """All models by name: the embedded family's cards, sorted, then the tables of the models file in their order.
 
     Raises:
-        BrokenCard: a card is not JSON or lacks its name, kind or parameters.
+        BrokenCard: a card is not JSON or lacks its name, kind or parameters; BrokenFile: a models file is wrong.
     """
     found = {}
     for path in sorted((settings().data_dir / "models").glob("*/card.json")):
@@ -59,7 +66,50 @@ def catalogue() -> dict[str, ModelCard]:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BrokenCard(f"the model card {path.parent.name}/card.json cannot be read: {error}") from error
-    return found
+    return {**found, **_of_the_file(found)}
+
+
+def _of_the_file(cards: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
+    """The cards that the models file's tables make, beside the embedded family's."""
+    policies, verifiers = models_file.tables()
+    own = models_file.files()[-1]
+    for name in (*policies, *verifiers):
+        if name in cards or (name in policies and name in verifiers):
+            raise models_file.BrokenFile(
+                f"{own.name} names {name!r}, which another model or verifier is called already"
+            )
+    made: dict[str, ModelCard] = {}
+    for name, table in policies.items():
+        folder = own.parent / table["model"]
+        card = ModelCard(name, POLICY, table["engine"], table["parameters"], folder, table, models_file.lacks(table))
+        made[name] = card
+    for name, table in verifiers.items():
+        made[name] = _verifier(name, table, {**cards, **made}, own.name)
+    return made
+
+
+def _verifier(name: str, table: Mapping[str, Any], known: Mapping[str, ModelCard], file: str) -> ModelCard:
+    """Its size and what it lacks are its model's; one that reads none, or others, has neither."""
+    wanted = table.get("model", "")
+    if wanted and wanted not in known:
+        raise models_file.BrokenFile(
+            f"model of [verifiers.{name}] in {file} is {wanted!r}, which is no model", hint=suggest(wanted, known)
+        )
+    read = known.get(wanted)
+    size, engine, lacks = (read.parameters, read.engine, read.lacks) if read else (0, "", "")
+    return ModelCard(name, table["kind"], engine, size, models_file.SHIPPED.parent, table, lacks)
+
+
+def ready(name: str, *, policy: bool | None = None) -> ModelCard:
+    """As `find`, for a model that can be used now.
+
+    Raises:
+        UnknownName: with the names there are; UserError: it is not set up.
+    """
+    card = find(name, policy=policy)
+    if card.lacks:
+        raise UserError(f"{name} is not set up: {card.lacks}")
+    return card
 
 
 def find(name: str, *, policy: bool | None = None) -> ModelCard:

@@ -28,12 +28,12 @@ def checked(spec: RunSpec) -> RunSpec:
         UserError: with one sentence, and a hint naming what would be possible.
     """
     strategy = named("strategy", spec.strategy, spec.params)
-    policy = models.find(spec.model, policy=True)
+    policy = models.ready(spec.model, policy=True)
     needs = getattr(strategy, "needs", "")
     if needs and not policy.able(needs):
         raise models.unable(spec.model, needs)
     if spec.verifier:
-        models.find(spec.verifier, policy=False)
+        models.ready(spec.verifier, policy=False)
     checked_budget(spec.budget)
     _whole("the seed", spec.seed, 0, MAX_SEED)
     if not (isinstance(spec.temperature, int | float) and 0 <= spec.temperature <= MAX_TEMPERATURE):

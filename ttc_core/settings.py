@@ -18,6 +18,7 @@ class Settings:
     data_dir: Path = DATA
     database_url: str = f"sqlite:///{DATA / 'workbench.db'}"
     batch: int = 256  # rows the embedded engine decodes together
+    models_file: Path | None = None  # TTC_MODELS, in place of models.toml in the data folder
 
 
 @functools.cache
@@ -32,4 +33,5 @@ def settings() -> Settings:
     batch = int(os.environ.get("TTC_BATCH", "256"))
     if batch < 1:
         raise ValueError("TTC_BATCH must be at least 1")
-    return Settings(data, url, batch)
+    own = os.environ.get("TTC_MODELS", "")
+    return Settings(data, url, batch, Path(own) if own else None)

@@ -29,6 +29,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.accounting",
         "ttc_core.chains",
         "ttc_core.models",
+        "ttc_core.models_file",
+        "ttc_core.prompts",
         "ttc_core.policies",
         "ttc_core.reading",
         "ttc_core.selection",

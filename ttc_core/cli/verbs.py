@@ -182,8 +182,8 @@ def model_cards(args: argparse.Namespace) -> int:
     if args.json:
         write_json({name: _card(card) for name, card in cards.items()})
         return 0
-    rows = [[c.name, c.kind, c.engine, c.parameters] for c in cards.values()]
-    write_lines(table(["name", "kind", "engine", "parameters"], rows) if rows else ["none"])
+    rows = [[c.name, c.kind, c.engine, c.parameters or None, c.lacks or "ready"] for c in cards.values()]
+    write_lines(table(["name", "kind", "engine", "parameters", "state"], rows) if rows else ["none"])
     return 0
 
 
@@ -279,6 +279,8 @@ def _card(card: ModelCard) -> dict[str, Any]:
         "kind": card.kind,
         "engine": card.engine,
         "parameters": card.parameters,
+        "ready": not card.lacks,
+        "lacks": card.lacks,
     }
 
 

@@ -59,8 +59,8 @@ def ask(catalogue: Catalogue) -> RunSpec:
         "Budget", form.BUDGETS, key="form_budget", help="generations: complete sampled solutions' worth of work"
     )
     with st.expander("Model, seed, temperature"):
-        model = _choice("Model", list(catalogue.models), "form_model")
-        verifier = _choice("Verifier", list(catalogue.verifiers), "form_verifier")
+        model = _choice("Model", [n for n, c in catalogue.models.items() if not c.lacks], "form_model")
+        verifier = _choice("Verifier", [n for n, c in catalogue.verifiers.items() if not c.lacks], "form_verifier")
         left, right = st.columns(2, gap="small")
         st.session_state.setdefault("form_seed", 0)
         st.session_state.setdefault("form_temperature", 1.0)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from ttc_core import reading
 from ttc_core.errors import EngineFault
 from ttc_core.jobs import Evaluate, Scoring, StepScores
+from ttc_core.models import ModelCard
 from ttc_core.registry import verifier
 from ttc_core.types import Node, Problem
 
@@ -38,20 +38,20 @@ class Implicit:
     intercept: float
 
     @classmethod
-    def load(cls, name: str, folder: Path) -> Implicit:
+    def load(cls, card: ModelCard) -> Implicit:
         """Read `verifier.json`.
 
         Raises:
             EngineFault: the file is missing, broken, or names other features than these.
         """
         try:
-            config = json.loads((folder / "verifier.json").read_text("utf-8"))
+            config = json.loads((card.folder / "verifier.json").read_text("utf-8"))
             if tuple(config["features"]) != FEATURES or len(config["coefficients"]) != len(FEATURES):
                 raise ValueError(f"its features are not {', '.join(FEATURES)}")
             coefficients = tuple(float(c) for c in config["coefficients"])
-            return cls(name, config["policy"], config["reference"], coefficients, float(config["intercept"]))
+            return cls(card.name, config["policy"], config["reference"], coefficients, float(config["intercept"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EngineFault(f"the verifier {name!r} cannot be loaded: {error}") from error
+            raise EngineFault(f"the verifier {card.name!r} cannot be loaded: {error}") from error
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from ttc_core import reading
 from ttc_core.errors import EngineFault
 from ttc_core.jobs import Evaluate, Scoring, StepScores
+from ttc_core.models import ModelCard
 from ttc_core.registry import verifier
 from ttc_core.types import Node, Problem
 
@@ -36,16 +36,16 @@ class ProcessRewardModel:
     attempts: int = 0
 
     @classmethod
-    def load(cls, name: str, folder: Path) -> ProcessRewardModel:
+    def load(cls, card: ModelCard) -> ProcessRewardModel:
         """Read `verifier.json`.
 
         Raises:
             EngineFault: the file is missing, broken or lacks a field.
         """
         try:
-            config = json.loads((folder / "verifier.json").read_text("utf-8"))
+            config = json.loads((card.folder / "verifier.json").read_text("utf-8"))
             return cls(
-                name,
+                card.name,
                 str(config["model"]),
                 int(config["good"]),
                 int(config["bad"]),
@@ -54,7 +54,7 @@ class ProcessRewardModel:
                 int(config.get("attempts", 0)),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EngineFault(f"the verifier {name!r} cannot be loaded: {error}") from error
+            raise EngineFault(f"the verifier {card.name!r} cannot be loaded: {error}") from error
 
     @property
     def models(self) -> tuple[str, ...]:
