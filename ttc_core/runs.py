@@ -211,14 +211,14 @@ def revises(spec: RunSpec) -> bool:
 
 
 def ensure_database(*, db: str | None = None) -> None:
-    """Create the database or bring it up to date; a new one receives the shipped example runs.
+    """Create the database or bring it up to date; a new one receives the shipped example runs and studies.
 
     Raises:
         UserError: its folder does not exist; StoreFault: it was written by a newer version, or is no database.
     """
     from ttc_core.store import migrate
 
-    migrate.ensure(_database(db), _import_examples)
+    migrate.ensure(_database(db), _fill)
 
 
 def execute(run_ids: Sequence[str], *, until: Callable[[], bool] | None = None, db: str | None = None) -> None:
@@ -255,8 +255,9 @@ def import_run(document: Document, *, db: str | None = None) -> str:
     return run_id
 
 
-def _import_examples(connection: Any) -> None:
-    from ttc_core.store import repository
+def _fill(connection: Any) -> None:
+    """What a new database begins with: the example runs and the shipped studies."""
+    from ttc_core.store import repository, transfer
 
     for path in sorted((settings().data_dir / "examples").glob("*.json")):
         try:
@@ -265,6 +266,8 @@ def _import_examples(connection: Any) -> None:
             log.warning("the example %s cannot be read: %s", path.name, error)
             continue
         repository.put(connection, run_id, spec, row, usage, found)
+    for path in sorted((settings().data_dir / "studies").glob("*.db")):
+        transfer.copy_file(path, connection)
 
 
 def _database(url: str | None) -> Database:

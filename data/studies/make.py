@@ -1,0 +1,59 @@
+"""Carry out the study files of this folder with the embedded models and write what came of them: NAME.toml -> NAME.db.
+
+    python data/studies/make.py [--database FILE]
+
+Takes up what is in the database file (default: .lab/studies.db) where it was left. A new database of the workbench
+starts with the studies that lie here.
+"""
+
+import argparse
+import sqlite3
+import sys
+from pathlib import Path
+
+from ttc_core import studies
+from ttc_core.settings import REPOSITORY
+from ttc_core.store.database import Database
+from ttc_core.store.migrate import ensure
+from ttc_core.store.transfer import copy_study
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """All files, one after another."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", type=Path, default=REPOSITORY / ".lab" / "studies.db")
+    made = parser.parse_args().database
+    made.parent.mkdir(parents=True, exist_ok=True)
+    url = f"sqlite:///{made.resolve()}"
+    ensure(Database(url))
+    for file in sorted(HERE.glob("*.toml")):
+        name = file.stem
+        if not studies.exists(name, db=url):
+            studies.start(file, db=url)
+        studies.resume(name, db=url)
+        studies.work(name, db=url)
+        write(name, url)
+
+
+def write(name: str, url: str) -> None:
+    """Put one finished study into a file of its own, as small as it gets."""
+    view = studies.progress(name, db=url)
+    if view.status != "done":
+        raise SystemExit(f"the study {name} is {view.status}: {view.units}")
+    target = HERE / f"{name}.db"
+    target.unlink(missing_ok=True)
+    shipped = Database(f"sqlite:///{target}")
+    ensure(shipped)
+    with Database(url).read() as source, shipped.write() as connection:
+        copy_study(source, name, connection)
+    shipped.close()
+    with sqlite3.connect(target, isolation_level=None) as plain:
+        plain.execute("PRAGMA journal_mode = DELETE")
+        plain.execute("VACUUM")
+    sys.stdout.write(f"{target.name}: {target.stat().st_size:,} bytes, {view.outcomes:,} outcomes\n")
+
+
+if __name__ == "__main__":
+    main()
