@@ -70,7 +70,7 @@ def test_everything_arrives_under_new_keys(made, tmp_path):
     assert kept and runs.nodes(kept[0], db=target).nodes == runs.nodes(kept[0], db=url).nodes
     assert runs.get(kept[0], db=target).outcome == runs.get(kept[0], db=url).outcome
     with Database(target).read() as connection:
-        pools = {key: pool for key, pool in connection.execute(select(methods.c.key, methods.c.pool))}
+        pools = dict(map(tuple, connection.execute(select(methods.c.key, methods.c.pool))))
     assert any(pools.values()) and all(pool is None or pool in pools for pool in pools.values())
     assert studies.progress("here-before", db=target).outcomes == 0
     studies.delete("carried", db=target)
