@@ -227,7 +227,7 @@ def _ended(claim: UnitClaim, search: _Search, outcome: Outcome, usage: Usage) ->
         row = {"method": claim.method.key, "budget": spec.budget, **graded, **asdict(usage), "run": run}
         return SearchEnd([row], [], kept)
     how = str(spec.params.get("aggregate", "last"))
-    found = solutions(search.nodes, spec.budget, spec.answer, spec.grader, how)
+    found = solutions(search.nodes, spec.budget, usage.generated_tokens, spec.answer, spec.grader, how)
     place = {"method": claim.method.key, "problem": task.problem, "seed": spec.seed, "run": run}
     replay = Replay(search.nodes, spec.budget, usage, rated=bool(spec.verifier))
     rows: list[dict[str, Any]] = []

@@ -56,9 +56,19 @@ class Solution:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def solutions(nodes: Mapping[NodeId, Node], n: int, gold: str | None, grader: str, how: str) -> list[Solution]:
+def lengths(nodes: Mapping[NodeId, Node], generated: int) -> dict[NodeId, int]:
+    """Tokens of each node; where the engine gives none, its share of all that were generated, by characters."""
+    if any(node.tokens for node in nodes.values()):
+        return {node_id: len(node.tokens) for node_id, node in nodes.items()}
+    whole = sum(len(node.text) for node in nodes.values())
+    return {node_id: round(generated * len(node.text) / max(1, whole)) for node_id, node in nodes.items()}
+
+
+def solutions(
+    nodes: Mapping[NodeId, Node], n: int, generated: int, gold: str | None, grader: str, how: str
+) -> list[Solution]:
     """The first n solutions of a recorded search, graded; how: their step scores become one."""
-    found = []
+    found, tokens = [], lengths(nodes, generated)
     for i in range(n):
         node = nodes.get(child_id(ROOT, i))
         if node is None or node.finish == "error":
@@ -66,7 +76,7 @@ def solutions(nodes: Mapping[NodeId, Node], n: int, gold: str | None, grader: st
             continue
         score = aggregate(node.path_scores, how) if node.path_scores else None
         verdict = None if gold is None else grading.grade(node.answer, gold, grader)
-        found.append(Solution(node.answer, verdict, score, node.path_scores, len(node.tokens)))
+        found.append(Solution(node.answer, verdict, score, node.path_scores, tokens[node.id]))
     return found
 
 
@@ -147,6 +157,7 @@ class Replay:
     def __init__(self, nodes: Mapping[NodeId, Node], n: int, usage: Usage, *, rated: bool) -> None:
         """rated: a verifier was asked for scores."""
         self._nodes, self._n, self._usage, self._rated = nodes, n, usage, rated
+        self._lengths = lengths(nodes, usage.generated_tokens)
         self._sampled: set[NodeId] = set()
         self._scored: set[NodeId] = set()
 
@@ -200,10 +211,9 @@ class Replay:
         verifier's tokens follow the solutions' lengths, and seconds their number.
         """
         all_, taken = self._usage, len(self._sampled)
-        lengths = {i: len(node.tokens) for i, node in self._nodes.items()}
-        whole = sum(lengths.values())
-        generated = sum(lengths.get(i, 0) for i in self._sampled)
-        judged = sum(lengths.get(i, 0) for i in self._scored) / whole if whole else 0.0
+        whole = sum(self._lengths.values())
+        generated = sum(self._lengths.get(i, 0) for i in self._sampled)
+        judged = sum(self._lengths.get(i, 0) for i in self._scored) / whole if whole else 0.0
         per_token = all_.policy_flops / all_.policy_tokens if all_.policy_tokens else 0.0
         failed = [i for i in self._sampled if i not in self._nodes or self._nodes[i].finish == "error"]
         unrated = [i for i in self._scored if not self._nodes[i].scores]

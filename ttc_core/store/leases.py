@@ -235,14 +235,15 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
     return bool(row.stop_requested)
 
 
-def put_nodes(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Insert or replace nodes of one run, at least one."""
+def put_nodes(connection: Connection, rows: list[dict[str, Any]]) -> int:
+    """Insert or replace nodes of one run, at least one; returns how many are new."""
     run = rows[0]["run"]
     known = select(func.count()).select_from(nodes).where(nodes.c.run == run, nodes.c.id.in_([r["id"] for r in rows]))
     new = len(rows) - connection.execute(known).scalar_one()
     connection.execute(_UPSERTS[connection.dialect.name], rows)
     if new:
         connection.execute(update(runs).where(runs.c.key == run).values(nodes=runs.c.nodes + new))
+    return int(new)
 
 
 def _upsert_statement(make: Callable[..., Any]) -> Any:

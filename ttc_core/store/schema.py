@@ -196,7 +196,7 @@ class MethodRow(Base):
 class UnitRow(Base):
     """A piece of a study that a worker leases: one method, budget and seed on a block of problems.
 
-    Its lease works as a run's. attempts: leases since a search of it ended.
+    Its lease works as a run's. attempts: leases since anything new came of it.
     """
 
     __tablename__ = "units"

@@ -25,7 +25,7 @@ from ttc_core.types import NO_USAGE, Node, RunSpec, Usage
 
 studies, problems, methods = table(StudyRow), table(StudyProblemRow), table(MethodRow)
 units, outcomes, pools = table(UnitRow), table(OutcomeRow), table(PoolRow)
-DEATHS = 20  # leases in a row in which no search ended: whatever is in the unit ends its workers
+DEATHS = 50  # leases in a row that brought nothing new: whatever is in the unit ends its workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,6 @@ def _write(connection: Connection, change: UnitChange, now: float) -> bool | Non
     values: dict[str, Any] = {"heartbeat": now}
     ended = [s.usage for s in change.searches if s.end is not None and s.usage is not None]
     if ended:
-        values |= {"attempts": 0}
         tokens = sum(u.policy_tokens + u.verifier_tokens for u in ended)
         values |= {"generations": units.c.generations + sum(u.generations for u in ended)}
         values |= {"tokens": units.c.tokens + tokens}
@@ -254,12 +253,13 @@ def _write(connection: Connection, change: UnitChange, now: float) -> bool | Non
     row = connection.execute(update(units).where(mine).values(**values).returning(units.c.study)).first()
     if row is None:
         return None
-    for search in change.searches:
-        _write_search(connection, search, now)
+    if sum(_write_search(connection, search, now) for search in change.searches):
+        connection.execute(update(units).where(units.c.key == change.lease.key).values(attempts=0))
     return connection.execute(select(studies.c.status).where(studies.c.key == row.study)).scalar() == "running"
 
 
-def _write_search(connection: Connection, change: SearchChange, now: float) -> None:
+def _write_search(connection: Connection, change: SearchChange, now: float) -> int:
+    """Write what happened to a search; returns how much of it is new: nodes, and its end."""
     key, end = change.task.key, change.end
     if end is not None:
         for place, rows in ((outcomes, end.outcomes), (pools, end.pools)):
@@ -267,7 +267,7 @@ def _write_search(connection: Connection, change: SearchChange, now: float) -> N
                 connection.execute(insert(place), list(rows))
         if end.kept is None:
             connection.execute(delete(runs).where(runs.c.key == key))
-            return
+            return 1
     values: dict[str, Any] = {"revision": runs.c.revision + 1}
     if change.usage is not None:
         values |= usage_row(change.usage)
@@ -278,8 +278,10 @@ def _write_search(connection: Connection, change: SearchChange, now: float) -> N
         values |= {"correct": end.kept.correct, "graded_by": end.kept.graded_by}
     changed = update(runs).where(runs.c.key == key).values(**values).returning(runs.c.revision)
     revision = connection.execute(changed).scalar_one()
+    new = int(end is not None)
     if change.nodes:
         latest = {node.id: node for node in change.nodes}
-        put_nodes(connection, [node_row(key, revision, node) for node in latest.values()])
+        new += put_nodes(connection, [node_row(key, revision, node) for node in latest.values()])
     if end is not None and end.kept is not None and end.kept.outcome is not None:
         put_candidates(connection, key, end.kept.outcome)
+    return new
