@@ -161,6 +161,8 @@ def _analysis(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["frontier"].add_argument("--no-verifier", action="store_true", help="leave its tokens and FLOPs out")
     made["frontier"].add_argument("--baseline", metavar="METHOD", help="default: best_of_n that chooses by weight")
     made["frontier"].add_argument("--charge", type=float, default=0.0, help="cost of telling a problem's difficulty")
+    made["frontier"].add_argument("--fit", metavar="NAME", help="write a policy for compute_optimal to data/policies")
+    made["frontier"].add_argument("--probe", type=int, default=4, help="samples from which that policy predicts")
     made["exchange"].add_argument("--ratio", metavar="R[,R...]", required=True, help="inference to pretraining tokens")
     made["exchange"].add_argument("--large", metavar="M", help="the larger model; default: the study's largest")
     made["exchange"].add_argument("--times", metavar="M", type=float, help="times larger; default: as measured")

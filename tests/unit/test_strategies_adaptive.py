@@ -285,19 +285,6 @@ def test_the_shipped_policy_names_the_best_of_what_was_measured():
             assert choice == labels[best], (budget, bin_)
 
 
-def test_fitting_takes_the_best_in_each_bin_and_the_earlier_of_equals():
-    placed = [0, 0, 1, 1, 3]
-    one = [[1, 0, 1, 1, 0], [1, 1, 0, 1, 0], [0, 0, 1, 1, 1]]
-    two = [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 0, 0, 1, 0]]
-    best = policy_fitting.chosen(policy_fitting.np.array([one, two], float), placed, 4)
-    assert best == [[1, 0, 0, 2], [2, 2, 0, 0]]
-
-
-def test_bins_have_about_equal_sizes_and_equal_scores_make_one_threshold():
-    assert policy_fitting.quantiles([i / 10 for i in range(11)], 5) == [0.2, 0.4, 0.6, 0.8]
-    assert policy_fitting.quantiles([0.3] * 9, 5) == [0.3] and policy_fitting.quantiles([], 5) == []
-
-
 # --- escalation ------------------------------------------------------------------------------------------------------
 
 

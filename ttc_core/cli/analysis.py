@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from ttc_core import runs, studies
 from ttc_core.cli.shown import table, write_json, write_lines
 from ttc_core.errors import BadValue, UnknownName, UserError
+from ttc_core.settings import settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,9 +58,10 @@ def frontier(args: argparse.Namespace) -> int:
     from ttc_core.analysis import documents
 
     frame, _ = _one_model(args)
+    pool = _pool_of_study(frame, args)
     document = documents.curves(
         frame,
-        _pool_of_study(frame, args),
+        pool,
         args.axis,
         args.by,
         args.bins,
@@ -68,6 +71,8 @@ def frontier(args: argparse.Namespace) -> int:
         args.charge,
         args.resamples,
     )
+    if args.fit:
+        _fit(frame, pool, args)
     if args.json:
         write_json(document)
         return 0
@@ -79,6 +84,25 @@ def frontier(args: argparse.Namespace) -> int:
     head = [document["axis"], *(f"bin {i + 1}" for i in range(len(document["sizes"])))]  # the first is the easiest
     write_lines([*table([document["axis"], *budgets], rows), "", *table(head, policy)])
     return 0
+
+
+def _fit(frame: pd.DataFrame, pool: Pool, args: argparse.Namespace) -> None:
+    """Write the policy that `compute_optimal` can follow."""
+    from ttc_core.analysis import fitting
+
+    if not args.fit.replace("-", "").replace("_", "").isalnum():
+        raise BadValue(f"a policy's name has letters, digits, - and _, not {args.fit!r}")
+    made = fitting.fit(frame, pool, args.probe, args.fit, bins=args.bins, study=args.study)
+    folder = settings().data_dir / "policies"
+    path = folder / f"{args.fit}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(made, indent=1) + "\n")
+    except FileExistsError as error:
+        raise UserError(f"there is a policy {args.fit!r} already", hint="choose another name") from error
+    except OSError as error:
+        raise UserError(f"the policy cannot be written: {error.strerror}") from error
 
 
 def exchange(args: argparse.Namespace) -> int:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from ttc_core import policies, registry
+from ttc_core.analysis import fitting
+from ttc_core.analysis.fitting import placed
 from ttc_core.lab.measures import BINS, Floats
 from ttc_core.lab.searching import right, searched
 from ttc_core.types import Node, NodeId, Problem
@@ -40,20 +42,14 @@ def fit_policy(data: Path, verifier: str, count: int = PROBLEMS) -> None:
         difficulty = probes.result()
         found = {place: values for family in families for place, values in family.result().items()}
     accuracy = np.array([[found[i, j] for j in range(len(CANDIDATES))] for i in range(len(BUDGETS))])
-    thresholds = quantiles([score for score in difficulty if score is not None], BINS)
-    placed = np.searchsorted(thresholds, [-1.0 if score is None else score for score in difficulty], "right").tolist()
-    best = chosen(accuracy, placed, len(thresholds) + 1)
-    choices = [[{"strategy": CANDIDATES[j][0], "params": CANDIDATES[j][1]} for j in row] for row in best]
-    document = {
-        "version": policies.VERSION,
-        "model": MODEL,
-        "verifier": verifier,
-        "probe": PROBE,
-        "aggregate": AGGREGATE,
-        "thresholds": thresholds,
-        "budgets": list(BUDGETS),
-        "choices": choices,
-        "fitted": {"dataset": DATASET, "problems": len(difficulty), "seed": SEED, "accuracy": table(accuracy, placed)},
+    made_for = {"model": MODEL, "verifier": verifier, "probe": PROBE, "aggregate": AGGREGATE}
+    document = fitting.document(accuracy, difficulty, BUDGETS, CANDIDATES, made_for, BINS)
+    of = placed(difficulty, document["thresholds"])
+    document["fitted"] = {
+        "dataset": DATASET,
+        "problems": len(difficulty),
+        "seed": SEED,
+        "accuracy": table(accuracy, of),
     }
     policies.parse(NAME, document)
     folder = data / "policies"
@@ -83,23 +79,6 @@ def _accuracy(strategy: str, verifier: str, count: int) -> dict[tuple[int, int],
                 found[i, j] = right(problems, events)
                 print(f"N={budget} {label(name, params)}: {found[i, j].mean():.3f}", flush=True)
     return found
-
-
-def quantiles(scores: Sequence[float], bins: int) -> list[float]:
-    """Return the at most `bins` - 1 rising values that part the scores into bins of about equal size."""
-    inner = np.arange(1, bins) / bins
-    return sorted({round(float(q), 6) for q in np.quantile(scores, inner)}) if scores else []
-
-
-def chosen(accuracy: Floats, placed: Sequence[int], bins: int) -> list[list[int]]:
-    """Return for each budget and bin the best candidate by mean accuracy; ties, and an empty bin, take the earlier.
-
-    Arguments:
-        accuracy: (budgets, candidates, problems).
-        placed: each problem's bin.
-    """
-    inside = [np.asarray(placed) == b for b in range(bins)]
-    return [[int(np.argmax(rows[:, of].sum(axis=1))) for of in inside] for rows in accuracy]
 
 
 def table(accuracy: Floats, placed: Sequence[int]) -> dict[str, dict[str, list[float]]]:
