@@ -55,8 +55,7 @@ class TransformersLocal:
             raise BadValue(f"model {name!r} has an unknown dtype {table['dtype']!r}", hint="float32 or bfloat16")
         try:
             folder = _folder(str(table.get("model", "")), table.get("revision"))
-            own = str(table.get("tokenizer", folder))
-            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(own, trust_remote_code=False)
+            self._tokenizer: Any = _tokenizer(transformers, table.get("tokenizer") or folder)
             self.head = str(table.get("head") or _head(folder))
             self._load(transformers, folder, dtype)
         except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
@@ -205,7 +204,10 @@ class TransformersLocal:
         if not ids or min(places) < 0:
             raise EngineFault("there is no text to read")
         tag = self._id(reading.tag) if reading.tag else None
-        if tag is not None and any(ids[place] != tag for place in places):
+        if tag is not None and any(
+            ids[place] != tag or starts[place] > mark - len(reading.tag)
+            for place, mark in zip(places, reading.marks, strict=True)
+        ):
             raise EngineFault(
                 f"the tokenizer of {self.name} does not make one token of the step tag {reading.tag!r}",
                 hint="is this the verifier that the model was trained for?",
@@ -240,6 +242,12 @@ def _folder(model: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     return Path(snapshot_download(model, revision=revision, allow_patterns=list(FILES)))
+
+
+def _tokenizer(transformers: Any, own: str | Path) -> Any:
+    """By tokenizer.json as it is: for some models AutoTokenizer puts a tokenizer of its own in its place."""
+    made = "PreTrainedTokenizerFast" if (Path(own) / "tokenizer.json").is_file() else "AutoTokenizer"
+    return getattr(transformers, made).from_pretrained(own, trust_remote_code=False)
 
 
 def _head(folder: Path) -> str:
