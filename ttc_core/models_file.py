@@ -47,12 +47,17 @@ FIELDS: Mapping[str, tuple[tuple[type, ...], str]] = {  # of [models.NAME]
     "key_env": ((str,), "text"),
     "connections": ((int,), "a whole number"),
     "deadline": (_NUMBER, "a number"),
+    "timeout": (_NUMBER, "a number"),
     "seeds": ((bool,), "true or false"),
     "logprobs": ((bool,), "true or false"),
     "memory": (_NUMBER, "a number"),
     "lora": ((str,), "text"),
     "tensor_parallel": ((int,), "a whole number"),
     "dtype": ((str,), "text"),
+    "device": ((str,), "text"),
+    "head": ((str,), "text"),
+    "revision": ((str,), "text"),
+    "tokenizer": ((str,), "text"),
     "longest": ((int,), "a whole number"),
     "runner": ((str,), "text"),
     "eager": ((bool,), "true or false"),
@@ -72,6 +77,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {  # key: least and most
     "max_tokens": (1, 10**6),
     "connections": (1, 4096),
     "deadline": (0.1, 86_400),
+    "timeout": (0.1, 86_400),
 }
 POLICY = "policy"
 
@@ -116,6 +122,8 @@ def lacks(table: Mapping[str, Any]) -> str:
         return "no server: set base_url in your models.toml"
     if engine == "vllm_local" and importlib.util.find_spec("vllm") is None:
         return "vLLM is not installed: pip install -r requirements-vllm.txt"
+    if engine == "transformers_local" and not all(map(importlib.util.find_spec, ("torch", "transformers"))):
+        return "torch and transformers are not installed: pip install torch transformers"
     variable = table.get("key_env", "")
     if variable and not os.environ.get(variable):
         return f"the environment variable {variable} is not set"
@@ -159,7 +167,7 @@ def _checked(table: Table, kind: str, name: str, path: Path) -> Table:
             raise BrokenFile(f"{key} {where} must be {word}, not {value!r}")
         if key in CHOICES and value not in CHOICES[key]:
             raise BrokenFile(f"{key} {where} must be one of {', '.join(filter(None, CHOICES[key]))}, not {value!r}")
-        if key in LIMITS and not LIMITS[key][0] <= value <= LIMITS[key][1]:
+        if key in LIMITS and isinstance(value, _NUMBER) and not LIMITS[key][0] <= value <= LIMITS[key][1]:
             raise BrokenFile(f"{key} {where} must be between {LIMITS[key][0]:g} and {LIMITS[key][1]:g}, not {value}")
     for url in (*table.get("endpoints", ()), *filter(None, [table.get("base_url")])):
         if not url.startswith(("http://", "https://")) or "@" in url:

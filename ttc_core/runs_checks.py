@@ -13,6 +13,7 @@ from ttc_core import grading, models, registry
 from ttc_core.datasets import added
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import BadValue, UnknownName, UserError
+from ttc_core.models import ModelCard
 from ttc_core.types import Problem, RunSpec
 
 MAX_BUDGET = 65_536  # generations; beyond this a tree is no longer something to look at
@@ -32,8 +33,7 @@ def checked(spec: RunSpec) -> RunSpec:
     needs = getattr(strategy, "needs", "")
     if needs and not policy.able(needs):
         raise models.unable(spec.model, needs)
-    if spec.verifier:
-        models.ready(spec.verifier, policy=False)
+    verifier = models.ready(spec.verifier, policy=False) if spec.verifier else None
     checked_budget(spec.budget)
     _whole("the seed", spec.seed, 0, MAX_SEED)
     if not (isinstance(spec.temperature, int | float) and 0 <= spec.temperature <= MAX_TEMPERATURE):
@@ -41,6 +41,7 @@ def checked(spec: RunSpec) -> RunSpec:
     spec = dataclasses.replace(spec, params=_values(strategy), temperature=float(spec.temperature))
     if spec.dataset:
         found = problem(spec.dataset, spec.problem_id)
+        _answerable(verifier, found.answer)
         return dataclasses.replace(spec, question=found.question, answer=found.answer, grader=grader(found))
     if spec.problem_id:
         raise UserError(
@@ -51,8 +52,20 @@ def checked(spec: RunSpec) -> RunSpec:
     if len(spec.question) > MAX_QUESTION:
         raise BadValue(f"the question has {len(spec.question):,} characters; at most {MAX_QUESTION:,} are possible")
     grading.version(spec.grader)
-    answer = spec.answer.strip() if spec.answer is not None else ""
-    return dataclasses.replace(spec, answer=answer or None)
+    answer = (spec.answer or "").strip() or None
+    _answerable(verifier, answer)
+    return dataclasses.replace(spec, answer=answer)
+
+
+def _answerable(verifier: ModelCard | None, answer: str | None) -> None:
+    """Refuse a verifier that looks at the answer where there is none."""
+    if verifier is None or answer is not None:
+        return
+    if getattr(registry.get("verifier", verifier.kind).load(verifier), "upper_bound", False):
+        raise UserError(
+            f"the verifier {verifier.name} looks at the answer, and this question has none",
+            hint="give the answer, or choose another verifier",
+        )
 
 
 def checked_budget(budget: int) -> int:

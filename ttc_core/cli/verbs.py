@@ -182,8 +182,11 @@ def model_cards(args: argparse.Namespace) -> int:
     if args.json:
         write_json({name: _card(card) for name, card in cards.items()})
         return 0
-    rows = [[c.name, c.kind, c.engine, c.parameters or None, c.lacks or "ready"] for c in cards.values()]
-    write_lines(table(["name", "kind", "engine", "parameters", "state"], rows) if rows else ["none"])
+    rows = [
+        [c.name, c.kind, c.engine, c.parameters or None, c.lacks or "ready", str(c.card.get("about", ""))]
+        for c in cards.values()
+    ]
+    write_lines(table(["name", "kind", "engine", "parameters", "state", ""], rows) if rows else ["none"])
     return 0
 
 

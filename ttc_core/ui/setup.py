@@ -60,7 +60,10 @@ def ask(catalogue: Catalogue) -> RunSpec:
     )
     with st.expander("Model, seed, temperature"):
         model = _choice("Model", [n for n, c in catalogue.models.items() if not c.lacks], "form_model")
-        verifier = _choice("Verifier", [n for n, c in catalogue.verifiers.items() if not c.lacks], "form_verifier")
+        ready = {n: str(c.card.get("about", "")) for n, c in catalogue.verifiers.items() if not c.lacks}
+        verifier = _choice(
+            "Verifier", list(ready), "form_verifier", words=lambda n: f"{n} · {ready[n]}" if ready[n] else n
+        )
         left, right = st.columns(2, gap="small")
         st.session_state.setdefault("form_seed", 0)
         st.session_state.setdefault("form_temperature", 1.0)
