@@ -88,7 +88,7 @@ ALLOWED_IN = {  # third-party package: where it may be imported at all
     "alembic": ("ttc_core.store",),
 }
 # Only inside the functions that need them.
-HEAVY = ("torch", "transformers", "vllm", "ray", "math_verify", "sympy", "datasets", "pyarrow")
+HEAVY = ("torch", "transformers", "vllm", "ray", "httpx", "math_verify", "sympy", "datasets", "pyarrow")
 DANGEROUS_CALLS = ("eval", "exec", "compile", "__import__")
 DANGEROUS_MODULES = ("pickle", "dill", "cloudpickle", "shelve", "marshal")
 

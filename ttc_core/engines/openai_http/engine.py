@@ -1,0 +1,231 @@
+"""A model behind an OpenAI-compatible server: jobs become requests, replies become steps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ttc_core import models, prompts, seeds
+from ttc_core.engines.openai_http import replies
+from ttc_core.engines.openai_http.client import Client
+from ttc_core.engines.openai_http.judging import Judge
+from ttc_core.engines.openai_http.options import Options
+from ttc_core.engines.openai_http.replies import Choice, Spent
+from ttc_core.engines.vllm_local.desk import Desk
+from ttc_core.errors import EngineFault, UserError
+from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job, Message, Segment
+from ttc_core.models import ModelCard
+from ttc_core.types import Ask, Finish, Problem
+
+ROUNDS = 64  # requests at most for one job: one a step, and one for each empty line before it
+SEEDS = 2**31  # the least that servers agree on
+TALK = "\x00"  # a prompt segment that begins so holds a conversation
+
+
+@dataclass
+class _Written:
+    """What a job has written so far."""
+
+    text: str = ""
+    steps: int = 0
+    spent: Spent = field(default_factory=Spent)
+    logprobs: list[float] = field(default_factory=list)
+    known: bool = True  # log-probabilities came with every reply
+    confidences: list[float] = field(default_factory=list)
+
+    def add(self, choice: Choice, spent: Spent, k: int, first: bool) -> None:
+        """Take over what a reply brought. What a round of the same job finds in the cache it has put there itself."""
+        self.spent = Spent(
+            self.spent.computed + spent.computed,
+            self.spent.cached + (spent.cached if first else 0),
+            self.spent.generated + spent.generated,
+        )
+        self.known = self.known and (bool(choice.logprobs) or not choice.text)
+        self.logprobs += choice.logprobs
+        for best in choice.likely if k else ():
+            top = sorted((value for _, value in best), reverse=True)[:k]
+            self.confidences.append(-math.fsum(top) / len(top) if top else 0.0)
+
+
+class OpenAIHTTP:
+    """See `Engine` in ttc_core/jobs.py for the interface, `Options` for what a model's table says."""
+
+    def __init__(self, name: str, card: ModelCard, *, batch: int = 256) -> None:
+        """Start the event loop; nothing is sent yet.
+
+        Raises:
+            UserError: the table names no server, or httpx is not installed.
+        """
+        self.name, self.parameters, self._revises, self._critiques = (
+            name, card.parameters, card.revises, card.able("critiques"),
+        )  # fmt: skip
+        self.options = Options.of(name, card.card)
+        self.capacity = min(batch, self.options.connections * len(self.options.endpoints))
+        self._sampling = {key: card.card[key] for key in ("top_p", "top_k", "min_p") if key in card.card}
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name=f"http {name}", daemon=True).start()
+        self.client = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
+        self._judge = Judge(name, self.options, self.client)
+        self._desk = Desk(self._loop, self._answer)
+
+    async def _connect(self) -> Client:
+        try:
+            return Client(self.name, self.options)
+        except ImportError as error:
+            raise UserError("the engine openai_http needs httpx", hint="pip install -r requirements.txt") from error
+
+    def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
+        """The conversation, or the text, that the solution continues.
+
+        Raises:
+            UserError: its table does not say that it revises or criticises.
+        """
+        if ask and not self._critiques:
+            raise models.unable(self.name, "critiques")
+        if attempts and not ask and not self._revises:
+            raise models.unable(self.name, "revises")
+        if self.options.template != "chat":
+            if attempts:
+                raise UserError(f"{self.name} has no conversations, so it sees no attempts", hint='template = "chat"')
+            return Segment(prompts.text(problem, self.options.template == "few_shot", self.options.step))
+        shown = attempts if ask else attempts[-self._revises :]
+        talk = prompts.conversation(problem, shown, ask, self.options.system)
+        if self.options.chat_format:
+            return Segment(prompts.rendered(talk, self.options.chat_format, True))
+        return Segment(TALK + json.dumps(talk))
+
+    def chat(self, messages: Sequence[Message], answer: bool = False) -> str:
+        """A conversation in the form that the table names; without one, a neutral form that is never sent as text."""
+        return prompts.rendered(messages, self.options.chat_format, answer)
+
+    def submit(self, jobs: list[Job]) -> None:
+        """Queue jobs."""
+        self._desk.submit(jobs)
+
+    def poll(self, timeout: float = 0.0) -> list[Generated | Evaluated]:
+        """Wait at most `timeout` seconds and return the replies that became ready."""
+        return self._desk.poll(timeout)
+
+    def cancel(self, tickets: set[int]) -> None:
+        """Forget these jobs and close their connections."""
+        self._desk.cancel(tickets)
+
+    def now(self) -> float:
+        """Seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    def close(self) -> None:
+        """End the connections and the thread."""
+        if self._loop.is_running():
+            asyncio.run_coroutine_threadsafe(self.client.close(), self._loop).result(timeout=10)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _answer(self, job: Job) -> Generated | Evaluated:
+        return await (self._generate(job) if isinstance(job, GenerateJob) else self._judge.evaluate(job))
+
+    # --- generation --------------------------------------------------------------------------------------------------
+
+    async def _generate(self, job: GenerateJob) -> Generated:
+        written = _Written()
+        most = self.options.max_tokens or job.max_tokens
+        finish: Finish = "length"
+        for number in range(ROUNDS):
+            left = most - written.spent.generated
+            if left < 1:
+                break
+            choice, spent = await self._ask(job, written.text, number, left)
+            written.add(choice, spent, job.confidence, number == 0)
+            finish = self._take(job, choice, written)
+            if finish != "step" or written.steps >= job.steps:
+                break
+        else:
+            raise EngineFault(f"{self.name} wrote {ROUNDS} empty steps")
+        text, logs = written.text, written.logprobs
+        if finish == "step" and written.steps < job.steps:
+            finish = "length"
+        logprob = math.fsum(logs) if logs and written.known else None
+        used = written.spent
+        return Generated(
+            job.ticket, text, (), "", written.steps, finish, logprob, used.generated, used.computed, used.cached,
+            confidences=tuple(written.confidences),
+        )  # fmt: skip
+
+    def _take(self, job: GenerateJob, choice: Choice, written: _Written) -> Finish:
+        """Add a reply's text; why it ended."""
+        step = self.options.step
+        by_step = job.until == "step" and choice.reason == "stop"
+        new = choice.text
+        if self.options.final and (cut := self._after_final(written.text, new)) is not None:
+            written.text += new[:cut]
+            written.steps += _count(new[:cut], step)
+            return "end"
+        ended = choice.reason == "stop" and choice.stopped != step
+        if choice.stopped == replies.UNKNOWN and by_step and new.strip() and "\\boxed{" not in new:
+            ended = False  # it may have ended all the same: then it has nothing to add next time
+        if by_step and not ended:
+            written.text += new + step
+            written.steps += bool(new.strip())
+            return "step"
+        written.text += new
+        written.steps += _count(new, step)
+        return "length" if choice.reason == "length" else "end"
+
+    def _after_final(self, before: str, new: str) -> int | None:
+        """How much of the new text belongs to the solution whose last step it holds; None if it does not hold it."""
+        at = new.find(self.options.final)
+        if at < 0 or (at and not new[:at].endswith(("\n", self.options.step))):
+            return None
+        end = new.find(self.options.step, at)
+        return len(new) if end < 0 else end
+
+    async def _ask(self, job: GenerateJob, written: str, number: int, left: int) -> tuple[Choice, Spent]:
+        prompt, said = job.context[0].text, "".join(segment.text for segment in job.context[1:]) + written
+        chat = prompt.startswith(TALK)
+        payload = {**self._sampling, "model": self.options.model, "temperature": job.temperature, "max_tokens": left}
+        if self.options.seeds:
+            payload["seed"] = (job.seed if number == 0 else seeds.derive(job.seed, "", str(number))) % SEEDS
+        stop = [*self.options.stop, *([self.options.step] if job.until == "step" else [])]
+        if self.options.template == "few_shot":
+            stop.append(prompts.NEXT)
+        payload |= {"stop": stop} if stop else {}
+        if chat:
+            payload |= self._turns(json.loads(prompt[len(TALK) :]), said)
+            if self.options.logprobs:
+                payload |= {"logprobs": True} | ({"top_logprobs": job.confidence} if job.confidence else {})
+        else:
+            payload |= {"prompt": prompt + said} | ({"logprobs": job.confidence or 1} if self.options.logprobs else {})
+            if self.options.chat_format:
+                payload["add_special_tokens"] = False  # the conversation has its own
+        path = "/v1/chat/completions" if chat else "/v1/completions"
+        [choice], spent = await self.client.post(path, payload, lambda document: replies.choices(document, 1, chat))
+        if job.confidence and choice.text and not choice.likely:
+            raise EngineFault(f"{self.name}'s server gives no log-probabilities, on which this method stands")
+        return choice, spent
+
+    def _turns(self, talk: list[list[str]], said: str) -> dict[str, Any]:
+        """The conversation, its last turn left open behind what the assistant has said."""
+        turns: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in talk]
+        if not said:
+            return {"messages": turns}
+        last: dict[str, Any] = {"role": "assistant", "content": said}
+        how = self.options.continues
+        if how == "no":
+            raise EngineFault(
+                f"{self.name}'s server cannot go on from a partial answer, which a search by steps needs",
+                hint="use best_of_n, or name a chat_format so that the text is continued",
+            )
+        if how == "prefix":
+            last["prefix"] = True
+        turns.append(last)
+        flags = {"continue_final_message": True, "add_generation_prompt": False} if how == "vllm" else {}
+        return {"messages": turns, **flags}
+
+
+def _count(text: str, step: str) -> int:
+    return sum(bool(part.strip()) for part in text.split(step)) if step else 1

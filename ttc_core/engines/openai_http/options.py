@@ -1,0 +1,71 @@
+"""What a model's table in the models file says to this engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from ttc_core import prompts
+from ttc_core.errors import BadValue
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of one model.
+
+    model        as the server calls it
+    endpoints    addresses without /v1; requests go to the least busy healthy one
+    template     "chat": /v1/chat/completions; "completion", "few_shot": /v1/completions
+    chat_format  "chatml" or "llama3": the conversation is written here, so that /v1/completions serves; "" for none
+    continues    how the server goes on from a partial answer: "vllm" (continue_final_message), "prefix" (a flag in the
+                 message), "plain" (it simply does) or "no"
+    step, final  what ends a step; what the last step of a solution begins with, "" where only the end of the text tells
+    key_env      environment variable with the key
+    connections  most requests at a time to one endpoint
+    timeout      seconds for one try; deadline: seconds for a job with all its tries and pauses
+    seeds        whether the server takes a seed; logprobs: whether it gives log-probabilities
+    """
+
+    model: str
+    endpoints: tuple[str, ...]
+    template: str = "chat"
+    chat_format: str = ""
+    continues: str = "vllm"
+    system: str = ""
+    step: str = "\n\n"
+    final: str = ""
+    stop: tuple[str, ...] = ()
+    max_tokens: int = 0
+    key_env: str = ""
+    connections: int = 64
+    timeout: float = 300.0
+    deadline: float = 900.0
+    seeds: bool = True
+    logprobs: bool = True
+
+    @classmethod
+    def of(cls, name: str, table: Mapping[str, Any]) -> Options:
+        """Read a table that the models file has checked.
+
+        Raises:
+            BadValue: no server, or one key for several of them.
+        """
+        given = {f.name: table[f.name] for f in fields(cls) if f.name in table and f.name != "endpoints"}
+        urls = [*table.get("endpoints", ()), *filter(None, [table.get("base_url", "")])]
+        endpoints = tuple(url.rstrip("/").removesuffix("/v1") for url in dict.fromkeys(urls))
+        if not endpoints:
+            raise BadValue(f"{name} has no server", hint="set base_url in your models.toml")
+        if table.get("key_env") and len({urlsplit(url)[:2] for url in endpoints}) > 1:
+            raise BadValue(
+                f"the key of {name} would go to several servers", hint="a key belongs to one origin: name one endpoint"
+            )
+        if table.get("template") == "few_shot":
+            given = {"final": prompts.FINAL, **given}
+        return cls(**{**given, "endpoints": endpoints, "stop": tuple(table.get("stop", ()))})
+
+    def key(self) -> str:
+        """The key, "" for none; read when it is needed and kept nowhere."""
+        return os.environ.get(self.key_env, "") if self.key_env else ""
