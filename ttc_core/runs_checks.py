@@ -61,7 +61,8 @@ def _answerable(verifier: ModelCard | None, answer: str | None) -> None:
     """Refuse a verifier that looks at the answer where there is none."""
     if verifier is None or answer is not None:
         return
-    if getattr(registry.get("verifier", verifier.kind).load(verifier), "upper_bound", False):
+    kind = registry.get("verifier", verifier.kind)
+    if hasattr(kind, "upper_bound") and kind.load(verifier).upper_bound:  # an ensemble's members decide
         raise UserError(
             f"the verifier {verifier.name} looks at the answer, and this question has none",
             hint="give the answer, or choose another verifier",
