@@ -113,13 +113,15 @@ class Scorer:
         engine = self._backend.engine(asked.model)
         target = self._tree.segment(node, self._tokenizer)
         continued = self._tree.parent(node) is not None
-        reading, context = None, tuple[Segment, ...]()
+        reading: Reading | None = None
+        context: tuple[Segment, ...] = ()
         if asked.layout is not None:
             before = self._tree.text(node.parent) if continued else ""
             reading = asked.layout(self._problem.question, before, node.text, engine.chat)
+        elif continued:
+            context = (self._prompt(node.id, asked, engine), *self._tree.segments(node.parent, self._tokenizer))
         else:
-            above = self._tree.segments(node.parent, self._tokenizer) if continued else ()
-            context = (self._prompt(node.id, asked, engine), *above)
+            context = (self._prompt(node.id, asked, engine),)
         receive = partial(self._evaluated, gather, index, engine.parameters, reading if not asked.write else None)
         self._send(asked.model, EvaluateJob, (context, target, asked.read, reading, asked.write), receive)
 
