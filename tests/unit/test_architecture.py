@@ -57,6 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.runs_driver",
         "ttc_core.runs",
         "ttc_core.studies",
+        "ttc_core.studies_chosen",
         "ttc_core.studies_driver",
         "ttc_core.studies_file",
         "ttc_core.studies_plan",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 from ttc_core import runs, studies
 from ttc_core.cli.shown import table, write_json, write_lines
 from ttc_core.errors import BadValue, UnknownName, UserError
 from ttc_core.settings import settings
+from ttc_core.studies_chosen import Chosen, choose, parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,8 +57,8 @@ def frontier(args: argparse.Namespace) -> int:
     """Accuracy against cost of every method and of the compute-optimal policy."""
     from ttc_core.analysis import documents
 
-    frame, _ = _one_model(args)
-    pool = _pool_of_study(frame, args)
+    found = _chosen(args)
+    frame, pool = found.outcomes, found.pool()
     document = documents.curves(
         frame,
         pool,
@@ -109,16 +109,19 @@ def exchange(args: argparse.Namespace) -> int:
     """The small model with test-time compute against a larger one at equal FLOPs."""
     from ttc_core.analysis import documents
 
-    frame, others = _one_model(args)
-    large, name = _larger(frame, others, args)
-    larger = args.times or _parameters(large) / _parameters(frame) if large is not None else args.times
+    found = _chosen(args)
+    frame = found.outcomes
+    large, name = found.larger(args.large)
+    larger = args.times
+    if larger is None and large is not None:
+        larger = parameters(large) / parameters(frame)
     if larger is None:
         raise UserError("the study has no larger model", hint="--times M says how many times larger it would be")
     ratios = _numbers(args.ratio, float, "--ratio")
     document = documents.exchanges(
-        frame, large, _pool_of_study(frame, args), ratios, larger, args.by, args.bins, args.absolute, args.resamples
+        frame, large, found.pool(), ratios, larger, args.by, args.bins, args.absolute, args.resamples
     )
-    document |= {"small_model": str(frame["model"].iloc[0]), "large_model": name}
+    document |= {"small_model": found.model, "large_model": name}
     if args.json:
         write_json(document)
         return 0
@@ -143,66 +146,9 @@ def _pool_of_dataset(args: argparse.Namespace) -> Pool:
     raise UnknownName(f"no study has samples of data set {args.dataset!r}", hint="`list` shows the studies")
 
 
-def _one_model(args: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Outcomes of one model with one verifier on one data set, and those of the data set's other models.
-
-    What is not asked for is what the study has most outcomes of; methods without a verifier belong to every one.
-    """
+def _chosen(args: argparse.Namespace) -> Chosen:
     runs.ensure_database(db=args.db)
-    frame = studies.outcomes(args.study, args.dataset, db=args.db)
-    if frame.empty:
-        raise UserError(f"study {args.study!r} has no outcomes" + (f" of {args.dataset!r}" if args.dataset else ""))
-    frame = frame[frame["dataset"] == frame["dataset"].mode()[0]]
-    chosen = _named(frame, "model", args.model)
-    rest = frame[frame["model"] != chosen["model"].iloc[0]]
-    rated = chosen[chosen["verifier"].fillna("") != ""]
-    if not rated.empty:
-        verifier = _named(rated, "verifier", args.verifier)["verifier"].iloc[0]
-        chosen = chosen[chosen["verifier"].fillna("").isin(["", verifier])]
-    return chosen, rest
-
-
-def _named(frame: pd.DataFrame, column: str, name: str | None) -> pd.DataFrame:
-    there = list(frame[column].value_counts().index)
-    if name is not None and name not in there:
-        raise UnknownName(f"the study has no outcomes of the {column} {name!r}", hint=f"there is: {', '.join(there)}")
-    return frame[frame[column] == (there[0] if name is None else name)]
-
-
-def _pool_of_study(frame: pd.DataFrame, args: argparse.Namespace) -> Pool:
-    """The samples of the same model, scored by the same verifier where there are such."""
-    dataset, model = str(frame["dataset"].iloc[0]), str(frame["model"].iloc[0])
-    for verifier in [*(v for v in frame["verifier"].fillna("").unique() if v), None]:
-        wanted = {"model": model, "verifier": verifier, "db": args.db}
-        if verifier is None or studies.pool_rows(args.study, dataset, **wanted):
-            return studies.pool(args.study, dataset, **wanted)
-    raise UserError("the study has no pool of samples")
-
-
-def _larger(
-    frame: pd.DataFrame, others: pd.DataFrame, args: argparse.Namespace
-) -> tuple[pd.DataFrame | None, str | None]:
-    """Outcomes of the larger model where it answers at once, and its name."""
-    if args.large is None:
-        small = _parameters(frame)
-        sizes = {str(name): _parameters(of) for name, of in others.groupby("model")}
-        names = [name for name, size in sizes.items() if size > small]
-        if not names:
-            return None, None
-        name = max(names, key=sizes.__getitem__)
-    else:
-        name = str(_named(others, "model", args.large)["model"].iloc[0]) if len(others) else ""
-        if not name:
-            raise UnknownName(f"the study has no outcomes of the model {args.large!r}")
-    rows = others[(others["model"] == name) & (others["budget"] == others[others["model"] == name]["budget"].min())]
-    single = rows[rows["strategy"] == "single"]
-    return (single if len(single) else rows), name
-
-
-def _parameters(frame: pd.DataFrame) -> float:
-    """Of a model, as its FLOPs tell: 2 a token and parameter."""
-    tokens = float((frame["policy_prompt_tokens"] + frame["policy_tokens"]).sum())
-    return float(frame["policy_flops"].sum()) / (2 * tokens) if tokens else math.nan
+    return choose(args.study, args.dataset, args.model, args.verifier, db=args.db)
 
 
 def _numbers(text: str, kind: type[int] | type[float], option: str) -> list[Any]:

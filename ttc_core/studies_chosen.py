@@ -1,0 +1,112 @@
+"""Which of a study's outcomes and samples belong together: one model, one verifier, one data set.
+
+What is not asked for is what the study has most outcomes of. Methods without a verifier belong to every one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ttc_core import studies
+from ttc_core.errors import UnknownName, UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ttc_core.analysis.pool import Pool
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Outcomes of one model with one verifier on one data set.
+
+    Arguments:
+        verifier: "" where no method has one.
+        outcomes: columns as `studies.outcomes` gives them.
+        others: of the data set's other models.
+    """
+
+    study: str
+    dataset: str
+    model: str
+    verifier: str
+    outcomes: pd.DataFrame
+    others: pd.DataFrame
+    db: str | None
+
+    def pool(self) -> Pool:
+        """The samples of the same model, scored by the same verifier where there are such.
+
+        Raises:
+            UserError: there are none.
+        """
+        if self.verifier and studies.pool_rows(
+            self.study, self.dataset, model=self.model, verifier=self.verifier, db=self.db
+        ):
+            return studies.pool(self.study, self.dataset, model=self.model, verifier=self.verifier, db=self.db)
+        return studies.pool(self.study, self.dataset, model=self.model, db=self.db)
+
+    def larger(self, name: str | None = None) -> tuple[pd.DataFrame | None, str | None]:
+        """Outcomes of a larger model where it answers at once, and its name; (None, None) if the study has none.
+
+        Arguments:
+            name: which; None for the largest.
+
+        Raises:
+            UnknownName: the study has no outcomes of it.
+        """
+        if name is not None:
+            rows = _named(self.others, "model", name)
+        else:
+            sizes = {str(other): parameters(of) for other, of in self.others.groupby("model")}
+            names = [other for other, size in sizes.items() if size > parameters(self.outcomes)]
+            if not names:
+                return None, None
+            name = max(names, key=sizes.__getitem__)
+            rows = self.others[self.others["model"] == name]
+        rows = rows[rows["budget"] == rows["budget"].min()]
+        single = rows[rows["strategy"] == "single"]
+        return (single if len(single) else rows), name
+
+
+def choose(
+    study: str,
+    dataset: str | None = None,
+    model: str | None = None,
+    verifier: str | None = None,
+    *,
+    db: str | None = None,
+) -> Chosen:
+    """What of a study is to be looked at.
+
+    Raises:
+        UnknownName: no such study, or no outcomes of what is asked for; UserError: no outcomes at all.
+    """
+    frame = studies.outcomes(study, dataset, db=db)
+    if frame.empty:
+        raise UserError(f"study {study!r} has no outcomes" + (f" of {dataset!r}" if dataset else ""))
+    frame = frame[frame["dataset"] == frame["dataset"].mode()[0]]
+    own = _named(frame, "model", model)
+    name = str(own["model"].iloc[0])
+    rated = own[own["verifier"].fillna("") != ""]
+    by = ""
+    if verifier is not None or not rated.empty:
+        by = str(_named(rated, "verifier", verifier)["verifier"].iloc[0])
+        own = own[own["verifier"].fillna("").isin(["", by])]
+    return Chosen(study, str(frame["dataset"].iloc[0]), name, by, own, frame[frame["model"] != name], db)
+
+
+def parameters(outcomes: pd.DataFrame) -> float:
+    """Of one model, as its FLOPs tell: 2 a token and parameter; NaN where no token is known."""
+    tokens = float((outcomes["policy_prompt_tokens"] + outcomes["policy_tokens"]).sum())
+    return float(outcomes["policy_flops"].sum()) / (2 * tokens) if tokens else math.nan
+
+
+def _named(frame: pd.DataFrame, column: str, name: str | None) -> pd.DataFrame:
+    there = [str(value) for value in frame[column].value_counts().index]
+    if name is not None and name not in there:
+        known = ", ".join(there) or "none"
+        raise UnknownName(f"the study has no outcomes of the {column} {name!r}", hint=f"there is: {known}")
+    return frame[frame[column] == (there[0] if name is None else name)]
