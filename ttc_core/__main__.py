@@ -35,6 +35,7 @@ VERBS = {
     "verifiers": "the models that score steps",
     "datasets": "the data sets; add one",
     "engines": "what runs models",
+    "doctor": "try a model or a verifier and say what works",
     "bench": "the performance ratios, on this machine",
 }
 ANALYSIS = ("estimate", "difficulty", "frontier", "exchange")
@@ -91,6 +92,8 @@ def parser() -> Parser:
     _analysis(made)
     _datasets(made["datasets"])
     _bench(made["bench"])
+    made["doctor"].add_argument("--model", metavar="M")
+    made["doctor"].add_argument("--verifier", metavar="V")
     made["show"].add_argument("run_id", metavar="ID")
     made["show"].add_argument("--export", metavar="PATH", help="write a run as a JSON file, a study into a folder")
     made["delete"].add_argument("run_ids", metavar="ID", nargs="+")

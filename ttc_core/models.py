@@ -83,20 +83,26 @@ def _of_the_file(cards: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
         folder = own.parent / table["model"]
         card = ModelCard(name, POLICY, table["engine"], table["parameters"], folder, table, models_file.lacks(table))
         made[name] = card
-    for name, table in verifiers.items():
+    for name, table in sorted(verifiers.items(), key=lambda item: "of" in item[1]):  # ensembles after their members
         made[name] = _verifier(name, table, {**cards, **made}, own.name)
-    return made
+    return {name: made[name] for name in (*policies, *verifiers)}
 
 
 def _verifier(name: str, table: Mapping[str, Any], known: Mapping[str, ModelCard], file: str) -> ModelCard:
-    """Its size and what it lacks are its model's; one that reads none, or others, has neither."""
-    wanted = table.get("model", "")
-    if wanted and wanted not in known:
-        raise models_file.BrokenFile(
-            f"model of [verifiers.{name}] in {file} is {wanted!r}, which is no model", hint=suggest(wanted, known)
-        )
-    read = known.get(wanted)
-    size, engine, lacks = (read.parameters, read.engine, read.lacks) if read else (0, "", "")
+    """Its size and what it lacks are those of the models, or members, that it reads."""
+    members = table.get("of", ())
+    wanted = [table["model"]] if table.get("model") else [*members] if isinstance(members, list) else []
+    for other in wanted:
+        if other not in known:
+            key = "of" if members else "model"
+            raise models_file.BrokenFile(
+                f"{key} of [verifiers.{name}] in {file} names {other!r}, which is not there",
+                hint=suggest(str(other), known),
+            )
+    read = [known[other] for other in wanted]
+    lacks = next((card.lacks for card in read if card.lacks), "")
+    engine = read[0].engine if read else ""
+    size = sum(card.parameters for card in read)
     return ModelCard(name, table["kind"], engine, size, models_file.SHIPPED.parent, table, lacks)
 
 

@@ -52,6 +52,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "ttc_core.store",
         "ttc_core.export",
+        "ttc_core.doctor",
         "ttc_core.runs_checks",
         "ttc_core.runs_documents",
         "ttc_core.runs_driver",

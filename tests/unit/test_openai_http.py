@@ -135,11 +135,12 @@ def test_every_fault_has_a_class_and_bounds_and_is_never_an_answer(name):
     sent, error, word, most = FAULTS[name]
     with serving(lambda request, number: sent) as server:
         began = time.monotonic()
-        reply = ask(engine(server.url, template="completion", timeout=0.3, deadline=5))
+        patience = 5 if name == "100 MB" else 0.3  # its first 16 MB have to come
+        reply = ask(engine(server.url, template="completion", timeout=patience, deadline=10))
         assert type(reply.error) is error and word in str(reply.error)
         assert (reply.text, reply.finish, reply.logprob) == ("", "end", None)
         assert 1 <= len(server.asked) <= most
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 6
 
 
 def test_refused():

@@ -151,6 +151,13 @@ def serve(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def doctor(args: argparse.Namespace) -> int:
+    """What works of a model or a verifier."""
+    from ttc_core.cli.doctor import doctor as run
+
+    return run(args)
+
+
 def bench(args: argparse.Namespace) -> int:
     """The performance ratios."""
     from ttc_core.cli.bench import bench as run

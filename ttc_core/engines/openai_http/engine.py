@@ -36,6 +36,7 @@ class _Written:
     steps: int = 0
     spent: Spent = field(default_factory=Spent)
     logprobs: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
     known: bool = True  # log-probabilities came with every reply
     confidences: list[float] = field(default_factory=list)
 
@@ -48,6 +49,7 @@ class _Written:
         )
         self.known = self.known and (bool(choice.logprobs) or not choice.text)
         self.logprobs += choice.logprobs
+        self.tokens += choice.tokens
         for best in choice.likely if k else ():
             top = sorted((value for _, value in best), reverse=True)[:k]
             self.confidences.append(-math.fsum(top) / len(top) if top else 0.0)
@@ -152,8 +154,8 @@ class OpenAIHTTP:
         logprob = math.fsum(logs) if logs and written.known else None
         used = written.spent
         return Generated(
-            job.ticket, text, (), "", written.steps, finish, logprob, used.generated, used.computed, used.cached,
-            confidences=tuple(written.confidences),
+            job.ticket, text, tuple(written.tokens), "", written.steps, finish, logprob,
+            used.generated, used.computed, used.cached, confidences=tuple(written.confidences),
         )  # fmt: skip
 
     def _take(self, job: GenerateJob, choice: Choice, written: _Written) -> Finish:
@@ -194,6 +196,8 @@ class OpenAIHTTP:
         if self.options.template == "few_shot":
             stop.append(prompts.NEXT)
         payload |= {"stop": stop} if stop else {}
+        if self.options.continues == "vllm":
+            payload["return_token_ids"] = True  # how many tokens there are, even where no log-probabilities come
         if chat:
             payload |= self._turns(json.loads(prompt[len(TALK) :]), said)
             if self.options.logprobs:

@@ -18,6 +18,7 @@ class Choice:
 
     reason    "stop" or "length"; stopped: the stop text, "" for the end of the text, `UNKNOWN` if the server keeps it
               for itself
+    tokens    their ids, () if not given
     logprobs  of the tokens, natural, () if not given; likely: (token, log-probability) of the likeliest at each token
     """
 
@@ -27,6 +28,7 @@ class Choice:
     logprobs: tuple[float, ...] = ()
     likely: tuple[tuple[tuple[str, float], ...], ...] = ()
     offsets: tuple[int, ...] = ()
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def _choice(found: Mapping[str, Any], chat: bool) -> Choice:
     stopped = found.get("stop_reason", UNKNOWN)
     said = "" if stopped is None or isinstance(stopped, int) else str(stopped)
     logs = found.get("logprobs") or {}
-    return Choice(text, reason, said, *(_chat_logs(logs) if chat else _logs(logs)))
+    ids = tuple(int(token) for token in found.get("token_ids") or ())
+    return Choice(text, reason, said, *(_chat_logs(logs) if chat else _logs(logs)), tokens=ids)
 
 
 def _chat_logs(logs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
