@@ -54,6 +54,7 @@ class Scripted:
     answers    how many different answers there are
     sigma      spread of the log-normal step length; `step_tokens` is its median
     latency    virtual seconds a generated token takes; scoring a step takes as long as one token
+    labels     how many its own head gives
     fault      called with each job; an exception it returns is that job's reply
     clock      one for all engines of a backend lets them work side by side; by default the engine has one of its own
     """
@@ -66,6 +67,7 @@ class Scripted:
     step_tokens: float = 12.0
     sigma: float = 0.6
     latency: float = 0.001
+    labels: int = 2
     fault: Callable[[Job], Exception | None] = _no_fault
     clock: Clock = field(default_factory=Clock)
 
@@ -165,7 +167,7 @@ class Scripted:
         return Evaluated(job.ticket, logprobs, tuple(ends), tuple(logits), computed=len(ends))
 
     def _read(self, job: EvaluateJob, reading: Reading) -> Evaluated:
-        """Numbers that depend on the text before each mark; two labels where the model's own head is read."""
+        """Numbers that depend on the text before each mark, `labels` of them where the model's own head is read."""
         if job.write:
             words = self._random((Segment(reading.text),), 1).choices(
                 ("sound", "wrong", "unclear"), k=min(4, job.write)
@@ -174,7 +176,7 @@ class Scripted:
         rows = []
         for mark in reading.marks:
             rng = self._random((Segment(reading.text[:mark]),), 1)
-            rows.append(tuple(rng.gauss(0.0, 2.0) for _ in job.read or range(2)))
+            rows.append(tuple(rng.gauss(0.0, 2.0) for _ in job.read or range(self.labels)))
         if job.read:
             return Evaluated(job.ticket, logits=tuple(rows), computed=len(rows))
         return Evaluated(job.ticket, values=tuple(rows), computed=len(rows))

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from ttc_core import models, registry
-from ttc_core.errors import BadValue
+from ttc_core.errors import BadValue, EngineFault
 from ttc_core.jobs import Evaluate, Grade, Scoring, StepScores, Verifier
 from ttc_core.models import ModelCard
 from ttc_core.registry import verifier
@@ -90,6 +90,8 @@ class Ensemble:
 
     def _combined(self, scores: Sequence[StepScores]) -> StepScores:
         values = [score.values for score in scores]
+        if not all(values):
+            raise EngineFault("a verifier of the ensemble gave no score")
         if len({len(of) for of in values}) > 1:
             values = [of[-1:] for of in values]
         carry = (*(float(len(score.carry)) for score in scores), *(c for score in scores for c in score.carry))
