@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ttc_core import seeds
+from ttc_core import models, prompts, seeds
 from ttc_core.engines.embedded.tokens import prompt_pieces
 from ttc_core.engines.vllm_local.core import Core
 from ttc_core.engines.vllm_local.desk import Desk
 from ttc_core.engines.vllm_local.judging import Judge, too_long
 from ttc_core.engines.vllm_local.options import Options
 from ttc_core.engines.vllm_local.writing import Writing
-from ttc_core.errors import EngineFault
+from ttc_core.errors import EngineFault, UserError
 from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job, Message, Segment
 from ttc_core.models import ModelCard
 from ttc_core.types import Ask, Finish, Problem
@@ -64,22 +64,46 @@ class VllmLocal:
             UserError: vLLM is not installed, or the GPU's memory does not suffice; EngineFault: it cannot be loaded.
         """
         table = card.card
-        self.name, self.parameters, self.capacity = name, card.parameters, batch
+        self.name, self.parameters, self.capacity, self._card = name, card.parameters, batch, card
+        self._template = str(table.get("template", ""))
         self.core = Core(name, Options.of(name, table), batch)
-        self.writing = Writing(self.core.tokenizer, str(table.get("step", "\n\n")), str(table.get("final", "")))
+        few = self._template == "few_shot"
+        final = str(table.get("final", prompts.FINAL if few else ""))
+        self.writing = Writing(self.core.tokenizer, str(table.get("step", "\n\n")), final)
         self._sampling = {key: table[key] for key in ("top_p", "top_k", "min_p") if key in table}
-        self._stop = [str(text) for text in table.get("stop", ())]
+        self._stop = [*map(str, table.get("stop", ())), *([prompts.NEXT] if few else ())]
+        self._most = int(table.get("max_tokens", 0))
         self._judge = Judge(self.core, self.writing)
         self._desk = Desk(self.core.loop, self._answer)
 
     def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
-        """As the embedded family is trained on."""
+        """In the form that its table names; without one as the embedded family is trained on.
+
+        Raises:
+            UserError: its table does not say that it revises or criticises.
+        """
+        if ask and not self._card.able("critiques"):
+            raise models.unable(self.name, "critiques")
+        if attempts and not ask and not self._card.revises:
+            raise models.unable(self.name, "revises")
+        shown = attempts if ask else attempts[-self._card.revises :]
+        if self._template == "chat":
+            talk = prompts.conversation(problem, shown, ask, str(self._card.card.get("system", "")))
+            return self._segment(text := self.chat(talk, True), self.writing.encode(text))
+        if self._template:
+            if attempts:
+                raise UserError(f"{self.name} has no conversations, so it sees no attempts", hint='template = "chat"')
+            text = prompts.text(problem, self._template == "few_shot", self.writing.step)
+            return self._segment(text, [*self.writing.beginning, *self.writing.encode(text)])
         tokenizer = self.core.tokenizer
         pieces = prompt_pieces(
-            self.writing.encode, tokenizer.bos_token_id, tokenizer.eos_token_id, problem.question, attempts
+            self.writing.encode, tokenizer.bos_token_id, tokenizer.eos_token_id, problem.question, shown
         )
-        text = "".join((problem.question, *attempts, self.writing.step))
-        return Segment(text, tuple(token for piece in pieces for token in piece), self.writing.id)
+        text = "".join((problem.question, *shown, self.writing.step))
+        return self._segment(text, [token for piece in pieces for token in piece])
+
+    def _segment(self, text: str, tokens: Sequence[int]) -> Segment:
+        return Segment(text, tuple(tokens), self.writing.id)
 
     def chat(self, messages: Sequence[Message], answer: bool = False) -> str:
         """A conversation as the model's own template writes it.
@@ -116,7 +140,7 @@ class VllmLocal:
 
     async def _generate(self, job: GenerateJob) -> Generated:
         context = self.writing.of(job.context)
-        most = min(job.max_tokens, self.core.longest - len(context))
+        most = min(self._most or job.max_tokens, self.core.longest - len(context))
         if most < 1:
             raise too_long(self.core, len(context))
         written = _Written()

@@ -31,6 +31,7 @@ class Writing:
     step     the text that ends a step
     final    what the last step of a solution begins with, "" where only the end of the text tells
     id       equal for tokenizers whose ids are interchangeable
+    beginning  ids that the tokenizer puts before every text
     pieces   the text of each token id, special tokens giving none
     enders   the ids of tokens that hold a whole `step`, () unless every step's end can be told by them alone
     """
@@ -38,6 +39,7 @@ class Writing:
     def __init__(self, tokenizer: Any, step: str, final: str = "") -> None:
         self.step, self.final, self._tokenizer = step, final, copy.deepcopy(tokenizer)
         self._lock = threading.Lock()  # prompts are made in another thread than requests
+        self.beginning: list[int] = tokenizer.encode("")  # what every text begins with
         size = len(tokenizer)
         self.pieces: list[str] = tokenizer.batch_decode([[i] for i in range(size)], skip_special_tokens=True)
         backend = getattr(tokenizer, "backend_tokenizer", None)
