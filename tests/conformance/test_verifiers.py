@@ -46,9 +46,7 @@ def card(kind: str, folder: Path) -> ModelCard:
         (folder / "verifier.json").write_text(json.dumps(FILES[kind]))
     fields = {f.name for f in dataclasses.fields(registry.get("verifier", kind))}
     own = TABLES.get(kind, {"model": READ} if "model" in fields else {})
-    return ModelCard(
-        kind, kind, "", 0, folder, {"kind": kind, **own, **({"of": ["prm", "oracle"]} if kind == "ensemble" else {})}
-    )
+    return ModelCard(kind, kind, "", 0, folder, {"kind": kind, **own})
 
 
 @dataclass

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
 from tests.unit.verifier_worlds import QUESTION, Given, card, chatml, llama3, score
 from ttc_core import registry
 from ttc_core.errors import BadValue, EngineFault, UnknownName
+from ttc_core.settings import REPOSITORY
 
 FIRST, SECOND, THIRD = "3 times 4 is 12.", "2 + 12 is 14.", "So the answer is 14."
 TWO = f"{SECOND}\n\n{THIRD}\n\n"
@@ -170,3 +172,11 @@ def test_tables_with_mistakes_are_refused():
         load("qwen_prm", tagg="x")
     with pytest.raises(BadValue, match="good must be a whole number"):
         load("token_classification", good="x")
+
+
+def test_the_readme_names_a_test_for_each_format():
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    named = dict(re.findall(r"^\| `(\w+)` \| .* \| `(test_\w+)` \|$", readme, re.MULTILINE))
+    assert set(named) == {*STEPWISE, "outcome"}
+    for test in named.values():
+        assert f"def {test}(" in (REPOSITORY / "tests/unit/test_reward_models.py").read_text("utf-8")
