@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one verb; returns the exit code."""
     args = parser().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: more threads only wait for one another
     gc.set_threshold(50_000, 20, 50)  # a search makes large trees and little garbage in cycles: look for it less often
     try:

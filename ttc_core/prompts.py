@@ -75,9 +75,9 @@ def conversation(
 
 
 def text(problem: Problem, few_shot: bool, step: str = "\n\n") -> str:
-    """The text that the solution continues; with four worked examples before it, their steps ended by `step`."""
+    """The text that the solution continues: the question alone, or behind four worked examples whose steps `step` ends."""
     if not few_shot:
-        return f"Question: {problem.question.strip()}{step}Answer:{step}"
+        return problem.question.strip() + step
     shown = [
         f"{NEXT}\n{question}\n\nSolution:\n{solution}\n\n{FINAL} The final answer is ${answer}$. I hope it is correct."
         for question, solution, answer in EXAMPLES
