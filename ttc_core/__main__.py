@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
+from ttc_core.cli import figures
 from ttc_core.errors import TTCError, UserError
 from ttc_core.types import RunSpec
 
@@ -30,6 +31,7 @@ VERBS = {
     "difficulty": "the bins of difficulty of a data set",
     "frontier": "accuracy against cost of every method and of the compute-optimal policy",
     "exchange": "a small model with test-time compute against a larger one at equal FLOPs",
+    "figures": "what a study shows, as files for papers and slides",
     "models": "the models that write solutions",
     "strategies": "the strategies with their hyper-parameters",
     "verifiers": "the models that score steps",
@@ -91,6 +93,7 @@ def parser() -> Parser:
     made["list"].add_argument("--limit", type=int, default=50)
     made["list"].add_argument("--disagree", action="store_true", help="only what graders differ on")
     _analysis(made)
+    figures.arguments(made["figures"])
     _datasets(made["datasets"])
     _bench(made["bench"])
     made["doctor"].add_argument("--model", metavar="M")
@@ -193,6 +196,8 @@ def _verb(name: str) -> Callable[[argparse.Namespace], int]:
 
         found: Callable[[argparse.Namespace], int] = getattr(analysis, name)
         return found
+    if name == "figures":
+        return figures.figures
     from ttc_core.cli import verbs
 
     special = {"list": "list_", "import": "import_", "models": "model_cards", "verifiers": "model_cards"}

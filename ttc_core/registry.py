@@ -22,6 +22,7 @@ PACKAGES = {
     "verifier": "ttc_core.verifiers",
     "engine": "ttc_core.engines",
     "dataset": "ttc_core.datasets",
+    "figure": "ttc_core.figures",
 }
 _registered: dict[str, dict[str, Any]] = {kind: {} for kind in PACKAGES}
 _scanned: set[str] = set()
@@ -49,6 +50,7 @@ strategy = _decorator("strategy")
 verifier = _decorator("verifier")
 engine = _decorator("engine")
 dataset = _decorator("dataset")
+figure = _decorator("figure")
 
 
 def names(kind: str) -> list[str]:

@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.registry",
         "ttc_core.accounting",
         "ttc_core.chains",
+        "ttc_core.drawing",
         "ttc_core.models",
         "ttc_core.models_file",
         "ttc_core.prompts",
@@ -90,7 +91,7 @@ ALLOWED_IN = {  # third-party package: where it may be imported at all
     "alembic": ("ttc_core.store",),
 }
 # Only inside the functions that need them.
-HEAVY = ("torch", "transformers", "vllm", "ray", "httpx", "math_verify", "sympy", "datasets", "pyarrow")
+HEAVY = ("torch", "transformers", "vllm", "ray", "httpx", "math_verify", "sympy", "datasets", "pyarrow", "matplotlib")
 DANGEROUS_CALLS = ("eval", "exec", "compile", "__import__")
 DANGEROUS_MODULES = ("pickle", "dill", "cloudpickle", "shelve", "marshal")
 

@@ -37,6 +37,14 @@ DROPPED = {
         "    '''Dropped in.'''\n"
         "    return (Problem('d-1', 'How many?', '1', '{name}'),)\n"
     ),
+    "figure": (
+        "from ttc_core.drawing.info import Info\n"
+        "from ttc_core.registry import figure\n"
+        "@figure('{name}')\n"
+        "def info(tables):\n"
+        "    '''Dropped in.'''\n"
+        "    return Info('{name}', [], '')\n"
+    ),
 }
 
 

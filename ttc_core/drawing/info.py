@@ -1,0 +1,169 @@
+"""What a figure shows, apart from how it is drawn: panels with axes and series of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+Value = float | None  # None: nothing to draw there
+
+# Okabe and Ito's colours, told apart by people of any colour vision; yellow comes last, it is faint on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A900")
+BLACK, GREY = "#000000", "#8A8A8A"
+DASHES = ("solid", "dash", "dot", "dashdot")
+MARKERS = ("circle", "square", "triangle", "diamond", "down", "cross")
+VIRIDIS = ("#440154", "#3B528B", "#21918C", "#5EC962", "#C9B50B")  # by rising difficulty; the yellow darkened for paper
+OPTIMAL = "compute_optimal"
+_NAMES = {"best of n": "best-of-N", "dvts": "DVTS", "mcts": "MCTS", "ab mcts": "AB-MCTS", "rebase": "REBASE"}
+
+
+@dataclass(frozen=True)
+class Style:
+    """Colour, dash and marker of a series. They differ together, so that the colour is never needed to tell."""
+
+    colour: str
+    dash: str = "solid"
+    marker: str = "circle"
+
+
+@dataclass(frozen=True)
+class Series:
+    """Marks that belong together. Series with the same entry, in one panel or several, are in the legend once.
+
+    Arguments:
+        name: whose numbers these are.
+        x, y: of each mark; in a panel of bars x is the number of the category.
+        low, high: ends of the interval around each y; empty for none.
+        kind: "line" with markers and a band, "points" without a line, "bar" beside the others, "stack" upon them, or
+            "guide": a thin line to read by that the legend leaves out.
+        entry: of the legend, where several series share one; "": the name.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[Value]
+    style: Style
+    low: Sequence[Value] = ()
+    high: Sequence[Value] = ()
+    kind: str = "line"
+    entry: str = ""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis.
+
+    Arguments:
+        label: with the unit.
+        log: whether it is logarithmic, with powers of two as plain numbers.
+        ticks: where; () leaves that to the drawing. labels: what is written there instead of numbers.
+        limits: ends of the axis; None leaves that to the drawing.
+    """
+
+    label: str
+    log: bool = False
+    ticks: Sequence[float] = ()
+    labels: Sequence[str] = ()
+    limits: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes with its series."""
+
+    title: str
+    x: Axis
+    y: Axis
+    series: Sequence[Series]
+
+
+@dataclass(frozen=True)
+class Info:
+    """A figure.
+
+    Arguments:
+        name: it is registered under.
+        panels: in reading order.
+        caption: what is shown, of how many problems, and what the intervals are; plain text.
+        columns: panels beside each other at most.
+    """
+
+    name: str
+    panels: Sequence[Panel]
+    caption: str
+    columns: int = 1
+    entries: Sequence[tuple[str, Series]] = field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        seen: dict[str, Series] = {}
+        for panel in self.panels:
+            for series in panel.series:
+                if series.kind != "guide":
+                    seen.setdefault(series.entry or series.name, series)
+        object.__setattr__(self, "entries", tuple(seen.items()))
+
+    def only(self, names: Iterable[str]) -> Info:
+        """The same with these entries of the legend alone."""
+        kept = set(names)
+        panels = [
+            replace(panel, series=[s for s in panel.series if (s.entry or s.name) in kept or s.kind == "guide"])
+            for panel in self.panels
+        ]
+        return Info(self.name, panels, self.caption, self.columns)
+
+
+def labelled(method: str) -> str:
+    """A method's label for people: "beam_search width=4" is "beam search (width 4)"."""
+    if method == OPTIMAL:
+        return "compute-optimal"
+    name, *params = method.split(" ")
+    words = name.replace("_", " ")
+    shown = [_param(text) for text in params]
+    return _NAMES.get(words, words) + (f" ({', '.join(shown)})" if shown else "")
+
+
+def _param(text: str) -> str:
+    key, _, value = text.partition("=")
+    if text == "width=0":
+        return "width √N"  # what 0 stands for in a search over beams
+    return f"{key.replace('_', ' ')} {value}" if key != "select" else value
+
+
+def styles(methods: Sequence[str]) -> dict[str, Style]:
+    """The style of every method of a study: the same in all of its figures. The optimal policy is black."""
+    found = {
+        name: Style(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
+        for i, name in enumerate(methods)
+    }
+    return found | {OPTIMAL: Style(BLACK)}
+
+
+def by_bin(b: int, bins: int) -> Style:
+    """The style of a bin of difficulty; 0 is the easiest."""
+    place = round(b * (len(VIRIDIS) - 1) / max(1, bins - 1))
+    return Style(VIRIDIS[place], DASHES[b % len(DASHES)], MARKERS[b % len(MARKERS)])
+
+
+def bin_name(b: int, bins: int) -> str:
+    """What a bin is called."""
+    end = " (easiest)" if b == 0 else " (hardest)" if b == bins - 1 else ""
+    return f"bin {b + 1}{end}"
+
+
+def plain(value: float) -> str:
+    """A tick's number: 4, 0.79, 12k, 3.1e9 as 3.1G."""
+    value = 0.0 if abs(value) < 1e-9 else value
+    for size, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == 'k' else size):.3g}{unit}"
+    return f"{value:.4g}" if value < 100 else f"{value:.0f}"
+
+
+def budgets(values: Sequence[float], label: str = "generations") -> Axis:
+    """The axis of budgets: logarithmic, each budget a tick."""
+    return Axis(label, log=True, ticks=list(values))
+
+
+def shares(label: str, top: float | None = None) -> Axis:
+    """An axis of shares; `top` None leaves the ends to the drawing."""
+    return Axis(label, limits=None if top is None else (0.0, top))

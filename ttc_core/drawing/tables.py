@@ -1,0 +1,51 @@
+"""What figures are made of: a study's tables, as `ttc_core.export.tables` computes them and tests make them up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Tables(Protocol):
+    """Tables of one model with one verifier on one data set, each computed when it is first asked for.
+
+    Where nothing is said, a method raises UserError if the study does not have what it needs. Documents are those of
+    `ttc_core.analysis.documents`.
+    """
+
+    @property
+    def methods(self) -> list[str]:
+        """Labels of all methods of the study, in its order: it gives them their colours."""
+
+    @property
+    def about(self) -> str:
+        """Model, verifier, data set, problems and seeds in words, for captions."""
+
+    def frontier(self, by: str) -> dict[str, Any]:
+        """The frontier document; by: oracle or predicted."""
+
+    def bins(self, by: str) -> dict[str, Any]:
+        """The document of difficulty."""
+
+    def exchange(self) -> dict[str, Any]:
+        """The document of exchange, with "budgets", the small model's "curves" by bin, and "large_model"."""
+
+    def reliability(self) -> dict[str, Any]:
+        """{"bars": [{low, high, count, score, right}], "ece", "brier", "auc", "within", "steps": [{step, auc, ..}]}."""
+
+    def over_optimised(self) -> list[dict[str, float]]:
+        """[{n, score, accuracy}] of best-of-n from the pool."""
+
+    def chosen(self) -> pd.DataFrame:
+        """Columns method, budget, outcomes, score, accuracy, auc of what methods chose."""
+
+    def aggregations(self) -> dict[str, Any]:
+        """{"ks", way: {"auc", "within", "best": by k, "weighted": by k}}."""
+
+    def ratios(self) -> pd.DataFrame:
+        """Columns budget, chains, ratio, bin (-1: all), problems, accuracy of revisions."""
+
+    def costs(self) -> pd.DataFrame:
+        """Columns method, budget, policy, verifier: mean FLOPs of a problem, at the budget that most methods have."""

@@ -1,0 +1,194 @@
+"""The tables of a study that its figures are made of, each computed when it is first asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ttc_core.analysis import difficulty, documents, frontier, quality, revisions
+from ttc_core.analysis.frontier import RESAMPLES
+from ttc_core.analysis.measured import measured
+from ttc_core.errors import UserError
+from ttc_core.export import chosen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ttc_core.analysis.pool import Pool
+
+T = TypeVar("T")
+RATIOS = (0.16, 0.79, 22.0)  # the paper's three
+
+
+@dataclass(frozen=True)
+class StudyTables:
+    """`ttc_core.drawing.tables.Tables` of outcomes and samples.
+
+    Arguments:
+        frame: outcomes of one model with one verifier on one data set.
+        others: outcomes of the other models on it.
+        pool: samples of the same model; None if there are none.
+        axis, count, resamples, shares: cost axis, bins of equal size, of the bootstrap, and R of the exchange.
+    """
+
+    frame: pd.DataFrame
+    others: pd.DataFrame
+    pool: Pool | None
+    axis: str = "generations"
+    count: int = difficulty.BINS
+    resamples: int = RESAMPLES
+    shares: Sequence[float] = RATIOS
+    _made: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def methods(self) -> list[str]:
+        """See Tables."""
+        return list(dict.fromkeys([*self.frame["method"], *self.others["method"]]))
+
+    @property
+    def about(self) -> str:
+        """See Tables."""
+        first, verifiers = self.frame.iloc[0], [v for v in self.frame["verifier"].fillna("").unique() if v]
+        problems, seeds = self.frame["problem"].nunique(), self.frame["seed"].nunique()
+        judged = f" with {verifiers[0]}" if verifiers else ""
+        return f"{first['model']}{judged} on {first['dataset']}: {problems:,} problems, {seeds} seed{'s'[: seeds > 1]}."
+
+    def frontier(self, by: str) -> dict[str, Any]:
+        """See Tables."""
+        made = lambda: documents.curves(  # noqa: E731
+            self.frame, self._pool(), self.axis, by, self._bins(), resamples=self.resamples
+        )
+        return self._once(f"frontier {by}", made)
+
+    def bins(self, by: str) -> dict[str, Any]:
+        """See Tables."""
+        return self._once(f"bins {by}", lambda: documents.bins(self._pool(), by, self._bins()))
+
+    def exchange(self) -> dict[str, Any]:
+        """See Tables."""
+        return self._once("exchange", self._exchange)
+
+    def _exchange(self) -> dict[str, Any]:
+        large, name = chosen.larger(self.frame, self.others)
+        if large is None:
+            raise UserError("the study has no outcomes of a larger model")
+        times = chosen.parameters(large) / chosen.parameters(self.frame)
+        document = documents.exchanges(
+            self.frame, large, self._pool(), self.shares, times, count=self._bins(), resamples=0
+        )
+        found, pool, binning = documents.binned(measured(self.frame), self._pool(), "oracle", self._bins())
+        of = difficulty.quantile_bins(binning.values, pool.problems, self._bins()).of
+        small = frontier.followed(found, binning)
+        curves = [[float(v) for v in small[of == b].mean(axis=0)] for b in range(self._bins())]
+        return document | {
+            "budgets": found.budgets,
+            "curves": [[None if math.isnan(v) else v for v in curve] for curve in curves],
+            "large_model": name,
+        }
+
+    def reliability(self) -> dict[str, Any]:
+        """See Tables."""
+        return self._once("reliability", self._reliability)
+
+    def _reliability(self) -> dict[str, Any]:
+        pool = self._scored()
+        scores, right = quality.scored(pool)
+        stepped = any(any(row) for row in pool.steps)
+        steps = quality.by_position(pool) if stepped else []
+        return {
+            "bars": [vars(bar) for bar in quality.reliability(scores, right)],
+            "ece": quality.expected_calibration_error(scores, right),
+            "brier": quality.brier(scores, right),
+            "auc": _known(quality.auc(scores, right)),
+            "within": _known(quality.within_problems(pool)),
+            "steps": [{key: _known(value) for key, value in step.items()} for step in steps],
+        }
+
+    def over_optimised(self) -> list[dict[str, float]]:
+        """See Tables."""
+        return self._once("over_optimised", lambda: quality.over_optimised(self._scored(), self._powers()))
+
+    def chosen(self) -> pd.DataFrame:
+        """See Tables."""
+        return self._once("chosen", lambda: quality.chosen(self.frame))
+
+    def aggregations(self) -> dict[str, Any]:
+        """See Tables."""
+        ks = self._powers()
+        return self._once("aggregations", lambda: {"ks": ks, **quality.aggregations(self._scored(), ks)})
+
+    def ratios(self) -> pd.DataFrame:
+        """See Tables; of whichever model revises."""
+        import pandas as pd
+
+        whole = pd.concat([self.frame, self.others])
+        revised = whole[whole["strategy"].isin(("revisions", "sequential_revisions"))]
+        if revised.empty:
+            raise UserError("the study has no outcomes of revisions")
+        model = revised["model"].mode()[0]
+        pool = self._pool()
+        of = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, self._bins()).of
+        bins = dict(zip(pool.problems, of.tolist(), strict=True))
+        return revisions.ratios(revised[revised["model"] == model], bins)
+
+    def costs(self) -> pd.DataFrame:
+        """See Tables."""
+        number = self.frame.groupby("budget")["method"].nunique()
+        budget = number[number == number.max()].index.max()
+        of = self.frame[self.frame["budget"] == budget].groupby("method", sort=False)
+        means = of[["policy_flops", "verifier_flops"]].mean().reset_index()
+        means = means.rename(columns={"policy_flops": "policy", "verifier_flops": "verifier"})
+        made: pd.DataFrame = means.assign(budget=float(budget))
+        return made
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
+    def _pool(self) -> Pool:
+        if self.pool is None:
+            raise UserError("the study has no pool of samples", hint="pool = 64 in a study file asks for one")
+        return self.pool
+
+    def _scored(self) -> Pool:
+        pool = self._pool()
+        if not len(quality.scored(pool)[0]):
+            raise UserError("no sample of the study's pool has a score")
+        return pool
+
+    def _bins(self) -> int:
+        """As many bins as asked for, fewer where there are not enough problems."""
+        return max(1, min(self.count, len(self._pool().problems)))
+
+    def _powers(self) -> list[int]:
+        return [2**i for i in range(int(self._pool().sizes.min()).bit_length())]
+
+
+def of_study(
+    study: str,
+    dataset: str | None = None,
+    model: str | None = None,
+    verifier: str | None = None,
+    resamples: int = RESAMPLES,
+    *,
+    db: str | None = None,
+) -> StudyTables:
+    """The tables of a stored study.
+
+    Raises:
+        UnknownName: no such study, model or verifier; UserError: it has no outcomes yet.
+    """
+    frame, others = chosen.one_model(study, dataset, model, verifier, db=db)
+    try:
+        pool = chosen.pool_of(study, frame, db=db)
+    except UserError:  # figures that need one say so
+        pool = None
+    return StudyTables(frame, others, pool, resamples=resamples)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

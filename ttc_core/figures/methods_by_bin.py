@@ -1,0 +1,54 @@
+"""Methods beside each other in each bin of difficulty (the paper's Figure 3, right)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ttc_core.drawing.info import OPTIMAL, Axis, Info, Panel, Series, labelled, plain, shares, styles
+from ttc_core.drawing.tables import Tables
+from ttc_core.registry import figure
+
+PANELS = 4  # budgets at most
+
+
+@figure("methods_by_bin")
+def info(tables: Tables) -> Info:
+    """Accuracy of each strategy by difficulty and budget."""
+    found, style = tables.frontier("oracle"), styles(tables.methods)
+    names, bins = _compared(found), list(range(len(found["by_bin"])))
+    axis = Axis("bin of difficulty", ticks=bins, labels=[str(b + 1) for b in bins])
+    panels = []
+    for i in _budgets(found, names):
+        series = [
+            Series(labelled(name), bins, [found["by_bin"][b][name][i] for b in bins], style[name], kind="bar")
+            for name in names
+        ]
+        title = f"{plain(found['budgets'][i])} {found['axis']}"
+        panels.append(Panel(title, axis, shares("accuracy", 1.0), series))
+    caption = (
+        f"Accuracy in each bin of difficulty, 1 the easiest, of {labelled(found['baseline'])} and of the best variant "
+        f"of every other strategy (by mean accuracy over budgets). {tables.about}"
+    )
+    return Info("methods_by_bin", panels, caption, columns=2)
+
+
+def _compared(found: Mapping[str, Any]) -> list[str]:
+    """The baseline, and of every other strategy that was given more than one budget its best variant."""
+    best: dict[str, tuple[float, str]] = {}
+    for name, curve in found["curves"].items():
+        known = [y for y in curve["mean"] if y is not None]
+        if name == OPTIMAL or len(known) < min(2, len(found["budgets"])):
+            continue
+        strategy, mean = name.split(" ")[0], sum(known) / len(known)
+        if name == found["baseline"]:
+            mean = 2.0  # above any accuracy: it stands for its strategy
+        if strategy not in best or mean > best[strategy][0]:
+            best[strategy] = (mean, name)
+    return [name for _, name in best.values()]
+
+
+def _budgets(found: Mapping[str, Any], names: Sequence[str]) -> list[int]:
+    """Indices of the budgets that most of these methods have, the largest `PANELS` of them in order."""
+    number = [sum(found["curves"][name]["mean"][i] is not None for name in names) for i in range(len(found["budgets"]))]
+    return [i for i, n in enumerate(number) if n == max(number)][-PANELS:]
