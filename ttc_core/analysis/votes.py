@@ -4,8 +4,8 @@ The answer with the most votes, or the largest sum of scores, wins; of equals th
 drawn first (as `selection.choose`). In order of preference, for each problem and k:
 
     settled      no sample with a vote is right, or all are
-    enumeration  of all subsets, where there are few
     counting     majority only, by a product of polynomials (counting.py), where n is moderate
+    enumeration  of all subsets, where there are few
     Monte Carlo  a random order of the samples is cut into blocks of k; every block is a subset drawn uniformly
 """
 
@@ -24,7 +24,8 @@ from ttc_core.errors import BadValue
 
 DRAWS = 256
 SUBSETS = 20_000  # enumerated for one problem and k at most
-WORK = 500_000_000  # elementary steps in one call at most for all that is counted; the same for what is enumerated
+BALLOTS = 200_000_000  # counted in all that is enumerated for one k at most
+WORK = 500_000_000  # multiplications at most in counting majorities
 CELLS = 1 << 21  # of a table of votes: some ten MiB
 
 
@@ -97,18 +98,16 @@ def _same_size(b: _Ballots, ks: Sequence[int], weighted: bool, draws: int, seed:
     values, errors = np.zeros((problems, len(ks))), np.zeros((problems, len(ks)))
     open_ = np.flatnonzero((right > 0) & (right < voting))
     all_right = (right > 0) & (right == voting)
-    few = {k: math.comb(n, k) <= SUBSETS and len(open_) * math.comb(n, k) * k <= WORK for k in ks}
-    many = [k for k in ks if not few[k]]
-    counted = bool(many) and not weighted and counting.work(b.of[open_], b.right[open_], max(many)) <= WORK
-    exact = counting.majority(b.of[open_], b.right[open_], many) if counted else np.empty((len(open_), 0))
+    counted = not weighted and counting.work(b.of[open_], b.right[open_], max(ks)) <= WORK
+    exact = counting.majority(b.of[open_], b.right[open_], ks) if counted else None
     for column, k in enumerate(ks):
         values[all_right, column] = [_any(n, int(v), k) for v in voting[all_right]]
         if not len(open_):
             continue
-        if few[k]:
+        if exact is not None:
+            values[open_, column] = exact[:, column]
+        elif math.comb(n, k) <= SUBSETS and len(open_) * math.comb(n, k) * k <= BALLOTS:
             values[open_, column] = _enumerated(b.part(open_, n), k)
-        elif counted:
-            values[open_, column] = exact[:, many.index(k)]
         else:
             values[open_, column], errors[open_, column] = _drawn(b.part(open_, n), k, draws, seed)
     return values, errors
