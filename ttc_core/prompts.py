@@ -75,7 +75,7 @@ def conversation(
 
 
 def text(problem: Problem, few_shot: bool, step: str = "\n\n") -> str:
-    """The text that the solution continues: the question alone, or behind four worked examples whose steps `step` ends."""
+    """The text that the solution continues: the question alone, or behind four worked examples."""
     if not few_shot:
         return problem.question.strip() + step
     shown = [
