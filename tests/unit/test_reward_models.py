@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.verifier_worlds import QUESTION, Loaded, card, score
-from ttc_core import registry
+from ttc_core import __main__, registry
 from ttc_core.engines.transformers_local import TransformersLocal
 from ttc_core.errors import EngineFault, UserError
 from ttc_core.jobs import EvaluateJob, GenerateJob, Reading, Segment
 from ttc_core.models import ModelCard
+from ttc_core.settings import settings
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -148,6 +149,7 @@ def process_reward_model(folder):
     """A checkpoint as Qwen2.5-Math-PRM's: a base model, two layers of its own, and code that must never run."""
     from safetensors.torch import save_file
 
+    folder.mkdir(exist_ok=True)
     tokenizer = qwen()
     model = made("Qwen2", "Model", folder, tokenizer)
     size = SIZES["hidden_size"]
@@ -275,6 +277,26 @@ def test_judge_and_critique(tmp_path):
     written = tokenizer.decode(ids[len(given(asked)) :], skip_special_tokens=True)
     expected = verdict(asked, ("assistant", written.strip()), ("user", "So?"))
     assert score(critique, world, solution).values == pytest.approx((expected,), abs=1e-6)
+
+
+def test_a_search_with_a_reward_model_of_the_models_file(tmp_path, monkeypatch, capsys):
+    process_reward_model(tmp_path / "tiny")
+    (tmp_path / "mine.toml").write_text(
+        '[models.tiny]\nengine = "transformers_local"\nmodel = "tiny"\nparameters = 1000\n'
+        '[verifiers.tiny-prm]\nkind = "qwen_prm"\nmodel = "tiny"\nstep = "\\n"\n'
+    )
+    monkeypatch.setenv("TTC_MODELS", str(tmp_path / "mine.toml"))
+    settings.cache_clear()
+    try:
+        asked = ["--dataset", "mini-test", "--problem", "mini-test-0003", "--strategy", "best_of_n", "--budget", "8"]
+        db = f"sqlite:///{tmp_path / 'runs.db'}"
+        assert __main__.main(["solve", *asked, "--verifier", "tiny-prm", "--json", "--db", db]) == 0
+    finally:
+        settings.cache_clear()
+    found = json.loads(capsys.readouterr().out)
+    assert found["usage"]["failed_scores"] == 0 and found["usage"]["verifier_tokens"] > 0
+    assert found["usage"]["verifier_flops"] == 2 * 1000 * found["usage"]["verifier_tokens"]
+    assert len({candidate["score"] for candidate in found["candidates"]}) > 1
 
 
 # --- the engine ------------------------------------------------------------------------------------------------------

@@ -35,8 +35,9 @@ FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")  # of a hub's
 class TransformersLocal:
     """See `Engine` in ttc_core/jobs.py for the interface.
 
-    A model's table has `model`, a folder or a hub's name, and perhaps `revision`, `tokenizer` (another folder or name),
-    `device` ("cpu", "cuda"), `dtype` ("float32", "bfloat16") and `head`, one of `HEADS` where config.json names none.
+    A model's table has `model`, a folder (from the models file on) or a hub's name, and perhaps `revision`, `tokenizer`
+    (another folder or name), `device` ("cpu", "cuda"), `dtype` ("float32", "bfloat16") and `head`, one of `HEADS` where
+    config.json names none.
     """
 
     def __init__(self, name: str, card: ModelCard, *, batch: int = 256) -> None:
@@ -54,7 +55,7 @@ class TransformersLocal:
         if not isinstance(dtype, torch.dtype):
             raise BadValue(f"model {name!r} has an unknown dtype {table['dtype']!r}", hint="float32 or bfloat16")
         try:
-            folder = _folder(str(table.get("model", "")), table.get("revision"))
+            folder = _folder(card)
             self._tokenizer: Any = _tokenizer(transformers, table.get("tokenizer") or folder)
             self.head = str(table.get("head") or _head(folder))
             self._load(transformers, folder, dtype)
@@ -233,15 +234,16 @@ def _libraries() -> tuple[Any, Any]:
     return torch, transformers
 
 
-def _folder(model: str, revision: str | None) -> Path:
-    """Where the model's files are, fetched from the hub if they are nowhere else."""
-    if not model:
+def _folder(card: ModelCard) -> Path:
+    """Where the model's files are, fetched from the hub if they are not in a folder beside the models file."""
+    if not card.card.get("model"):
         raise ValueError("its table names no model")
-    if Path(model).is_dir():
-        return Path(model)
+    if card.folder.is_dir():
+        return card.folder
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(model, revision=revision, allow_patterns=list(FILES)))
+    named = {"repo_id": card.card["model"], "revision": card.card.get("revision")}
+    return Path(snapshot_download(**named, allow_patterns=list(FILES)))
 
 
 def _tokenizer(transformers: Any, own: str | Path) -> Any:
