@@ -37,6 +37,7 @@ class _Search:
     task: Task
     nodes: dict[NodeId, Node]
     new: list[Node] = field(default_factory=list)
+    fresh: int = 0  # of these, how many are not in the database
     usage: Usage | None = None
     end: SearchEnd | None = None
     failure: Exception | None = None
@@ -135,6 +136,7 @@ class UnitWork:
             search = unit.searches[event.search_id]
             if isinstance(event, Recorded):
                 search.new.append(event.node)
+                search.fresh += event.node.id not in search.nodes
                 search.nodes[event.node.id] = event.node
                 continue
             search.usage = event.usage
@@ -170,7 +172,7 @@ class UnitWork:
                 time.sleep(0.1)
         for unit, status, _ in changes:
             for search in unit.searches.values():
-                search.new, search.usage = [], None
+                search.new, search.usage, search.fresh = [], None, 0
                 search.told = search.told or not search.open
                 if search.told:
                     search.nodes.clear()
@@ -199,7 +201,7 @@ def _state(unit: _Unit) -> tuple[str, Exception | None]:
 
 def _change(unit: _Unit, status: str, error: Exception | None) -> UnitChange:
     searches = [
-        SearchChange(s.task, s.new, s.usage, None if s.told else s.end, _words(s.failure))
+        SearchChange(s.task, s.new, s.usage, None if s.told else s.end, _words(s.failure), s.fresh)
         for s in unit.searches.values()
         if not s.told and (s.new or s.usage or not s.open)
     ]

@@ -229,21 +229,21 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
         return None
     if change.nodes:
         latest = {node.id: node for node in change.nodes}  # the last state of a node that changed twice
-        put_nodes(connection, [node_row(key, row.revision, node) for node in latest.values()])
+        rows = [node_row(key, row.revision, node) for node in latest.values()]
+        known = select(func.count()).select_from(nodes).where(nodes.c.run == key, nodes.c.id.in_(latest))
+        new = len(rows) - connection.execute(known).scalar_one()
+        put_nodes(connection, rows)
+        if new:
+            connection.execute(update(runs).where(runs.c.key == key).values(nodes=runs.c.nodes + new))
     if change.end is not None and change.end.outcome is not None:
         put_candidates(connection, key, change.end.outcome)
     return bool(row.stop_requested)
 
 
-def put_nodes(connection: Connection, rows: list[dict[str, Any]]) -> int:
-    """Insert or replace nodes of one run, at least one; returns how many are new."""
-    run = rows[0]["run"]
-    known = select(func.count()).select_from(nodes).where(nodes.c.run == run, nodes.c.id.in_([r["id"] for r in rows]))
-    new = len(rows) - connection.execute(known).scalar_one()
-    connection.execute(_UPSERTS[connection.dialect.name], rows)
-    if new:
-        connection.execute(update(runs).where(runs.c.key == run).values(nodes=runs.c.nodes + new))
-    return int(new)
+def put_nodes(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert or replace nodes of any runs."""
+    if rows:
+        connection.execute(_UPSERTS[connection.dialect.name], rows)
 
 
 def _upsert_statement(make: Callable[..., Any]) -> Any:

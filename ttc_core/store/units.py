@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from ttc_core.runs_views import STALLED_SECONDS
 from ttc_core.store.database import Database
 from ttc_core.store.leases import End, Lease, Written, put_nodes
 from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
-from ttc_core.store.rows import node_row, row_node, row_usage, spec_row, usage_row
+from ttc_core.store.rows import USAGE, node_row, row_node, row_usage, spec_row, usage_row
 from ttc_core.store.schema import MethodRow, OutcomeRow, PoolRow, StudyProblemRow, StudyRow, UnitRow, table
 from ttc_core.types import NO_USAGE, Node, RunSpec, Usage
 
@@ -81,13 +81,17 @@ class SearchEnd:
 
 @dataclass(frozen=True, slots=True)
 class SearchChange:
-    """What happened to a search of a unit since its last change. error: why it could not go on."""
+    """What happened to a search of a unit since its last change.
+
+    fresh: how many of the nodes were not recorded before; error: why it could not go on.
+    """
 
     task: Task
     nodes: Sequence[Node] = ()
     usage: Usage | None = None
     end: SearchEnd | None = None
     error: str = ""
+    fresh: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +212,16 @@ def commit(db: Database, changes: Iterable[UnitChange]) -> Written:
     lost, stop = set(), set()
     now = time.time()
     with db.write() as connection:
+        ours = []
         for change in changes:
-            wanted = _write(connection, change, now)
-            if wanted is None:
+            runs_on = _fenced(connection, change, now)
+            if runs_on is None:
                 lost.add(change.lease.run_id)
-            elif not wanted and not change.status:
+                continue
+            ours.append(change)
+            if not runs_on and not change.status:
                 stop.add(change.lease.run_id)
+        _write(connection, ours, now)
         passing("written")
     passing("committed")
     return Written(frozenset(lost), frozenset(stop))
@@ -236,52 +244,79 @@ def held(db: Database, leases: Sequence[Lease]) -> Written:
     return Written(frozenset(lost), frozenset(stop))
 
 
-def _write(connection: Connection, change: UnitChange, now: float) -> bool | None:
-    """Write one unit's change under its lease; whether its study still runs, None if the lease is lost."""
-    values: dict[str, Any] = {"heartbeat": now}
-    ended = [s.usage for s in change.searches if s.end is not None and s.usage is not None]
-    if ended:
-        tokens = sum(u.policy_tokens + u.verifier_tokens for u in ended)
-        values |= {"generations": units.c.generations + sum(u.generations for u in ended)}
-        values |= {"tokens": units.c.tokens + tokens}
-        values |= {"flops": units.c.flops + sum(u.policy_flops + u.verifier_flops for u in ended)}
-    if change.status:
-        values |= {"status": change.status, "owner": None, "heartbeat": None}
-        values |= {"error": change.error, "hint": change.hint}
-        values |= {"finished": now} if change.status != "pending" else {}
-    mine = and_(units.c.key == change.lease.key, units.c.epoch == change.lease.epoch, units.c.status == "running")
-    row = connection.execute(update(units).where(mine).values(**values).returning(units.c.study)).first()
+# Built once: these are executed every turn.
+_MINE = and_(units.c.key == bindparam("k"), units.c.epoch == bindparam("e"), units.c.status == "running")
+_BEAT = update(units).where(_MINE).values(heartbeat=bindparam("now")).returning(units.c.study)
+_RUNS_ON = select(studies.c.status).where(studies.c.key == bindparam("k"))
+_PROGRESS = (
+    update(runs)
+    .where(runs.c.key == bindparam("k"))
+    .values(revision=bindparam("r"), nodes=runs.c.nodes + bindparam("fresh"), **{n: bindparam(n) for n in USAGE})
+)
+
+
+def _fenced(connection: Connection, change: UnitChange, now: float) -> bool | None:
+    """Note a sign of life or the end of a unit under its lease; whether its study still runs, None if it is lost."""
+    if not change.status:
+        bound = {"k": change.lease.key, "e": change.lease.epoch, "now": now}
+        row = connection.execute(_BEAT, bound).first()
+    else:
+        ended: dict[str, Any] = {"status": change.status, "owner": None, "error": change.error, "hint": change.hint}
+        ended |= {"finished": now} if change.status != "pending" else {}
+        mine = (units.c.key == change.lease.key, units.c.epoch == change.lease.epoch, units.c.status == "running")
+        last = update(units).where(*mine).values(**ended, heartbeat=None)
+        row = connection.execute(last.returning(units.c.study)).first()
     if row is None:
         return None
-    if sum(_write_search(connection, search, now) for search in change.searches):
-        connection.execute(update(units).where(units.c.key == change.lease.key).values(attempts=0))
-    return connection.execute(select(studies.c.status).where(studies.c.key == row.study)).scalar() == "running"
+    return connection.execute(_RUNS_ON, {"k": row.study}).scalar() == "running"
 
 
-def _write_search(connection: Connection, change: SearchChange, now: float) -> int:
-    """Write what happened to a search; returns how much of it is new: nodes, and its end."""
-    key, end = change.task.key, change.end
-    if end is not None:
-        for place, rows in ((outcomes, end.outcomes), (pools, end.pools)):
-            if rows:
-                connection.execute(insert(place), list(rows))
-        if end.kept is None:
-            connection.execute(delete(runs).where(runs.c.key == key))
-            return 1
-    values: dict[str, Any] = {"revision": runs.c.revision + 1}
-    if change.usage is not None:
-        values |= usage_row(change.usage)
-    if change.error:
-        values |= {"status": "failed", "finished": now, "error": change.error}
-    if end is not None and end.kept is not None:
-        values |= {"status": "done", "finished": now, **outcome_row(end.kept.outcome)}
-        values |= {"correct": end.kept.correct, "graded_by": end.kept.graded_by}
-    changed = update(runs).where(runs.c.key == key).values(**values).returning(runs.c.revision)
-    revision = connection.execute(changed).scalar_one()
-    new = int(end is not None)
-    if change.nodes:
-        latest = {node.id: node for node in change.nodes}
-        new += put_nodes(connection, [node_row(key, revision, node) for node in latest.values()])
-    if end is not None and end.kept is not None and end.kept.outcome is not None:
-        put_candidates(connection, key, end.kept.outcome)
-    return new
+def _write(connection: Connection, changes: Sequence[UnitChange], now: float) -> None:
+    """What happened to the searches of units whose lease holds."""
+    searches = [search for change in changes for search in change.searches]
+    ends = [search.end for search in searches if search.end is not None]
+    for place, rows in ((outcomes, [r for e in ends for r in e.outcomes]), (pools, [r for e in ends for r in e.pools])):
+        if rows:
+            connection.execute(insert(place), rows)
+    _write_runs(connection, [s for s in searches if s.end is None or s.end.kept is not None], now)
+    gone = [s.task.key for s in searches if s.end is not None and s.end.kept is None]
+    if gone:
+        connection.execute(delete(runs).where(runs.c.key.in_(gone)))
+    for change in changes:
+        cost = [s.usage for s in change.searches if s.end is not None and s.usage is not None]
+        if not cost and not any(s.fresh for s in change.searches):
+            continue
+        values: dict[str, Any] = {"attempts": 0}
+        values["generations"] = units.c.generations + sum(u.generations for u in cost)
+        values["tokens"] = units.c.tokens + sum(u.policy_tokens + u.verifier_tokens for u in cost)
+        values["flops"] = units.c.flops + sum(u.policy_flops + u.verifier_flops for u in cost)
+        connection.execute(update(units).where(units.c.key == change.lease.key).values(**values))
+
+
+def _write_runs(connection: Connection, searches: Sequence[SearchChange], now: float) -> None:
+    """The searches that remain as runs, because they go on or their tree is kept."""
+    if not searches:
+        return
+    wanted = select(runs.c.key, runs.c.revision).where(runs.c.key.in_([s.task.key for s in searches]))
+    revisions = {key: revision + 1 for key, revision in connection.execute(wanted).all()}
+    there = [s for s in searches if s.task.key in revisions]
+    progress = [
+        {"k": s.task.key, "r": revisions[s.task.key], "fresh": s.fresh, **usage_row(s.usage)}
+        for s in there
+        if s.usage is not None
+    ]
+    if progress:
+        connection.execute(_PROGRESS, progress)
+    latest = [(s.task.key, node) for s in there for node in {node.id: node for node in s.nodes}.values()]
+    put_nodes(connection, [node_row(key, revisions[key], node) for key, node in latest])
+    for search in there:
+        values: dict[str, Any] = {}
+        if search.error:
+            values = {"status": "failed", "finished": now, "error": search.error}
+        elif search.end is not None and search.end.kept is not None and search.end.kept.outcome is not None:
+            end = search.end.kept
+            values = {"status": "done", "finished": now, **outcome_row(end.outcome)}
+            values |= {"correct": end.correct, "graded_by": end.graded_by}
+            put_candidates(connection, search.task.key, search.end.kept.outcome)
+        if values:
+            connection.execute(update(runs).where(runs.c.key == search.task.key).values(**values))
