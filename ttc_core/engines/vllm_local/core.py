@@ -20,7 +20,6 @@ ENVIRONMENT = {  # what the user has set counts more
     "VLLM_HOST_IP": "127.0.0.1",  # else it asks the network for this machine's address
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # standard output belongs to the command line's document
     "VLLM_LOGGING_LEVEL": "WARNING",
-    "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn",  # threads run here, forks of them would hang
 }
 ON_CPU = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
 
