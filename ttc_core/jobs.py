@@ -29,7 +29,7 @@ class Reading:
               mark, one for each step of the node (and of this node alone), or one at the end
     begin     the tokenizer's beginning-of-text token comes first, if it has one
     tag       where given, each token read has to be the one that the tokenizer makes of this text
-    messages  the same as a conversation, for servers that take no text; its last message is left open
+    messages  the same as a conversation, for servers that take no text
     """
 
     pieces: tuple[str, ...]
