@@ -17,7 +17,7 @@ def shown() -> tuple[RunView | None, bool]:
     wanted = session.linked("run")
     if wanted:
         return runs.get(wanted), True
-    latest = runs.listing(status="done", limit=1).rows
+    latest = runs.listing(status="done", alone=True, limit=1).rows
     return (runs.get(latest[0].id), False) if latest else (None, False)
 
 

@@ -18,6 +18,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before anything imports numpy: resul
 _SESSION_DIR = Path(tempfile.mkdtemp(prefix="ttc-tests-"))
 os.environ["TTC_DATABASE_URL"] = f"sqlite:///{_SESSION_DIR / 'workbench.db'}"  # never the user's own
 
+os.environ["TTC_EXAMPLES"] = "0"  # databases begin empty, unless a test wants what is shipped
+
 # The same examples on every machine; HYPOTHESIS_PROFILE=search looks for new ones.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("search", deadline=None)

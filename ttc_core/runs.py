@@ -114,19 +114,20 @@ def listing(
     correct: bool | None = None,
     text: str | None = None,
     budget: int | None = None,
+    alone: bool = False,
     limit: int = 50,
     offset: int = 0,
     db: str | None = None,
 ) -> Listing:
     """Stored runs that fit all filters given, newest first.
 
-    strategy: a name or several; text: part of the question, problem, answer or id.
+    strategy: a name or several; text: part of the question, problem, answer or id; alone: no searches of studies.
     """
     from ttc_core.store import repository
 
     equal = {"dataset": dataset, "strategy": strategy, "model": model, "status": status}
     equal_too = {"correct": correct, "budget": budget}
-    return repository.listing(_database(db), {**equal, **equal_too}, text, limit=limit, offset=offset)
+    return repository.listing(_database(db), {**equal, **equal_too}, text, alone, limit=limit, offset=offset)
 
 
 def worker_state(*, db: str | None = None) -> WorkerView:
@@ -259,6 +260,8 @@ def _fill(connection: Any) -> None:
     """What a new database begins with: the example runs and the shipped studies."""
     from ttc_core.store import repository, transfer
 
+    if not settings().examples:
+        return
     for path in sorted((settings().data_dir / "examples").glob("*.json")):
         try:
             run_id, spec, row, usage, found = runs_documents.parse(json.loads(path.read_text("utf-8")))

@@ -18,6 +18,7 @@ class Settings:
     data_dir: Path = DATA
     database_url: str = f"sqlite:///{DATA / 'workbench.db'}"
     batch: int = 256  # rows the embedded engine decodes together
+    examples: bool = True  # whether a new database begins with the shipped searches and studies; "0" for no
     models_file: Path | None = None  # TTC_MODELS, in place of models.toml in the data folder
 
 
@@ -34,4 +35,5 @@ def settings() -> Settings:
     if batch < 1:
         raise ValueError("TTC_BATCH must be at least 1")
     own = os.environ.get("TTC_MODELS", "")
-    return Settings(data, url, batch, Path(own) if own else None)
+    examples = os.environ.get("TTC_EXAMPLES", "1") != "0"
+    return Settings(data, url, batch, examples, Path(own) if own else None)

@@ -11,13 +11,14 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from ttc_core import studies
-from ttc_core.settings import REPOSITORY
-from ttc_core.store.database import Database
-from ttc_core.store.migrate import ensure
-from ttc_core.store.transfer import copy_study
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
 
-HERE = Path(__file__).parent
+from ttc_core import studies  # noqa: E402
+from ttc_core.settings import REPOSITORY  # noqa: E402
+from ttc_core.store.database import Database  # noqa: E402
+from ttc_core.store.migrate import ensure  # noqa: E402
+from ttc_core.store.transfer import copy_study  # noqa: E402
 
 
 def main() -> None:

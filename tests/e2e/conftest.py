@@ -41,7 +41,7 @@ def database(tmp_path_factory) -> str:
 def served(tmp_path_factory, database) -> Iterator[str]:
     """Address of `python -m ttc_core serve` (app and worker) on a new database."""
     folder, port = tmp_path_factory.mktemp("served"), _free_port()
-    env = {**os.environ, "TTC_DATABASE_URL": database}
+    env = {**os.environ, "TTC_DATABASE_URL": database, "TTC_EXAMPLES": "1"}
     command = [sys.executable, "-m", "ttc_core", "serve", "--no-browser", "--port", str(port)]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=log, stderr=log)

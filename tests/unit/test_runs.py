@@ -260,7 +260,9 @@ def test_a_run_is_imported_once(url):
         runs.import_run(document, db=url)
 
 
-def test_a_new_database_receives_the_examples(url, tmp_path):
+def test_a_new_database_receives_the_examples(url, tmp_path, monkeypatch):
+    monkeypatch.setenv("TTC_EXAMPLES", "1")
+    settings.cache_clear()
     folder = tmp_path / "data" / "examples"
     folder.mkdir()
     run_id = stored(url)

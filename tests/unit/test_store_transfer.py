@@ -95,6 +95,7 @@ def test_a_new_database_receives_the_studies_in_the_data_folder(made, tmp_path, 
         journalled.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     (tmp_path / "studies" / "carried.db").write_bytes(path.read_bytes())
     monkeypatch.setenv("TTC_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TTC_EXAMPLES", "1")
     settings.cache_clear()
     url = f"sqlite:///{tmp_path / 'new.db'}"
     runs.ensure_database(db=url)

@@ -77,17 +77,25 @@ def still_open(db: Database, run_ids: Sequence[str]) -> list[str]:
 
 
 def listing(
-    db: Database, equal: dict[str, Any], text: str | None = None, *, limit: int = 50, offset: int = 0
+    db: Database,
+    equal: dict[str, Any],
+    text: str | None = None,
+    alone: bool = False,
+    *,
+    limit: int = 50,
+    offset: int = 0,
 ) -> Listing:
     """Runs whose columns equal these values (one of them, for a list), newest first.
 
-    text: a part of the question, problem, answer or id.
+    text: a part of the question, problem, answer or id; alone: those that belong to no study.
     """
     where: list[ColumnElement[bool]] = [
         runs.c[name].in_(value) if isinstance(value, list) else runs.c[name] == value
         for name, value in equal.items()
         if value is not None
     ]
+    if alone:
+        where.append(runs.c.study.is_(None))
     if text:
         pattern = f"%{_like(escape(text))}%"
         searched = (runs.c.question, runs.c.problem_id, runs.c.answer, runs.c.id)
