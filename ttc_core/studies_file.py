@@ -269,7 +269,7 @@ class _Reader:
             verifiers = table.get("verifiers", doc.get("verifiers", [RunSpec.__dataclass_fields__["verifier"].default]))
             for model, verifier in itertools.product(models, verifiers or [""]):
                 for settings in self._settings(table, number):
-                    method = self._method(table["name"], model, verifier, settings, budgets, study, number)
+                    method = self._method(table, model, verifier, settings, budgets, study, number)
                     key = (method.model, method.verifier, method.label)
                     if key in found:
                         self.wrong(f"{method.label} is asked for twice", "strategies", number)
@@ -291,7 +291,7 @@ class _Reader:
 
     def _method(
         self,
-        name: str,
+        table: Mapping[str, Any],
         model: str,
         verifier: str,
         settings: Mapping[str, Any],
@@ -299,13 +299,15 @@ class _Reader:
         study: StudyFile,
         number: int,
     ) -> Method:
-        first = study.problems[0]
+        first, name = study.problems[0], table["name"]
         spec = RunSpec("", name, budgets[0], study.seeds[0], settings, first.dataset, first.id)
         fields = {"model": model, "verifier": verifier, "temperature": study.temperature}
         try:
             spec = runs_checks.checked(RunSpec(**{**{f: getattr(spec, f) for f in spec.__slots__}, **fields}))
         except TTCError as error:
-            guilty = next((key for key in ("set", "grid", "zip") if any(k in str(error) for k in settings)), "name")
+            said = str(error)
+            kinds = [kind for kind in ("set", "grid", "zip") if any(key in said for key in table.get(kind, {}))]
+            guilty = kinds[0] if kinds else "name"
             self.wrong(str(error), "strategies", number, guilty, error.hint)
         said = " ".join(f"{key}={_spelled(spec.params[key])}" for key in settings)
         return Method(model, verifier, name, spec.params, budgets, f"{name} {said}".strip())

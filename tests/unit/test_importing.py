@@ -1,0 +1,170 @@
+"""Imports: what comes in is an ordinary study; what is wrong gives its place, and nothing is stored."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from ttc_core import importing, runs, studies, studies_export
+from ttc_core.errors import UnknownName, UserError
+from ttc_core.store.database import database
+
+FIRST = {
+    "id": "a",
+    "question": "What is 2 + 2?",
+    "answer": "4",
+    "level": 3,
+    "samples": [
+        {"text": "2 + 2 = 4\nAnswer: 4\n", "score": 0.9, "tokens": 12},
+        {"answer": "5", "step_scores": [0.5, 0.25], "origin": "x"},
+        {"answer": "4.0", "score": 0.1},
+        {"text": "no idea"},
+    ],
+}
+SECOND = {"id": 7, "question": "?", "samples": [{"answer": "2", "correct": True}, {"answer": "3", "correct": False}]}
+
+
+@pytest.fixture
+def url(tmp_path):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    runs.ensure_database(db=url)
+    yield url
+    database(url).close()
+
+
+def write(tmp_path, *lines, name="mine.jsonl"):
+    path = tmp_path / name
+    raw = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+    path.write_bytes(b"\n".join(raw) + b"\n")
+    return path
+
+
+def test_samples_become_a_study_with_a_pool(url, tmp_path):
+    assert importing.add("samples", write(tmp_path, FIRST, b"", SECOND), "mine", db=url) == "mine"
+    pool = studies.pool("mine", db=url)
+    assert pool.problems == ["a", "7"]
+    assert pool.valid.tolist() == [[True] * 4, [True, True, False, False]]
+    assert pool.correct.tolist() == [[True, False, True, False], [True, False, False, False]]
+    assert pool.answers.tolist() == [[0, 1, 0, -1], [0, 1, -1, -1]]
+    assert pool.scores[0, :3] == pytest.approx([0.9, 0.25, 0.1]) and np.isnan(pool.scores[0, 3])
+    assert pool.steps[0][1] == [0.5, 0.25] and pool.tokens[0].tolist() == [12, 0, 0, 0]
+    frame = studies.outcomes("mine", db=url)
+    assert set(frame["budget"]) == {1, 2} and studies.progress("mine", db=url).status == "done"
+    majority = frame[(frame["method"] == "best_of_n select=majority") & (frame["problem"] == "a")]
+    assert majority["answer"].tolist() == ["4", "4"] and majority["correct"].all()
+
+
+def test_an_export_comes_in_again(url, tmp_path):
+    importing.add("samples", write(tmp_path, FIRST, SECOND), "mine", db=url)
+    out = tmp_path / "out"
+    files = studies_export.write("mine", out, db=url)
+    assert files == ["outcomes.jsonl", "outcomes.parquet", "samples.jsonl", "study.json", "trees.jsonl"]
+    lines = [json.loads(line) for line in (out / "samples.jsonl").read_text().splitlines()]
+    assert lines[0]["level"] == 3 and lines[0]["samples"][1]["origin"] == "x"
+    assert lines[0]["samples"][0]["text"] == FIRST["samples"][0]["text"]
+    importing.add("samples", out / "samples.jsonl", "mine", "again", db=url)
+    one, other = studies.pool("mine", db=url), studies.pool("again", db=url)
+    for name in ("correct", "answers", "tokens", "valid"):
+        assert (getattr(one, name) == getattr(other, name)).all()
+    assert np.array_equal(one.scores, other.scores, equal_nan=True) and one.steps == other.steps
+    with pytest.raises(UserError, match="not empty"):
+        studies_export.write("mine", out, db=url)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"{", "line 2: no JSON"),
+        (b"[1]", "line 2: not a JSON object"),
+        (b'{"id": "\xff"}', "line 2: not UTF-8 at byte 8"),
+        (b"[" * 200_000, "line 2: no JSON"),
+        ({**SECOND, "id": "a"}, "line 2: problem 'a' was there before"),
+        ({"question": "?", "samples": []}, "line 2: 'id' is missing"),
+        ({**SECOND, "question": 5}, "line 2: 'question' has the wrong type"),
+        ({**SECOND, "samples": {}}, "line 2: 'samples' has the wrong type"),
+        ({**SECOND, "samples": [1]}, "line 2: sample 0: not a JSON object"),
+        ({**SECOND, "samples": [{"correct": "yes"}]}, "line 2: sample 0: 'correct' has the wrong type"),
+        ({**SECOND, "samples": [{}, {"score": "high"}]}, "line 2: sample 1: 'score' has the wrong type"),
+        ({**SECOND, "samples": [{"score": True}]}, "line 2: sample 0: 'score' has the wrong type"),
+        ({**SECOND, "samples": [{"score": float("nan")}]}, "line 2: sample 0: 'score' must be a finite number"),
+        ({**SECOND, "samples": [{"step_scores": [1, "x"]}]}, "line 2: sample 0: 'step_scores' must be a list"),
+        ({**SECOND, "samples": [{"tokens": -1}]}, "line 2: sample 0: 'tokens' must be"),
+    ],
+)
+def test_a_bad_line_gives_its_number_and_nothing_is_imported(url, tmp_path, line, says):
+    with pytest.raises(UserError, match=says):
+        importing.add("samples", write(tmp_path, FIRST, line), "mine", db=url)
+    assert studies.listing(db=url) == []
+
+
+def test_what_cannot_be_imported_at_all(url, tmp_path, monkeypatch):
+    with pytest.raises(UnknownName, match="no format"):
+        importing.add("excel", write(tmp_path, FIRST), "mine", db=url)
+    with pytest.raises(UserError, match="nothing in it"):
+        importing.add("samples", write(tmp_path, b""), "mine", db=url)
+    with pytest.raises(UserError, match="cannot be read"):
+        importing.add("samples", tmp_path / "absent.jsonl", "mine", db=url)
+    importing.add("samples", write(tmp_path, FIRST), "mine", db=url)
+    with pytest.raises(UserError, match="already"):
+        importing.add("samples", write(tmp_path, FIRST), "mine", db=url)
+    monkeypatch.setattr(importing, "MAX_FILE", 10)
+    with pytest.raises(UserError, match="more than 0 MiB"):
+        importing.add("samples", write(tmp_path, FIRST), "mine", "other", db=url)
+    assert [view.id for view in studies.listing(db=url)] == ["mine"]
+
+
+def test_search_and_learn(url, tmp_path):
+    line = {"problem": "2 + 2?", "answer": "4", "unique_id": "u", "completions": ["It is \\boxed{4}", "\\boxed{5}"]}
+    line |= {"scores": [[0.5, 0.75], [0.1]], "completion_tokens": [7, 3], "subject": "sums"}
+    importing.add("search_and_learn", write(tmp_path, line), "sal", db=url)
+    pool = studies.pool("mine", db=url)
+    assert pool.problems == ["u"] and pool.correct.tolist() == [[True, False]]
+    assert pool.scores.tolist() == [[0.75, 0.1]] and pool.tokens.tolist() == [[7, 3]]
+    with pytest.raises(UserError, match="line 1: 2 completions have 1 scores"):
+        importing.add("search_and_learn", write(tmp_path, {**line, "scores": [[]]}), "sal", "other", db=url)
+
+
+def test_openr_trees(url, tmp_path):
+    leaf = {"text": "so it is \\boxed{4}", "mc_value": 1.0, "children": []}
+    step = {"text": "2 + 2", "mc_value": 0.5, "children": [leaf, {"text": "it is \\boxed{5}", "mc_value": 0.0}]}
+    line = {"question": "2 + 2?", "final_answer": "4", "reasoning_steps": {"text": "2 + 2?", "children": [step]}}
+    importing.add("openr_tree", write(tmp_path, line), "openr", db=url)
+    [row] = studies.outcomes("mine", db=url).to_dict("records")
+    assert row["answer"] == "4" and row["correct"] and row["generations"] == 2
+    nodes = {node.id: node for node in runs.nodes(row["run"], db=url).nodes}
+    assert list(nodes) == ["r.0", "r.0.0", "r.0.1"] and nodes["r.0.0"].path_scores == (0.5, 1.0)
+    assert [c.answer for c in runs.get(row["run"], db=url).outcome.candidates] == ["4", "5"]
+    leaf["mc_value"] = 2
+    with pytest.raises(UserError, match=r"line 1: node r.0.0: 'mc_value' must be in \[0, 1\]"):
+        importing.add("openr_tree", write(tmp_path, line), "openr", "other", db=url)
+    studies.delete("mine", db=url)
+    with pytest.raises(UnknownName):
+        runs.get(row["run"], db=url)
+
+
+def test_thinkbooster(url, tmp_path):
+    def candidate(uid, above, text, score, status):
+        place = {"beam_uid": uid, "parent_beam_uid": above}
+        return {"text": text, "status": status, "selected": status == "selected", "signals": {"prm": score}, **place}
+
+    events = [
+        {"candidates": [candidate(1, 0, "2 + 2", 0.9, "selected"), candidate(2, 0, "3 + 3", 0.2, "pruned")]},
+        {"candidates": [candidate(3, 1, "\\boxed{4}", 0.8, "selected")]},
+    ]
+    run = {"budget": 8, "tokens_used": 50, "latency_ms": 1500, "model_id": "m", "events": events}
+    run["final"] = {"selected_trajectory": "2 + 2\n\\boxed{4}"}
+    scenario = {"prompt": "Think.\n\nQuestion: 2 + 2?", "shared_prompt": "Think.", "ground_truth": "4"}
+    payload = {"scenario": scenario, "strategies": [{"strategy_id": "beam", "scorer_id": "prm", "run": run}]}
+    path = write(tmp_path, {"examples": [{"id": "e", "payloads": {"8": payload}}]}, name="mine.json")
+    importing.add("thinkbooster", path, "tb", db=url)
+    [row] = studies.outcomes("mine", db=url).to_dict("records")
+    assert (row["answer"], row["correct"], row["policy_tokens"], row["seconds"]) == ("4", True, 50, 1.5)
+    nodes = {node.id: node for node in runs.nodes(row["run"], db=url).nodes}
+    assert list(nodes) == ["r.0", "r.0.0", "r.1"] and nodes["r.0.0"].finish == "end"
+    assert nodes["r.1"].state == "pruned" and runs.get(row["run"], db=url).spec.question == "2 + 2?"
+    events[0]["candidates"][0]["signals"]["prm"] = 3
+    path = write(tmp_path, {"examples": [{"id": "e", "payloads": {"8": payload}}]}, name="bad.json")
+    with pytest.raises(UserError, match="example 0, payload 8, strategy 0, event 0, candidate 0: a score"):
+        importing.add("thinkbooster", path, "tb", db=url)
