@@ -6,10 +6,11 @@ import math
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.unit import analysis_worlds as worlds
-from ttc_core.analysis import comparison, exchange, fronts
+from ttc_core.analysis import comparison, exchange, fronts, planning
 from ttc_core.analysis.measured import measured
 from ttc_core.errors import BadValue
 
@@ -107,3 +108,26 @@ def test_the_pareto_front_and_the_sensitivity():
     assert front == [("best_of_n select=majority", 1, 0.6), ("best_of_n", 4, 0.8)]
     rows = fronts.sensitivity(found)["best_of_n"]
     assert [round(float(row["range"]), 9) for row in rows] == [0.1, 0.1, 0.0] and rows[1]["best"] == "best_of_n"
+
+
+def test_a_plan_is_the_best_within_the_limits():
+    correct = np.zeros((10, 3, 2))
+    for m, shares in enumerate([(3, 6), (2, 6), (5, 9)]):
+        for b, share in enumerate(shares):
+            correct[:share, m, b] = 1
+    small = worlds.outcomes(correct, [1, 4])
+    large = worlds.outcomes(np.ones((10, 1, 1)), [1]).assign(model="large", verifier=None, policy_flops=1e12)
+    partly = worlds.outcomes(np.ones((5, 1, 1)), [1]).assign(model="partly")
+    every = pd.concat([small, large, partly], ignore_index=True)
+    best = planning.plan(every, {})
+    assert (best.loc[0, "model"], best.loc[0, "accuracy"]) == ("large", 1.0) and "partly" not in set(best["model"])
+    cheap = planning.plan(every, {"flops": 1e11, "generations": 1})
+    assert cheap["method"].tolist() == ["beam_search width=4", "best_of_n", "best_of_n select=majority"]
+    assert ((cheap["low"] < cheap["accuracy"]) & (cheap["accuracy"] < cheap["high"])).all()
+    fast = planning.plan(every, {"seconds": 2, "memory": 100}, {"m": 60, "v": 30, "large": 200})
+    assert fast.loc[0, ["method", "budget", "memory"]].tolist() == ["beam_search width=4", 4, 90]
+    tie = planning.plan(small[small["method"] != "beam_search width=4"], {})
+    assert tie.loc[0, "method"] == "best_of_n"
+    for limits, sentence in [({"money": 1}, "a limit is of"), ({"seconds": 0.1}, "keeps these limits")]:
+        with pytest.raises(BadValue, match=sentence):
+            planning.plan(every, limits)
