@@ -43,6 +43,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    os.environ["TTC_EXAMPLES"] = "0"  # databases begin empty
     with tempfile.TemporaryDirectory() as folder:
         report = measure(Path(folder), args.kills, args.seed)
     print(json.dumps(report, indent=2))
@@ -50,7 +51,7 @@ def main() -> int:
 
 
 def fine(report: dict[str, Any]) -> bool:
-    """Nothing was lost."""
+    """Whether nothing was lost."""
     wrong = ("lost", "changed", "damaged", "different", "sampled again beyond those in flight")
     return not any(report[name] for name in wrong)
 
@@ -61,7 +62,7 @@ def measure(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     calm = folder / "calm.db"
     _in_child(lambda: _prepare(calm))
     _in_child(lambda: _work(calm))
-    wanted = _tables(calm)
+    wanted, needed = _tables(calm), len(_jobs(calm.with_suffix(".log")))
     report: dict[str, Any] = {"kills": 0, "by": {"moment": 0, **dict.fromkeys(POINTS, 0)}, "studies": 0}
     report |= {"outcomes": len(wanted[0]), "lost": 0, "changed": 0, "damaged": 0, "different": 0}
     report |= {"sampled again": 0, "sampled again beyond those in flight": 0}
@@ -73,7 +74,7 @@ def measure(folder: Path, kills: int, seed: int) -> dict[str, Any]:
         _in_child(lambda path=path: _work(path))
         report["studies"] += 1
         report["different"] += _tables(path) != wanted
-        _count_again(path.with_suffix(".log"), report)
+        _count_again(path.with_suffix(".log"), needed, report)
     return {**report, "seconds": round(time.monotonic() - begun, 1)}
 
 
@@ -204,14 +205,17 @@ def _tables(path: Path) -> tuple[Any, ...]:
     return outcomes, pools, trees, _ask(path, "SELECT status, count(*) FROM units GROUP BY 1")
 
 
-def _count_again(log: Path, report: dict[str, Any]) -> None:
-    """Samples asked of the engine more than once; each process that was killed may have had a full engine in flight."""
-    lines = log.read_text("ascii").split()
-    seeds = [line for line in lines if line != "begun"]
-    processes = len(lines) - len(seeds)
-    again = len(seeds) - len(set(seeds))
+def _jobs(log: Path) -> list[str]:
+    """Seeds of all samples that were asked of the engine."""
+    return [line for line in log.read_text("ascii").split() if line != "begun"]
+
+
+def _count_again(log: Path, needed: int, report: dict[str, Any]) -> None:
+    """Samples asked for more than once; each process that was killed may have had a full engine in flight."""
+    killed = log.read_text("ascii").split().count("begun") - 1
+    again = len(_jobs(log)) - needed
     report["sampled again"] += again
-    report["sampled again beyond those in flight"] += max(0, again - processes * CAPACITY)
+    report["sampled again beyond those in flight"] += max(0, again - killed * CAPACITY)
 
 
 if __name__ == "__main__":
