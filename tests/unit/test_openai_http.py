@@ -298,6 +298,21 @@ def test_a_server_that_does_not_say_what_stopped_it():
     assert [reply.text for reply in got] == ["one\n\n", "", "so \\boxed{2}"]
 
 
+def test_a_chat_template_that_cuts_off_the_step_end_is_seen_through():
+    """Behind "one" the model writes the end of that step first, however often it is given it."""
+
+    def trimming(request, number):
+        stop = request.body.get("stop", [])
+        text, reason = ("", "\n\n") if stop else ("\n\ntwo\n\nthree \\boxed{3}", None)
+        return ok({"choices": [choice(text, True, stop_reason=reason)], "usage": {"completion_tokens": 3}})
+
+    with serving(trimming) as server:
+        far = engine(server.url)
+        reply = ask(far, until="step", context=(far.prompt(QUESTION), Segment("one\n\n")))
+        assert (reply.text, reply.finish, reply.steps) == ("two\n\n", "step", 1)
+        assert len(server.asked) == 2 and reply.generated == 6 and reply.logprob is None
+
+
 def test_what_is_cut_off_is_no_solution():
     with serving(lambda request, number: ok({"choices": [choice("half", True, finish_reason="length")]})) as server:
         assert ask(engine(server.url)).finish == "length"

@@ -1,4 +1,4 @@
-"""The same over vLLM's own server: the policy by HTTP, the family's verifier in this process."""
+"""The engine for servers against vLLM's own: the embedded family's texts, conversations, and a whole beam search."""
 
 from __future__ import annotations
 
@@ -8,98 +8,119 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.vllm.conftest import finish
+pytest.importorskip("vllm")
+
+from tests.vllm.conftest import MODELS, finish
 from tests.vllm.searching import search
-from ttc_core import registry
+from ttc_core import prompts, runs_checks
+from ttc_core.engines.embedded import Embedded
+from ttc_core.engines.openai_http import OpenAIHTTP
 from ttc_core.jobs import GenerateJob, Segment
 from ttc_core.models import ModelCard
-from ttc_core.types import Problem
 
-pytest.importorskip("vllm")
 pytestmark = pytest.mark.vllm
-OPTIONS = [
-    "--dtype",
-    "float32",
-    "--enforce-eager",
-    "--max-model-len",
-    "2048",
-    "--max-num-batched-tokens",
-    "8192",
-    "--no-enable-chunked-prefill",
-    "--block-size",
-    "32",
-    "--enable-prompt-tokens-details",
-]
+ENVIRONMENT = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1", "VLLM_NO_USAGE_STATS": "1"}
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if m.role == 'user' %}{{ '\\n' }}{% endif %}{% endfor %}"
+)
+START = 400.0  # seconds; a loaded machine takes long
 
 
 @pytest.fixture(scope="module")
-def server(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of vLLM's server with mini-s."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+def url(checkpoints, tmp_path_factory) -> Iterator[str]:
+    """Where vLLM serves mini-s."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log"
-    program = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoints["mini-s"])]
-    address = ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", "mini-s"]
-    environment = {**os.environ, "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_NO_USAGE_STATS": "1"}
-    with log.open("w") as out:
-        process = subprocess.Popen([*program, *address, *OPTIONS], env=environment, stdout=out, stderr=out)
+    options = "--dtype float32 --enforce-eager --no-enable-chunked-prefill --max-num-batched-tokens 8192"
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoints["mini-s"])]
+    command += ["--served-model-name", "mini", "--host", "127.0.0.1", "--port", str(port), "--chat-template", TEMPLATE]
+    command += [*options.split(), "--max-num-seqs", "64", "--block-size", "32"]
+    with log.open("w") as out, subprocess.Popen(
+        command, stdout=out, stderr=out, env={**os.environ, **ENVIRONMENT}, cwd=log.parent
+    ) as server:  # fmt: skip
         try:
-            end = time.monotonic() + 300
-            while not _healthy(f"http://127.0.0.1:{port}/health"):
-                assert process.poll() is None and time.monotonic() < end, log.read_text()[-2000:]
-                time.sleep(0.5)
+            _wait(f"http://127.0.0.1:{port}/health", server, log)
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
-            process.wait(60)
+            server.terminate()
+            server.wait(timeout=60)
 
 
-def _healthy(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
+def _wait(health: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(health, timeout=5):
+                return
+        except OSError:
+            time.sleep(1)
+    pytest.fail(f"vLLM's server did not start: {log.read_text('utf-8', 'replace')[-2000:]}")
 
 
-@pytest.fixture(scope="module")
-def remote(server: str) -> Iterator[Any]:
-    """mini-s behind the server; asked in the form that the family is trained on, which no other model has."""
-    table = {"model": "mini-s", "base_url": server, "template": "completion", "step": "\n", "final": "Answer: "}
-    card = ModelCard("mini-s", "policy", "openai_http", 213_376, Path(), table)
-    engine = registry.get("engine", "openai_http")("mini-s", card, batch=64)
-    engine.prompt = lambda problem, attempts=(), ask="": Segment(f"<bos>{problem.question}\n")
-    yield engine
-    engine.close()
-
-
-def test_greedy_text_over_the_server_is_the_embedded_engines(
-    remote: Any, embedded: Callable[[str], Any], problems: list[Problem]
-) -> None:
-    own = embedded("mini-s")
-    ours, theirs = (
-        finish(e, [GenerateJob(i, (e.prompt(p),), 0, "end", temperature=0.0) for i, p in enumerate(problems[:40])])
-        for e in (remote, own)
+def served(url, **table):
+    form = {"template": "completion", "step": "\n", "final": "Answer: ", "max_tokens": 200}
+    card = ModelCard(
+        "served", "policy", "openai_http", 213_376, Path(), {"model": "mini", "base_url": url, **form, **table}
     )
-    assert [r.text.strip() for r in ours] == [r.text.strip() for r in theirs]
+    return OpenAIHTTP("served", card, batch=64)
 
 
-def test_a_beam_search_over_the_server(remote: Any, embedded: Callable[[str], Any], problems: list[Problem]) -> None:
-    asked = problems[:8]
-    engines = {"mini-s": remote, "mini-prm": embedded("mini-prm")}
+def test_greedy_texts_are_the_embedded_engines(url):
+    problems = runs_checks.problems("mini-test")[:100]
+    texts, logs = [], []
+    for engine in (Embedded("mini-s", MODELS / "mini-s"), served(url)):
+        jobs = [GenerateJob(i, (engine.prompt(p),), 1, "end", temperature=0.0) for i, p in enumerate(problems)]
+        replies = finish(engine, jobs)
+        texts.append([reply.text.strip() for reply in replies])
+        logs.append([reply.logprob for reply in replies])
+        assert {reply.finish for reply in replies} == {"end"}
+    assert texts[0] == texts[1]
+    assert logs[0] == pytest.approx(logs[1], abs=1e-3)
+
+
+def test_seeds_repeat_and_steps_follow_one_another(url):
+    engine, problem = served(url), runs_checks.problems("mini-test")[2]
+    prompt = engine.prompt(problem)
+    whole = finish(engine, [GenerateJob(i, (prompt,), seed, "end") for i, seed in enumerate((5, 5, 6, 7))])
+    assert whole[0].text == whole[1].text and len({reply.text for reply in whole}) > 1
+    greedy = finish(engine, [GenerateJob(10, (prompt,), 1, "end", temperature=0.0)])[0]
+    said, ticket = "", 20
+    while True:
+        ticket += 1
+        [step] = finish(engine, [GenerateJob(ticket, (prompt, Segment(said)), 1, "step", temperature=0.0)])
+        said += step.text
+        if step.finish != "step":
+            break
+        assert step.steps == 1 and step.text.endswith("\n") and step.computed > 0
+    assert said.strip() == greedy.text.strip()
+
+
+def test_a_conversation_is_continued_as_its_text_would_be(url):
+    problem = runs_checks.problems("mini-test")[2]
+    talk, text = served(url, template="chat"), served(url)
+    [first] = finish(talk, [GenerateJob(1, (talk.prompt(problem),), 1, "step", temperature=0.0)])
+    assert first.finish == "step"
+    [second] = finish(talk, [GenerateJob(2, (talk.prompt(problem), Segment(first.text)), 1, "step", temperature=0.0)])
+
+    [(_, asked)] = prompts.conversation(problem)
+    [same] = finish(text, [GenerateJob(3, (Segment(f"{asked}\n{first.text}"),), 1, "step", temperature=0.0)])
+    assert second.text == same.text
+
+
+def test_a_whole_beam_search_over_the_server(url, embedded, problems):
+    engines = {"mini-s": served(url), "mini-prm": embedded("mini-prm")}
+    asked = problems[:6]
     results = search(engines, asked, "beam_search", 16, seconds=240)
-    assert [r.error for r in results] == [None] * len(asked)
-    assert all(r.usage.generations == 16 and not r.usage.failed_samples for r in results)
-    assert all(node.scores for r in results for node in r.nodes.values())
-    right = sum(r.outcome.answer == p.answer for r, p in zip(results, asked, strict=True))
-    assert right >= len(asked) // 2
-    again = search(engines, asked[:2], "beam_search", 16, seconds=120)
-    for a, b in zip(results, again, strict=False):
-        assert sorted((k, n.text) for k, n in a.nodes.items()) == sorted((k, n.text) for k, n in b.nodes.items())
+    assert [result.error for result in results] == [None] * len(asked)
+    assert all(result.usage.generations == 16 and not result.usage.failed_samples for result in results)
+    assert all(node.scores and node.logprob < 0 for result in results for node in result.nodes.values())
+    again = search(engines, asked, "beam_search", 16, seconds=240)
+    assert [{n.id: n.text for n in r.nodes.values()} for r in results] == [
+        {n.id: n.text for n in r.nodes.values()} for r in again
+    ]

@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ttc_core import models, prompts, seeds
@@ -141,7 +141,11 @@ class OpenAIHTTP:
             left = most - written.spent.generated
             if left < 1:
                 break
-            choice, spent = await self._ask(job, written.text, number, left)
+            trimmed = number > 0 and not written.text.strip() and job.context[0].text.startswith(TALK)
+            choice, spent = await self._ask(job, "" if trimmed else written.text, number, left, stop=not trimmed)
+            if trimmed:
+                choice = self._cut(choice)
+                written.text, written.known = "", False
             written.add(choice, spent, job.confidence, number == 0)
             finish = self._take(job, choice, written)
             if finish != "step" or written.steps >= job.steps:
@@ -178,6 +182,17 @@ class OpenAIHTTP:
         written.steps += _count(new, step)
         return "length" if choice.reason == "length" else "end"
 
+    def _cut(self, choice: Choice) -> Choice:
+        """The first step of a reply without a stop text: a chat template had cut off the step end before it.
+
+        The model then wrote that end first, and stopping there would bring nothing for ever.
+        """
+        text = choice.text.lstrip()
+        step, found, _ = text.partition(self.options.step)
+        if not found:
+            return replace(choice, text=text, logprobs=(), tokens=())
+        return replace(choice, text=step, reason="stop", stopped=self.options.step, logprobs=(), tokens=())
+
     def _after_final(self, before: str, new: str) -> int | None:
         """How much of the new text belongs to the solution whose last step it holds; None if it does not hold it."""
         at = new.find(self.options.final)
@@ -186,16 +201,16 @@ class OpenAIHTTP:
         end = new.find(self.options.step, at)
         return len(new) if end < 0 else end
 
-    async def _ask(self, job: GenerateJob, written: str, number: int, left: int) -> tuple[Choice, Spent]:
+    async def _ask(self, job: GenerateJob, written: str, number: int, left: int, stop: bool) -> tuple[Choice, Spent]:
         prompt, said = job.context[0].text, "".join(segment.text for segment in job.context[1:]) + written
         chat = prompt.startswith(TALK)
         payload = {**self._sampling, "model": self.options.model, "temperature": job.temperature, "max_tokens": left}
         if self.options.seeds:
             payload["seed"] = (job.seed if number == 0 else seeds.derive(job.seed, "", str(number))) % SEEDS
-        stop = [*self.options.stop, *([self.options.step] if job.until == "step" else [])]
+        stops = [*self.options.stop, *([self.options.step] if job.until == "step" and stop else [])]
         if self.options.template == "few_shot":
-            stop.append(prompts.NEXT)
-        payload |= {"stop": stop} if stop else {}
+            stops.append(prompts.NEXT)
+        payload |= {"stop": stops} if stops else {}
         if self.options.continues == "vllm":
             payload["return_token_ids"] = True  # how many tokens there are, even where no log-probabilities come
         if chat:
