@@ -164,6 +164,11 @@ def budgets(values: Sequence[float], label: str = "generations") -> Axis:
     return Axis(label, log=True, ticks=list(values))
 
 
+def categories(label: str, names: Sequence[str]) -> Axis:
+    """The axis of bars: category i stands at i."""
+    return Axis(label, ticks=list(range(len(names))), labels=list(names), limits=(-0.6, len(names) - 0.4))
+
+
 def shares(label: str, top: float | None = None) -> Axis:
     """An axis of shares; `top` None leaves the ends to the drawing."""
     return Axis(label, limits=None if top is None else (0.0, top))

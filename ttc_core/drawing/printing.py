@@ -106,9 +106,10 @@ def _figure(info: Info, preset: Preset) -> Figure:
         _panel(axes, panel, letter, preset, _shared(info, i, columns), below and _same(info, i, i + columns))
     height = _legend(figure, info, preset)
     figure.set_size_inches(preset.width, tall * rows + height)
+    figure.draw_without_rendering()  # lays out
     for axes, panel in zip(figure.axes, info.panels, strict=True):
-        _thin(figure, axes, panel)
-    figure.canvas.draw()
+        _thin(axes, panel)
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")  # what is placed stays, in every format
     return figure
 
@@ -223,11 +224,10 @@ def _legend(figure: Figure, info: Info, preset: Preset) -> float:
     return 0.0
 
 
-def _thin(figure: Figure, axes: Axes, panel: Panel) -> None:
+def _thin(axes: Axes, panel: Panel) -> None:
     """Write fewer of an axis's numbers, or turn its names, until none touches the next."""
     if not panel.x.ticks:
         return
-    figure.canvas.draw()
     labels = list(panel.x.labels) or [plain(t) for t in panel.x.ticks]
     for step in range(1, len(labels) + 1):
         shown = [label if i % step == 0 else "" for i, label in enumerate(labels)]

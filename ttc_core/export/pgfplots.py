@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from ttc_core.drawing.bars import placed
 from ttc_core.drawing.info import Axis, Info, Panel, Series, Style, plain
 from ttc_core.drawing.presets import Preset
-from ttc_core.drawing.printing import RATIO
+from ttc_core.drawing.printing import RATIO, TALLEST
 from ttc_core.export.text import tex
 
 _MARKS = {"circle": "*", "square": "square*", "triangle": "triangle*", "diamond": "diamond*", "star": "star"}
 _MARKS |= {"down": "triangle*, mark options={rotate=180}", "cross": "x"}
 _DASHES = {"solid": "solid", "dash": "dashed", "dot": "densely dotted", "dashdot": "dash dot"}
-_SIDE = 0.55  # inches to the left of a panel that its numbers and label take
+_SIDE = 0.64  # inches to the left of a panel that its numbers and label take
 
 
 def as_pgfplots(info: Info, preset: Preset) -> str:
@@ -24,29 +24,30 @@ def as_pgfplots(info: Info, preset: Preset) -> str:
     columns = max(1, min(info.columns, len(info.panels), int(preset.width / preset.narrowest)))
     rows = -(-len(info.panels) // columns)
     width = preset.width / columns - _SIDE
-    labels: dict[str, str] = {entry: f"ttc:{info.name}:{i}" for i, (entry, _) in enumerate(info.entries)}
+    height = min(width * RATIO, TALLEST - 0.5)
+    turned = any(_turned(panel.x) for panel in info.panels)
     lines = [
         f"% {tex(info.caption)}",
         r"% Needs \usepackage{pgfplots} \usepgfplotslibrary{groupplots} \pgfplotsset{compat=1.17}",
-        *(_colour(info, c) for c in _colours(info)),
+        *(_colour(c) for c in _colours(info)),
         r"\begin{tikzpicture}",
         r"\begin{groupplot}[",
         f"  group style={{group size={columns} by {rows}, horizontal sep={_SIDE:.2f}in, vertical sep=0.55in}},",
-        f"  width={width:.3f}in, height={width * RATIO:.3f}in, scale only axis,",
+        f"  width={width:.3f}in, height={height:.3f}in, scale only axis, clip=false,",
         r"  axis lines=left, axis line style={-}, ymajorgrids, grid style={gray!25},",
         r"  title style={at={(0,1)}, anchor=south west, font=\footnotesize},",
-        r"  tick label style={font=\scriptsize}, label style={font=\footnotesize}, mark size=1.4pt,",
+        r"  tick label style={font=\scriptsize}, label style={font=\footnotesize}, /tikz/mark size=1.4pt,",
         r"]",
     ]
-    unseen = dict(labels)
     for i, panel in enumerate(info.panels):
         letter = f"({chr(97 + i)}) " if len(info.panels) > 1 else ""
-        lines += _panel(panel, letter, unseen, info)
+        lines += _panel(panel, letter)
     lines += [r"\end{groupplot}"]
-    if len(labels) > 1:
+    if len(info.entries) > 1:
         below = f"group c1r{rows}.south west"
-        lines += [rf"\node[anchor=north west, align=left, font=\scriptsize, yshift=-0.42in] at ({below}) {{%"]
-        lines += [*_legend(info, labels, preset), "};"]
+        where = f"anchor=north west, align=left, yshift=-{1.0 if turned else 0.42}in"
+        lines += [rf"\node[{where}, font=\scriptsize] at ({below}) {{%"]
+        lines += [*_legend(info, preset), "};"]
     return "\n".join([*lines, r"\end{tikzpicture}", ""])
 
 
@@ -54,7 +55,7 @@ def _colours(info: Info) -> list[str]:
     return sorted({s.style.colour for panel in info.panels for s in panel.series})
 
 
-def _colour(info: Info, colour: str) -> str:
+def _colour(colour: str) -> str:
     return rf"\definecolor{{{_named(colour)}}}{{HTML}}{{{colour[1:].upper()}}}"
 
 
@@ -62,7 +63,7 @@ def _named(colour: str) -> str:
     return f"ttc{colour[1:].lower()}"
 
 
-def _panel(panel: Panel, letter: str, unseen: dict[str, str], info: Info) -> Iterator[str]:
+def _panel(panel: Panel, letter: str) -> Iterator[str]:
     options = [f"title={{{tex(letter + panel.title)}}}", *_axis("x", panel.x), *_axis("y", panel.y)]
     yield rf"\nextgroupplot[{', '.join(options)}]"
     for bars in placed(panel.series):
@@ -77,9 +78,6 @@ def _panel(panel: Panel, letter: str, unseen: dict[str, str], info: Info) -> Ite
     for s in panel.series:
         if s.kind in ("line", "points", "guide"):
             yield from _line(s)
-        entry = s.entry or s.name
-        if entry in unseen and s.kind != "guide" and len(s.x):
-            unseen.pop(entry)
 
 
 def _line(s: Series) -> Iterator[str]:
@@ -119,13 +117,18 @@ def _axis(side: str, axis: Axis) -> Iterator[str]:
         labels = ",".join("{" + tex(label) + "}" for label in axis.labels or [plain(t) for t in axis.ticks])
         yield f"{side}tick={{{','.join(f'{t:.6g}' for t in axis.ticks)}}}, {side}ticklabels={{{labels}}}"
         yield f"minor {side} tick num=0"
-        if axis.labels and not axis.log and max(map(len, axis.labels)) > 4:
+        if _turned(axis):
             yield f"{side}ticklabel style={{rotate=30, anchor=north east}}"
     if axis.limits is not None:
         yield f"{side}min={axis.limits[0]:.6g}, {side}max={axis.limits[1]:.6g}"
 
 
-def _legend(info: Info, labels: dict[str, str], preset: Preset) -> Iterator[str]:
+def _turned(axis: Axis) -> bool:
+    """Whether the names at the ticks are too long to stand beside each other."""
+    return bool(axis.labels) and not axis.log and max(map(len, axis.labels)) > 4
+
+
+def _legend(info: Info, preset: Preset) -> Iterator[str]:
     """Entries drawn by tikz, as many on a line as the page holds."""
     room, used = preset.width * 72 / 4.2, 0.0  # letters of scriptsize type
     for entry, series in info.entries:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ttc_core.drawing.info import COLOURS, Axis, Info, Panel, Series, Style, labelled, plain
+from ttc_core.drawing.info import COLOURS, Axis, Info, Panel, Series, Style, categories, labelled, plain
 from ttc_core.drawing.tables import Tables
 from ttc_core.registry import figure
 
@@ -12,7 +12,7 @@ def info(tables: Tables) -> Info:
     """FLOPs of a problem by method, policy and verifier apart."""
     found = tables.costs()
     places = list(range(len(found)))
-    axis = Axis("", ticks=places, labels=[labelled(m) for m in found["method"]])
+    axis = categories("", [labelled(m) for m in found["method"]])
     series = [
         Series(name, places, found[name].astype(float).tolist(), Style(COLOURS[i]), kind="stack")
         for i, name in enumerate(("policy", "verifier"))

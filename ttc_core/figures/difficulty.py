@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ttc_core.drawing.info import COLOURS, Axis, Info, Panel, Series, Style, shares
+from ttc_core.drawing.info import COLOURS, Info, Panel, Series, Style, categories, shares
 from ttc_core.drawing.tables import Tables
 from ttc_core.errors import UserError
 from ttc_core.registry import figure
@@ -22,7 +22,7 @@ def info(tables: Tables) -> Info:
         places = list(range(len(found)))
         style = Style(COLOURS[i], "solid", "circle")
         series.append(Series(name, places, [b["mean"] for b in found], style, kind="bar"))
-    axis = Axis("bin of difficulty", ticks=places, labels=[str(b + 1) for b in places])
+    axis = categories("bin of difficulty", [str(b + 1) for b in places])
     caption = (
         "Mean easiness of the problems in each bin, 1 the easiest: bins by the share of right samples (oracle) and, "
         f"beside them, bins by the verifier's mean score of the same samples (predicted). {tables.about}"

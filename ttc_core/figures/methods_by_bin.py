@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttc_core.drawing.info import OPTIMAL, Axis, Info, Panel, Series, labelled, plain, shares, styles
+from ttc_core.drawing.info import OPTIMAL, Info, Panel, Series, categories, labelled, plain, shares, styles
 from ttc_core.drawing.tables import Tables
 from ttc_core.registry import figure
 
@@ -17,7 +17,7 @@ def info(tables: Tables) -> Info:
     """Accuracy of each strategy by difficulty and budget."""
     found, style = tables.frontier("oracle"), styles(tables.methods)
     names, bins = _compared(found), list(range(len(found["by_bin"])))
-    axis = Axis("bin of difficulty", ticks=bins, labels=[str(b + 1) for b in bins])
+    axis = categories("bin of difficulty", [str(b + 1) for b in bins])
     panels = []
     for i in _budgets(found, names):
         series = [

@@ -25,7 +25,7 @@ def info(tables: Tables) -> Info:
         xs = [s["step"] for s in steps]
         line = Series("AUC", xs, [s["auc"] for s in steps], Style(COLOURS[2], "solid", "triangle"))
         chance = Series("chance", [min(xs), max(xs)], [0.5, 0.5], Style(GREY, "dash"), kind="guide")
-        panels.append(Panel("by step", Axis("step"), Axis("AUC", limits=(0.4, 1)), [chance, line]))
+        panels.append(Panel("by step", Axis("step"), Axis("AUC"), [chance, line]))
     numbers = ", ".join(
         f"{word} {found[key]:.3f}"
         for key, word in (

@@ -1,0 +1,321 @@
+"""Figures: what they show, and that the files they become are exactly as wide, embedded, safe and repeatable."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.unit import analysis_worlds as worlds
+from tests.unit.test_cli import ttc, url  # noqa: F401 (fixtures)
+from tests.unit.test_cli_analysis import imported, samples  # noqa: F401 (fixtures)
+from ttc_core import registry
+from ttc_core.analysis import difficulty, documents
+from ttc_core.analysis.pool import Pool
+from ttc_core.drawing import bars, presets, printing
+from ttc_core.drawing.info import (
+    COLOURS,
+    OPTIMAL,
+    Axis,
+    Info,
+    Panel,
+    Series,
+    Style,
+    labelled,
+    plain,
+    styles,
+)
+from ttc_core.drawing.interactive import plotly
+from ttc_core.errors import UnknownName, UserError
+from ttc_core.export import text, writing
+from ttc_core.export.tables import StudyTables
+from ttc_core.settings import REPOSITORY
+
+HOSTILE = r"=HYPERLINK(1) \input{/etc/passwd} $x_1^2$ <b>&%#~ {√中"
+PROBLEMS = 30
+
+
+def tables(hostile=False, **changes):
+    """A study with two models, revisions and a pool with step scores."""
+    correct, easiness, budgets = worlds.crossover(problems=PROBLEMS)
+    frame = worlds.outcomes(correct, budgets)
+    frame["score"] = np.random.default_rng(1).random(len(frame))
+    frame["policy_flops"] = 2e6 * (10 + frame["policy_tokens"])
+    if hostile:
+        frame["method"] = frame["method"].replace("beam_search width=4", HOSTILE)
+    large = worlds.outcomes(np.ones((PROBLEMS, 1, 1)), [1])
+    large = large.assign(model="large", strategy="single", method="single", policy_flops=28e6 * 60)
+    parts = []
+    for chains in (1, 2, 4):
+        solved = worlds.outcomes(np.ones((PROBLEMS, 1, 1)) * (np.arange(PROBLEMS) % chains == 0)[:, None, None], [16])
+        params, method = json.dumps({"chains": chains}), f"revisions chains={chains}"
+        parts.append(solved.assign(model="reviser", strategy="revisions", params=params, method=method))
+    rng = np.random.default_rng(2)
+    right = rng.random((PROBLEMS, 8)) < easiness[:, None]
+    steps = [[[float(s), float(s) ** 2] for s in row] for row in rng.random((PROBLEMS, 8))]
+    pool = Pool(
+        [f"p{i:04}" for i in range(PROBLEMS)],
+        right,
+        np.where(right, 0, 1),
+        np.array([[s[-1] for s in row] for row in steps]),
+        np.full((PROBLEMS, 8), 20),
+        np.ones((PROBLEMS, 8), bool),
+        steps,
+    )
+    return StudyTables(frame, pd.concat([large, *parts]), pool, resamples=20, **changes)
+
+
+@pytest.fixture(scope="module")
+def study():
+    return tables()
+
+
+def drawn(name, study):
+    return writing.info(name, study)
+
+
+def line(info, name, panel=0):
+    [found] = [s for s in info.panels[panel].series if s.name == name]
+    return found
+
+
+# --- what they show ---------------------------------------------------------------------------------------------------
+
+
+def test_the_frontier_shows_the_curves_of_the_analysis(study):
+    info = drawn("frontier", study)
+    found = documents.curves(study.frame, study.pool, resamples=20)
+    for name, curve in found["curves"].items():
+        shown = line(info, labelled(name))
+        assert (list(shown.x), list(shown.y)) == (found["budgets"], curve["mean"])
+        assert (list(shown.low), list(shown.high)) == (curve["low"], curve["high"])
+    assert info.panels[0].x.log and list(info.panels[0].x.ticks) == found["budgets"]
+    assert "30 problems, 1 seed" in info.caption and "95 %" in info.caption
+    by_bin = drawn("frontier_by_bin", study)
+    assert len(by_bin.panels) == 5 and list(line(by_bin, "best-of-N", 4).y) == found["by_bin"][4]["best_of_n"]
+
+
+def test_bars_stand_for_the_best_variant_of_each_strategy(study):
+    info = drawn("methods_by_bin", study)
+    assert [s.name for s in info.panels[0].series] == ["best-of-N", "beam search (width 4)"]  # majority is a variant
+    found = study.frontier("oracle")
+    assert [p.title for p in info.panels] == [f"{n} generations" for n in (8, 16, 32, 64)]
+    assert list(info.panels[0].series[1].y) == [b["beam_search width=4"][3] for b in found["by_bin"]]
+
+
+def test_a_star_stands_where_both_models_cost_the_same(study):
+    info = drawn("exchange", study)
+    found = study.exchange()
+    assert found["larger"] == pytest.approx(14) and [p.title for p in info.panels] == ["R = 0.16", "R = 0.79", "R = 22"]
+    stars = [s for s in info.panels[2].series if s.style.marker == "star" and len(s.x)]
+    assert [s.x[0] for s in stars] == pytest.approx([14 + 39 / 22] * 5) and [s.y[0] for s in stars] == [1.0] * 5
+    assert [entry for entry, s in info.entries if s.style.marker == "star"] == ["larger model (14×)"]
+
+
+def test_verifier_figures_hold_the_pools_numbers(study):
+    calibration = drawn("reliability", study)
+    share = line(calibration, "share of samples")
+    assert sum(share.y) == pytest.approx(1.0) and list(line(calibration, "AUC", 1).x) == [1.0, 2.0]
+    over = drawn("over_optimisation", study)
+    assert line(over, "accuracy").y[0] == pytest.approx(study.pool.correct.mean())
+    assert {s.name for s in drawn("aggregation", study).panels[0].series} == {"last", "min", "product", "mean"}
+
+
+def test_the_ratio_of_sequential_to_parallel(study):
+    info = drawn("revision_ratio", study)
+    whole = line(info, "16 generations")
+    assert list(whole.x) == [1.0, 4.0, 16.0] and list(info.panels[0].x.labels) == ["1:1", "4:1", "16:1"]
+    assert list(whole.y) == pytest.approx([8 / 30, 15 / 30, 1.0])  # four chains, two, one
+
+
+def test_costs_are_stacked(study):
+    info = drawn("costs", study)
+    policy, verifier = bars.placed(info.panels[0].series)
+    assert verifier.bottom == policy.height and min(verifier.height) > 0
+
+
+def test_efficiency_and_difficulty(study):
+    found = study.frontier("oracle")["efficiency"]
+    shown = line(drawn("efficiency", study), "efficiency multiple")
+    assert list(shown.y) == [found[str(int(x))]["mean"] for x in shown.x]
+    oracle = line(drawn("difficulty", study), "share of right samples")
+    assert list(oracle.y) == sorted(oracle.y, reverse=True) and len(oracle.y) == 5
+    assert len(drawn("compute_optimal", study).panels[0].series) == 4
+
+
+def test_a_method_looks_the_same_in_every_figure(study):
+    for name in registry.names("figure"):
+        for panel in drawn(name, study).panels:
+            for series in panel.series:
+                [method] = [m for m in study.methods if labelled(m) == series.name] or [None]
+                assert method is None or series.style == styles(study.methods)[method], name
+    looks = list(styles([f"m{i}" for i in range(20)]).values())
+    assert len(set(looks)) == 21 and looks[-1].colour == "#000000"
+
+
+def test_what_a_study_does_not_have_is_left_out(tmp_path, study):
+    bare = StudyTables(study.frame, study.frame[:0], None, resamples=0)
+    made, left_out = writing.write(bare, tmp_path / "new", ["csv"], presets.preset("acl"))
+    assert [m.name for m in made] == ["costs"] and len(left_out) == len(registry.names("figure")) - 1
+    assert all(one.why for one in left_out)
+    with pytest.raises(UserError, match="the study has no pool of samples"):
+        writing.write(bare, tmp_path / "none", ["csv"], presets.preset("acl"), ["frontier"])
+    assert not (tmp_path / "none").exists()
+    fewer = StudyTables(study.frame, study.frame[:0], study.pool, resamples=0)
+    assert [o.name for o in writing.write(fewer, tmp_path, ["csv"], presets.preset("acl"))[1]] == [
+        "exchange",
+        "revision_ratio",
+    ]
+
+
+# --- the files --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", registry.names("figure"))
+def test_every_figure_in_every_format(name, study, tmp_path):
+    writing.write(study, tmp_path, writing.FORMATS, presets.preset("acl"), [name], dpi=60)
+    content = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    pdf = content[f"{name}.pdf"]
+    [box] = set(re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) [\d.]+ \]", pdf))
+    assert float(box) == pytest.approx(3.03 * 72, abs=0.01)
+    assert pdf.startswith(b"%PDF") and b"/FontFile2" in pdf and b"/Type3" not in pdf and b"Date" not in pdf
+    assert re.search(rb"width=\"([\d.]+)pt\"", content[f"{name}.svg"])[1] == b"218.16"
+    assert int.from_bytes(content[f"{name}.png"][16:20], "big") == pytest.approx(3.03 * 60, abs=1)
+    assert rb"\begin{groupplot}" in content[f"{name}.tex"] and rb"\toprule" in content[f"{name}-table.tex"]
+    rows = list(csv.DictReader(io.StringIO(content[f"{name}.csv"].decode())))
+    info = drawn(name, study)
+    assert len(rows) == sum(len(s.x) for panel in info.panels for s in panel.series)
+    assert len(re.findall(rb"(?m)^\| ---", content[f"{name}.md"])) == len(info.panels)
+    figure = plotly(info)
+    assert len(figure.data) >= len(info.entries) and figure.to_json()
+
+
+@pytest.mark.parametrize("preset", presets.PRESETS)
+def test_the_page_is_as_wide_as_the_preset_and_nothing_leaves_it(preset, study):
+    chosen = presets.preset(preset)
+    figure = printing.printed(drawn("exchange", study), chosen)
+    assert figure.get_size_inches()[0] == chosen.width
+    wide, high = figure.bbox.width, figure.bbox.height
+    texts = [t for axes in figure.axes for t in [*axes.get_xticklabels(), *axes.get_yticklabels(), axes.xaxis.label]]
+    texts += [axes._left_title for axes in figure.axes] + [t for one in figure.legends for t in one.get_texts()]
+    boxes = [t.get_window_extent() for t in texts if t.get_text()]
+    assert all(b.x0 > -1 and b.y0 > -1 and b.x1 < wide + 1 and b.y1 < high + 1 for b in boxes)
+    overlaps = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b) and a.width and b.width]
+    assert not overlaps
+    legend = figure.legends[0].get_window_extent()
+    assert not any(legend.overlaps(axes.get_window_extent()) for axes in figure.axes)
+
+
+def test_the_same_study_gives_the_same_bytes(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from tests.unit.test_figures import tables; "
+        "from ttc_core.export import writing; from ttc_core.drawing import presets; "
+        "writing.write(tables(), Path(sys.argv[1]), writing.FORMATS, presets.preset('icml'), "
+        "['methods_by_bin', 'compute_optimal'], dpi=60)"
+    )
+    for seed in ("1", "2"):
+        folder = str(tmp_path / seed)
+        environment = {"PYTHONHASHSEED": seed, "PATH": "", "HOME": str(tmp_path), "SOURCE_DATE_EPOCH": seed}
+        subprocess.run([sys.executable, "-c", code, folder], cwd=REPOSITORY, env=environment, check=True, timeout=200)
+    one, two = ({p.name: p.read_bytes() for p in (tmp_path / seed).iterdir()} for seed in ("1", "2"))
+    assert len(one) == 14 and one == two
+
+
+def test_hostile_names_stay_text(tmp_path):
+    study = tables(hostile=True)
+    made, _ = writing.write(study, tmp_path, writing.FORMATS, presets.preset("neurips"), ["frontier"], dpi=60)
+    assert len(made[0].files) == 7
+    rows = list(csv.DictReader((tmp_path / "frontier.csv").open()))
+    assert any(row["series"].startswith("'=HYPERLINK") for row in rows)
+    source = (tmp_path / "frontier.tex").read_text()
+    assert r"\input" not in source.replace(r"\textbackslash{}input", "") and r"\textbackslash{}input\{" in source
+    assert "[U+4E2D]" in source and "$x" not in source.replace(r"\$x", "")
+    assert "&lt;b&gt;" in plotly(writing.info("frontier", study)).to_json()
+    assert "<b>" not in plotly(writing.info("frontier", study)).to_json()
+    assert r"\<b\>" in (tmp_path / "frontier.md").read_text()
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX with pgfplots")
+def test_latex_compiles_every_figure_and_table(tmp_path):
+    made, left_out = writing.write(tables(hostile=True), tmp_path, ["tex"], presets.preset("neurips"))
+    assert not left_out
+    inputs = "\n".join(rf"\noindent\input{{{file}}}\clearpage" for one in made for file in one.files)
+    document = (
+        "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs,pgfplots}\n"
+        "\\usepgfplotslibrary{groupplots}\\pgfplotsset{compat=1.17}\n\\begin{document}\n" + inputs + "\n\\end{document}"
+    )
+    (tmp_path / "all.tex").write_text(document)
+    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"], cwd=tmp_path,
+                          capture_output=True, timeout=200)  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:].decode("utf-8", "replace")
+
+
+# --- small parts ------------------------------------------------------------------------------------------------------
+
+
+def test_names_and_numbers():
+    assert labelled("best_of_n select=majority") == "best-of-N (majority)" and labelled(OPTIMAL) == "compute-optimal"
+    assert labelled("beam_search width=0 rounds=3") == "beam search (width √N, rounds 3)"
+    assert [plain(v) for v in (4.0, 256.0, 0.79, 257.75, 20_000.0, 3.1e9)] == ["4", "256", "0.79", "258", "20k", "3.1G"]
+    assert [text.cell(t) for t in ("=1", "+1", "-1", "@x", "a=1")] == ["'=1", "'+1", "'-1", "'@x", "a=1"]
+    assert text.tex("50 % of $5_{a}") == r"50 \% of \$5\_\{a\}"
+
+
+def test_bars_beside_each_other_do_not_touch_the_next_category():
+    beside = [Series(n, [0, 1], [1.0, None], Style(COLOURS[0]), kind="bar") for n in "abc"]
+    placed = list(bars.placed(beside))
+    assert [len(b.x) for b in placed] == [1, 1, 1]
+    assert placed[0].x[0] - placed[0].width / 2 > -0.5 and placed[2].x[0] + placed[2].width / 2 < 0.5
+    assert placed[1].x[0] - placed[0].x[0] == pytest.approx(placed[0].width)
+
+
+def test_a_panel_with_nothing_in_it_is_drawn():
+    empty = Info("empty", [Panel("", Axis("x", log=True, ticks=[1, 2]), Axis("y"), [])], "nothing")
+    assert printing.written(empty, presets.preset("acl"), ["pdf"])["pdf"].startswith(b"%PDF")
+
+
+def test_only_keeps_entries_of_the_legend(study):
+    info = drawn("frontier", study).only(["best-of-N"])
+    assert [name for name, _ in info.entries] == ["best-of-N"] and len(info.panels) == 1
+
+
+def test_the_command_writes_figures_of_a_stored_study(ttc, imported, tmp_path):  # noqa: F811
+    ask = ("figures", "--study", "s", "--out", str(tmp_path / "f"), "--resamples", "10")
+    code, out, err = ttc(*ask, "--format", "csv,md", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    files = sorted(file for one in found["figures"] for file in one["files"])
+    assert files == sorted(path.name for path in (tmp_path / "f").iterdir()) and "difficulty.csv" in files
+    assert {one["name"] for one in found["left_out"]} >= {"exchange", "revision_ratio"}
+    code, out, _ = ttc(*ask, "--only", "difficulty", "--format", "pdf", "--preset", "acl-wide", "--type", "sans")
+    assert code == 0 and "difficulty.pdf" in out
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    for change, sentence in [
+        (["--format", "doc"], "no format is called 'doc'"),
+        (["--preset", "nature"], "no preset is called 'nature'"),
+        (["--type", "comic"], "the type is serif or sans, not 'comic'"),
+        (["--only", "pie"], "no figure is called 'pie'"),
+        (["--only", "exchange"], "the study has no outcomes of a larger model"),
+        (["--study", "nope"], "no study is called 'nope'"),
+        (["--model", "nope"], "the study has no outcomes of the model 'nope'"),
+        (["--dpi", "0"], "dots an inch are from 20 to 2400, not 0"),
+        (["--out", str(blocked / "x")], "cannot be written"),
+    ]:
+        code, out, err = ttc(*ask, *change)
+        assert (code, out) == (2, "") and sentence in err and err.count("\n") == 1, (change, err)
+
+
+def test_unknown_names_say_what_there_is(study):
+    with pytest.raises(UnknownName) as raised:
+        writing.info("pie", study)
+    assert "frontier" in raised.value.hint
+    assert len(study.frontier("oracle")["sizes"]) == difficulty.BINS
