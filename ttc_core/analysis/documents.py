@@ -22,7 +22,7 @@ _WIDE = 1.959963984540054  # standard errors to either side of a 95 % interval
 OPTIMAL = "compute_optimal"
 
 
-def estimates(pool: Pool, ks: Sequence[int], metrics: Sequence[str], draws: int = 2000) -> dict[str, Any]:
+def estimates(pool: Pool, ks: Sequence[int], metrics: Sequence[str], draws: int = 500) -> dict[str, Any]:
     """{metric: {k: accuracy over all problems}}; drawn votes come with the interval of the drawing."""
     document: dict[str, Any] = {}
     for metric in metrics:
