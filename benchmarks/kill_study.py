@@ -2,7 +2,7 @@
 
     python -m benchmarks.kill_study [--kills 500] [--seed 0]
 
-The study runs on the scripted engine: a pool and two searches on 24 problems. It is begun anew whenever it has ended.
+The study runs on the scripted engine: a pool and two searches on 12 problems. It is begun anew whenever it has ended.
 Writes one JSON document; exit code 1 when an outcome that was stored is gone or changed, one is there twice, the
 database is damaged, more was sampled again than was in flight, or the final tables differ from an undisturbed study's.
 """
@@ -32,7 +32,7 @@ from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
 
 STUDY = "killed"
 POINTS = ("claimed", "written", "committed")
-PROBLEMS, BLOCK, POOL, BUDGET = 24, 4, 16, 8
+PROBLEMS, BLOCK, POOL, BUDGET = 12, 3, 16, 8
 CAPACITY = 64
 LONGEST = 0.6  # seconds that a process lives
 
@@ -98,7 +98,7 @@ def _disturbed(path: Path, chance: random.Random, kills: int, report: dict[str, 
 # --- children --------------------------------------------------------------------------------------------------------
 
 
-def _in_child(work: Callable[[], None], seconds: float = 120.0) -> int:
+def _in_child(work: Callable[[], None], seconds: float = 1200.0) -> int:
     """Do it in a forked process, which is killed after so many seconds; returns how it ended, as `subprocess` does."""
     pid = os.fork()
     if not pid:

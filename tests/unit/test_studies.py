@@ -228,7 +228,7 @@ def test_two_drivers_share_a_study(url):
 
 def test_kills_lose_nothing(tmp_path):
     report = kill_study.measure(tmp_path, 6, seed=1)
-    assert report["kills"] == 6 and report["outcomes"] == 120
+    assert report["kills"] == 6 and report["outcomes"] == 60
     assert kill_study.fine(report), report
 
 
