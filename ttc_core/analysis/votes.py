@@ -98,14 +98,15 @@ def _same_size(b: _Ballots, ks: Sequence[int], weighted: bool, draws: int, seed:
     values, errors = np.zeros((problems, len(ks))), np.zeros((problems, len(ks)))
     open_ = np.flatnonzero((right > 0) & (right < voting))
     all_right = (right > 0) & (right == voting)
-    counted = not weighted and counting.work(b.of[open_], b.right[open_], max(ks)) <= WORK
-    exact = counting.majority(b.of[open_], b.right[open_], ks) if counted else None
+    of, good = b.of[open_], b.right[open_]
+    counted = [] if weighted else [k for k in ks if counting.work(of, good, k) <= WORK]
+    exact = counting.majority(of, good, counted) if counted else np.empty((len(open_), 0))
     for column, k in enumerate(ks):
         values[all_right, column] = [_any(n, int(v), k) for v in voting[all_right]]
         if not len(open_):
             continue
-        if exact is not None:
-            values[open_, column] = exact[:, column]
+        if k in counted:
+            values[open_, column] = exact[:, counted.index(k)]
         elif math.comb(n, k) <= SUBSETS and len(open_) * math.comb(n, k) * k <= BALLOTS:
             values[open_, column] = _enumerated(b.part(open_, n), k)
         else:
