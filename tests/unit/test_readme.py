@@ -67,8 +67,11 @@ def test_every_command_runs(database_url, tmp_path, monkeypatch):
     samples = [{"answer": str(i % 3), "score": i / 8} for i in range(8)]
     problems = [{"id": f"p{i}", "question": "?", "answer": str(i % 3), "samples": samples} for i in range(5)]
     (tmp_path / "study.jsonl").write_text("\n".join(map(json.dumps, problems)))
+    asked = 'models = ["mini-s"]\nbudgets = [2]\nstrategies = ["best_of_n"]\n'
+    asked += 'datasets = [{ name = "mini-test", problems = 2 }]\n'
+    (tmp_path / "study.toml").write_text(asked)
     runs.ensure_database(db=database_url)
-    study = importing.add("samples", tmp_path / "study.jsonl", "mini-test", db=database_url)
+    study = importing.add("samples", tmp_path / "study.jsonl", "mini-test", "s", db=database_url)
     run_id = ""
     for words in ours():
         if words[0] in ("serve", "bench"):
