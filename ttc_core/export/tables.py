@@ -11,7 +11,7 @@ from ttc_core.analysis import difficulty, documents, frontier, quality, revision
 from ttc_core.analysis.frontier import RESAMPLES
 from ttc_core.analysis.measured import measured
 from ttc_core.errors import UserError
-from ttc_core.export import chosen
+from ttc_core.studies_chosen import Chosen, choose, parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,10 +71,10 @@ class StudyTables:
         return self._once("exchange", self._exchange)
 
     def _exchange(self) -> dict[str, Any]:
-        large, name = chosen.larger(self.frame, self.others)
+        large, name = Chosen("", "", "", "", self.frame, self.others, None).larger()
         if large is None:
             raise UserError("the study has no outcomes of a larger model")
-        times = chosen.parameters(large) / chosen.parameters(self.frame)
+        times = parameters(large) / parameters(self.frame)
         document = documents.exchanges(
             self.frame, large, self._pool(), self.shares, times, count=self._bins(), resamples=0
         )
@@ -182,12 +182,12 @@ def of_study(
     Raises:
         UnknownName: no such study, model or verifier; UserError: it has no outcomes yet.
     """
-    frame, others = chosen.one_model(study, dataset, model, verifier, db=db)
+    found = choose(study, dataset, model, verifier, db=db)
     try:
-        pool = chosen.pool_of(study, frame, db=db)
+        pool = found.pool()
     except UserError:  # figures that need one say so
         pool = None
-    return StudyTables(frame, others, pool, resamples=resamples)
+    return StudyTables(found.outcomes, found.others, pool, resamples=resamples)
 
 
 def _known(value: float) -> float | None:
