@@ -1,0 +1,97 @@
+"""Figures for papers and slides: how each looks in print, and its files."""
+
+import io
+import zipfile
+
+import streamlit as st
+
+from ttc_core import registry, studies
+from ttc_core.drawing.info import Info
+from ttc_core.drawing.presets import FAMILIES, PRESETS, preset
+from ttc_core.errors import UserError
+from ttc_core.export import tables, writing
+from ttc_core.ui import session
+
+ORDER = 7
+TITLE = "Export"
+RESAMPLES = 400
+PIXELS = 96  # an inch on a screen: the preview is as large as the figure will be
+
+
+@st.cache_resource(show_spinner="Computing the tables", max_entries=4)
+def computed(study: str, revision: str) -> tables.StudyTables:
+    """The study's tables. revision: changes when the study has more outcomes."""
+    return tables.of_study(study, resamples=RESAMPLES)
+
+
+@st.cache_data(show_spinner="Drawing", max_entries=200)
+def drawn(study: str, revision: str, name: str, form: str, size: str, family: str) -> dict[str, bytes]:
+    """The files of one figure in one format."""
+    return writing.files(writing.info(name, computed(study, revision)), form, preset(size, family))
+
+
+def pick(names: list[str]) -> tuple[str, str, str]:
+    """Study, preset and type; all of it is in the address."""
+    if session.linked("study") not in names:
+        st.session_state["study"] = names[0]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
+        study = st.selectbox("Study", names, index=None, key="study", bind="query-params", width=260)
+        size = st.selectbox("Preset", list(PRESETS), key="preset", bind="query-params", width=160)
+        family = st.selectbox("Type", list(FAMILIES), key="type", bind="query-params", width=120)
+    return study or names[0], size, family
+
+
+def show(figure: Info, study: str, revision: str, size: str, family: str) -> None:
+    """One figure at its true size with its caption and its files."""
+    with st.container(border=True, key=f"figure-{figure.name}"):
+        st.subheader(figure.name.replace("_", " "))
+        [picture] = drawn(study, revision, figure.name, "png", size, family).values()
+        st.image(picture, width=round(preset(size).width * PIXELS))
+        st.text(figure.caption)
+        with st.container(horizontal=True, gap="small", key=f"files-{figure.name}"):
+            for form in writing.FORMATS:
+                st.download_button(
+                    form.upper(), lambda form=form: packed(drawn(study, revision, figure.name, form, size, family)),
+                    file_name=f"{figure.name}.{'zip' if form == 'tex' else form}", key=f"{form}-{figure.name}",
+                    on_click="ignore",
+                )  # fmt: skip
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    """One file as it is, several in an archive that is the same for the same files."""
+    if len(files) == 1:
+        return next(iter(files.values()))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return file.getvalue()
+
+
+def gallery(study: str, revision: str, size: str, family: str) -> None:
+    """The figures that are chosen; what the study does not have is named with the reason."""
+    found, left_out = [], []
+    for name in registry.names("figure"):
+        try:
+            found.append(writing.info(name, computed(study, revision)))
+        except UserError as error:
+            left_out.append(f"{name.replace('_', ' ')}: {error}")
+    chosen = st.pills("Figures", [f.name for f in found], selection_mode="multi", default=[f.name for f in found][:1],
+                      format_func=lambda name: name.replace("_", " "), key="chosen")  # fmt: skip
+    for figure in found:
+        if figure.name in chosen:
+            show(figure, study, revision, size, family)
+    if left_out:
+        with st.expander(f"{len(left_out)} figures need what this study does not have"):
+            for line in left_out:
+                st.text(line)
+
+
+session.open_page("export")
+with session.told("The figures cannot be drawn", "the Studies page shows what the study holds"):
+    views = {view.id: view for view in studies.listing() if view.outcomes}
+    if not views:
+        session.notice("No study has outcomes yet", hint="start one on the Studies page", kind="info")
+    else:
+        asked, size, family = pick(list(views))
+        gallery(asked, f"{views[asked].created} {views[asked].outcomes}", size, family)
