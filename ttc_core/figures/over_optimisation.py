@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ttc_core.drawing.info import COLOURS, GREY, Axis, Info, Panel, Series, Style, budgets, labelled, shares, styles
+from ttc_core.drawing.info import BLACK, GREY, Axis, Info, Panel, Series, Style, budgets, labelled, shares, styles
 from ttc_core.drawing.tables import Tables
 from ttc_core.registry import figure
 
@@ -13,8 +13,8 @@ def info(tables: Tables) -> Info:
     points, style = tables.over_optimised(), styles(tables.methods)
     ns = [p["n"] for p in points]
     series = [
-        Series("score of the chosen", ns, [p["score"] for p in points], Style(COLOURS[1], "dash", "square")),
-        Series("accuracy", ns, [p["accuracy"] for p in points], Style(COLOURS[0])),
+        Series("score of the chosen", ns, [p["score"] for p in points], Style(GREY, "dash", "square")),
+        Series("accuracy", ns, [p["accuracy"] for p in points], Style(BLACK, "dot", "diamond")),
     ]
     panels = [Panel("best of n", budgets(ns, "n"), shares("share"), series)]
     chosen = tables.chosen()
