@@ -109,8 +109,8 @@ def files() -> list[Path]:
     Raises:
         BrokenFile: TTC_MODELS names a file that is not there.
     """
-    own = settings().models_file or settings().data_dir / "models.toml"
-    if settings().models_file is not None and not own.is_file():
+    own = settings().models or settings().data_dir / "models.toml"
+    if settings().models is not None and not own.is_file():
         raise BrokenFile(f"there is no file {str(own)!r}, which TTC_MODELS names")
     return [SHIPPED, own] if own.is_file() else [SHIPPED]
 

@@ -19,7 +19,7 @@ class Settings:
     database_url: str = f"sqlite:///{DATA / 'workbench.db'}"
     batch: int = 256  # rows the embedded engine decodes together
     examples: bool = True  # whether a new database begins with the shipped searches and studies; "0" for no
-    models_file: Path | None = None  # TTC_MODELS, in place of models.toml in the data folder
+    models: Path | None = None  # the models file, in place of models.toml in the data folder
 
 
 @functools.cache

@@ -94,7 +94,7 @@ def test_stored_runs_as_lines_and_as_json(ttc, url):  # noqa: F811
     code, out, _ = ttc("list", "--json", "--strategy", "beam_search")
     listed = json.loads(out)
     assert code == 0 and listed["total"] == 1 and listed["runs"][0]["run_id"] == run_id
-    assert json.loads(ttc("list", "--json", "--status", "failed")[1]) == {"total": 0, "runs": []}
+    assert json.loads(ttc("list", "--json", "--status", "failed")[1]) == {"total": 0, "runs": [], "studies": []}
     code, out, _ = ttc("show", run_id)
     assert code == 0 and "r.10" in out and "right" in out
     assert json.loads(ttc("show", run_id, "--json")[1]) == runs.export_run(run_id, db=url)

@@ -88,7 +88,7 @@ def test_every_command_runs(database_url, tmp_path, monkeypatch):
 
 
 def test_every_path_exists():
-    pattern = r"`((?:ttc_core|tests|data|pages|benchmarks|\.ci)/[\w./-]*|[\w.-]+\.(?:txt|toml|md)|LICENSE)`"
+    pattern = r"`((?:ttc_core|tests|data|pages|benchmarks|\.ci)/[\w./-]*|[\w.-]+\.(?:txt|md)|pyproject\.toml|LICENSE)`"
     mentioned = set(re.findall(pattern, TEXT)) | set(re.findall(r"\]\(([^)#:]+)\)", TEXT))
     named = {re.search(r"`(ttc_core/strategies/\w+\.py)` and restart", TEXT)[1]}  # the file to be added
     assert named <= mentioned

@@ -37,6 +37,7 @@ BIN_SAMPLES = 32
 BEAMS: tuple[tuple[int, int], ...] = ((4, 4), (8, 4), (16, 4), (64, 4), (64, 8))  # (N, M)
 WIDE_BEAMS: tuple[tuple[int, int], ...] = ((256, 4), (256, 16))
 SEARCHED = ("mini-prm", "mini-implicit")  # verifiers whose searches are measured at every budget
+WIDELY_SEARCHED = "mini-prm"  # the one whose beam searches are measured with 256 generations too
 FEW_BEAMS: tuple[tuple[int, int], ...] = ((4, 4), (16, 4))  # for the others
 REVISIONS, REVISION_CHAINS = 16, (4, 16)  # attempts, and the chains they form
 REVISION_VERIFIERS = ("mini-reviser-prm", "mini-prm", "mini-implicit")
@@ -238,8 +239,10 @@ def search_results(
         return np.asarray(e.once(part, models, partial(_listed, make)))
 
     results: dict[str, Any] = {}
-    tables = ((BEAMS, len(problems)), (WIDE_BEAMS, min(WIDE_PROBLEMS, len(problems))))
-    for beams, count in tables if verifier in SEARCHED else ((FEW_BEAMS, len(problems)),):
+    tables = [(BEAMS if verifier in SEARCHED else FEW_BEAMS, len(problems))]
+    if verifier == WIDELY_SEARCHED:
+        tables.append((WIDE_BEAMS, min(WIDE_PROBLEMS, len(problems))))
+    for beams, count in tables:
         for n, m in beams:
             sampled = accuracy("best_of_n", n, {}, count)
             searched = accuracy("beam_search", n, {"width": m}, count)
