@@ -13,12 +13,14 @@ from ttc_core import runs  # noqa: E402
 from ttc_core.runs_documents import dumps  # noqa: E402
 from ttc_core.types import RunSpec  # noqa: E402
 
-EXAMPLES = (
-    ("mini-test-0002", "beam_search", 16),
-    ("mini-test-0005", "beam_search", 16),
-    ("mini-test-0007", "best_of_n", 16),
-    ("mini-test-0007", "beam_search", 16),
+EXAMPLES = (  # the last one is what a first visit shows
+    ("mini-test-0007", "revisions", "mini-reviser"),
+    ("mini-test-0002", "beam_search", "mini-s"),
+    ("mini-test-0005", "beam_search", "mini-s"),
+    ("mini-test-0007", "best_of_n", "mini-s"),
+    ("mini-test-0007", "beam_search", "mini-s"),
 )
+BUDGET = 16
 
 
 def main() -> None:
@@ -26,11 +28,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         db = f"sqlite:///{folder}/examples.db"
         runs.ensure_database(db=db)
-        for number, (problem_id, strategy, budget) in enumerate(EXAMPLES, 1):
+        for number, (problem_id, strategy, model) in enumerate(EXAMPLES):
             problem = runs.problem("mini-test", problem_id)
             spec = RunSpec(
-                problem.question, strategy, budget, 1, dataset="mini-test", problem_id=problem_id, answer=problem.answer
-            )
+                problem.question, strategy, BUDGET, 1, dataset="mini-test", problem_id=problem_id,
+                answer=problem.answer, model=model,
+            )  # fmt: skip
             run = runs.start(spec, db=db)
             runs.execute([run], db=db)
             document = runs.export_run(run, db=db)
