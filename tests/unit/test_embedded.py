@@ -277,3 +277,14 @@ def test_heads_that_share_keys_equal_heads_with_copies_of_them(tmp_path: Path, p
         assert sum(again.logprobs) == pytest.approx(step.logprob, abs=1e-6)
         logprobs.append(finish(e, [EvaluateJob(3, (e.prompt(problems[0]),), Segment("12 + 7 = 19\n"))])[3].logprobs)
     assert logprobs[0] == pytest.approx(logprobs[1], abs=1e-4)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_step_and_the_next_one_are_evaluated_together(problems, backwards):
+    steps = [Segment(f"{a} + {b} = {a + b}\n") for a, b in ((3, 4), (7, 5), (12, 6), (18, 1))]
+    prompt = engine().prompt(problems[0])
+    jobs = [EvaluateJob(i, (prompt, *steps[:i]), step, read=(4, 5)) for i, step in enumerate(steps)]
+    alone = [finish(engine(), [job])[job.ticket] for job in jobs]
+    together = finish(engine(), jobs[::-1] if backwards else jobs)
+    for one in alone:
+        assert together[one.ticket].logprobs == one.logprobs and together[one.ticket].logits == one.logits

@@ -237,8 +237,15 @@ class Embedded:
 
     # --- evaluation --------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _unread(job: EvaluateJob, entry: Entry) -> bool:
+        """Whether what the job asks for has still to be computed."""
+        return entry.logprobs is None or (bool(job.read) and entry.ends is None)
+
     def _evaluate_some(self, replies: list[Generated | Evaluated]) -> None:
-        jobs: list[tuple[EvaluateJob, Entry, Tokens]] = []
+        jobs: list[tuple[EvaluateJob, Entry, Entry]] = []
+        above: set[int] = set()  # entries that contexts of this batch run through, and those that it evaluates
+        below: set[int] = set()
         while self._evaluate and len(jobs) < self.capacity:
             job = self._evaluate.popleft()
             context, target = self._tokens(job.context), self.tokenizer.of(job.target)
@@ -247,15 +254,21 @@ class Embedded:
                 fault = EngineFault("there is no text to score")
             if fault is not None:
                 replies.append(Evaluated(job.ticket, error=fault))
-            else:
-                jobs.append((job, self.trie.find(context), target))
+                continue
+            context_entry = self.trie.find(context)
+            entry = self.trie.find((*(one.tokens for one in context_entry.path()), target))
+            path = {id(one) for one in context_entry.path()}
+            fresh = self._unread(job, entry)
+            if not below.isdisjoint(path) or (fresh and id(entry) in above):
+                self._evaluate.appendleft(job)  # reading an entry empties it: what goes on from it waits for a batch
+                break
+            jobs.append((job, context_entry, entry))
+            above |= path
+            below |= {id(entry)} if fresh else set()
         spent = self._complete([entry for _, entry, _ in jobs])
         todo: dict[int, tuple[Entry, Work]] = {}
-        targets = []
-        for job, context_entry, target in jobs:
-            entry = self.trie.find((*(e.tokens for e in context_entry.path()), target))
-            targets.append(entry)
-            if entry.logprobs is None or (job.read and entry.ends is None):
+        for job, _, entry in jobs:
+            if self._unread(job, entry):
                 entry.last = None
                 self.trie.store(entry, self.trie.empty)
                 todo.setdefault(id(entry), (entry, Work(entry.path(), [entry])))
@@ -266,8 +279,8 @@ class Embedded:
         works = [work for _, work in todo.values()]
         self._read_off([entry for entry, _ in todo.values()], forward(self.model, self.trie, works))
         read = [i for i, (job, _, _) in enumerate(jobs) if job.read]
-        logits = dict(zip(read, self._logits([targets[i].ends for i in read]), strict=True))
-        for i, ((job, context_entry, _), entry) in enumerate(zip(jobs, targets, strict=True)):
+        logits = dict(zip(read, self._logits([jobs[i][2].ends for i in read]), strict=True))
+        for i, (job, context_entry, entry) in enumerate(jobs):
             computed = spent[i] + owed.pop(id(entry), 0)
             total = context_entry.start + len(context_entry.tokens) + len(entry.tokens)
             reply = self._evaluated(job, entry, logits.get(i))
