@@ -32,7 +32,7 @@ def test_a_study_from_its_text_to_its_end(served, open_page):
     page.get_by_role("button", name="Start").click()
     page.wait_for_url("**study=from-the-page")
     page.get_by_test_id("stMetric").filter(has_text="Outcomes").get_by_text("4", exact=True).wait_for()
-    page.get_by_text("done", exact=True).wait_for()
+    page.get_by_role("button", name="Delete…").wait_for()  # offered once a study has ended
     second = open_page(page.url)
     second.get_by_role("button", name="Outcomes as CSV").wait_for()
     page.get_by_role("button", name="Delete…").click()
