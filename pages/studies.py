@@ -75,12 +75,12 @@ def listing() -> None:
             right.text(accuracy(view))
             number.text(f"{words.count(view.outcomes)} outcomes · {words.ago(view.created)}")
             opened.button("Open", key=f"open-{view.id}", on_click=open_study, args=(view.id,), width="stretch")
-    new()
+    new(first=not found)
 
 
-def new() -> None:
-    """A study as text, what it would take, and its start."""
-    with st.expander("New study", expanded=not studies.listing()):
+def new(first: bool) -> None:
+    """A study as text, what it would take, and its start; open from the beginning where it would be the first."""
+    with st.expander("New study", expanded=first):
         st.session_state.setdefault("study_text", EXAMPLE)
         text = st.text_area("Study file (TOML)", key="study_text", height=430)
         planned, started = st.columns([1, 5])

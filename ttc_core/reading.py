@@ -5,13 +5,30 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from ttc_core import registry
 from ttc_core.errors import BadValue, EngineFault
 from ttc_core.models import ModelCard
 
 OF_EVERY_CARD = ("name", "kind", "engine", "parameters", "about")
+
+
+class OneModel:
+    """What verifiers with the field `model` share: how they are loaded, and that they read that model alone."""
+
+    model: str
+
+    @classmethod
+    def load(cls, card: ModelCard) -> Self:
+        """From a table of models.toml."""
+        made: Self = built(card)
+        return made
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The model it reads."""
+        return (self.model,)
 
 
 def built(card: ModelCard) -> Any:

@@ -12,7 +12,6 @@ from functools import partial
 
 from ttc_core import reading
 from ttc_core.jobs import Chat, Evaluate, Message, Reading, Scoring, StepScores
-from ttc_core.models import ModelCard
 from ttc_core.registry import param, verifier
 from ttc_core.types import Node, Problem
 
@@ -28,7 +27,7 @@ VERDICT = "Is every step of the solution right so far? Answer with Yes or No."
 
 @verifier("critique")
 @dataclass(frozen=True)
-class Critique:
+class Critique(reading.OneModel):
     """P(right so far) = softmax(logit yes, logit no)[yes] after the model's own critique. One score a node.
 
     The critique is the likeliest text, token by token, so that equal solutions get equal scores.
@@ -41,17 +40,6 @@ class Critique:
     tokens: int = param(256, min=1, max=16_384, help="the most tokens of a critique; a longer one is cut off")
     yes: str = param("Yes", help="the answer that means right; its last token is read")
     no: str = param("No", help="the answer that means wrong")
-
-    @classmethod
-    def load(cls, card: ModelCard) -> Critique:
-        """From a table of models.toml."""
-        made: Critique = reading.built(card)
-        return made
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model it reads."""
-        return (self.model,)
 
     def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """First the critique, then the verdict; nothing is carried on."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from ttc_core import reading
 from ttc_core.jobs import Chat, Evaluate, Message, Reading, Scoring, StepScores
-from ttc_core.models import ModelCard
 from ttc_core.registry import param, verifier
 from ttc_core.types import Node, Problem
 
@@ -25,7 +24,7 @@ Is every step of this solution right so far? Answer with Yes or No."""
 
 @verifier("judge")
 @dataclass(frozen=True)
-class Judge:
+class Judge(reading.OneModel):
     """P(right so far) = softmax(logit yes, logit no)[yes] where the answer begins. One score a node."""
 
     name: str
@@ -34,17 +33,6 @@ class Judge:
     yes: str = param("Yes", help="the answer that means right; its last token is read")
     no: str = param("No", help="the answer that means wrong")
     chat: bool = param(True, help="ask in the model's chat form; false: as plain text, for a base model")
-
-    @classmethod
-    def load(cls, card: ModelCard) -> Judge:
-        """From a table of models.toml."""
-        made: Judge = reading.built(card)
-        return made
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model it reads."""
-        return (self.model,)
 
     def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """One evaluation; nothing is carried on."""

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from ttc_core import reading
 from ttc_core.jobs import Chat, Evaluate, Reading, Scoring, StepScores
-from ttc_core.models import ModelCard
 from ttc_core.registry import param, verifier
 from ttc_core.types import Node, Problem
 
 
 @verifier("math_shepherd")
 @dataclass(frozen=True)
-class MathShepherd:
+class MathShepherd(reading.OneModel):
     """P(right so far) = softmax(logit +, logit -)[+] at the tag behind each step of "QUESTION STEP ки\\nSTEP ки".
 
     As published with math-shepherd-mistral-7b-prm; the whole text is encoded at once, and "+", "-" and "ки" are the
@@ -28,17 +27,6 @@ class MathShepherd:
     good: str = param("+", help="the token that stands for right")
     bad: str = param("-", help="the token that stands for wrong")
     between: str = param("\n", help="what stands between a tag and the next step")
-
-    @classmethod
-    def load(cls, card: ModelCard) -> MathShepherd:
-        """From a table of models.toml."""
-        made: MathShepherd = reading.built(card)
-        return made
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model it reads."""
-        return (self.model,)
 
     def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """One evaluation; nothing is carried on."""

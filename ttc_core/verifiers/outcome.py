@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from ttc_core import reading
 from ttc_core.jobs import Chat, Evaluate, Message, Reading, Scoring, StepScores
-from ttc_core.models import ModelCard
 from ttc_core.registry import param, verifier
 from ttc_core.types import Node, Problem
 
 
 @verifier("outcome")
 @dataclass(frozen=True)
-class OutcomeRewardModel:
+class OutcomeRewardModel(reading.OneModel):
     """P(right) = sigmoid(scale * reward + shift), the reward of a sequence classifier at the conversation's last token.
 
     With scale 1 and shift 0 this is the Bradley-Terry probability of beating a solution of reward 0 (Ouyang et al.
@@ -24,17 +23,6 @@ class OutcomeRewardModel:
     model: str = param("", help="a sequence classifier with one label")
     scale: float = param(1.0, help="factor of the reward")
     shift: float = param(0.0, help="added to it")
-
-    @classmethod
-    def load(cls, card: ModelCard) -> OutcomeRewardModel:
-        """From a table of models.toml."""
-        made: OutcomeRewardModel = reading.built(card)
-        return made
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model it reads."""
-        return (self.model,)
 
     def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """One evaluation; nothing is carried on."""

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from ttc_core import reading
 from ttc_core.errors import EngineFault
 from ttc_core.jobs import Chat, Evaluate, Message, Reading, Scoring, StepScores
-from ttc_core.models import ModelCard
 from ttc_core.registry import param, verifier
 from ttc_core.types import Node, Problem
 
 
 @verifier("qwen_prm")
 @dataclass(frozen=True)
-class QwenPRM:
+class QwenPRM(reading.OneModel):
     """P(right so far) = softmax(head)[1] at the tag behind each step of the turn "STEP<extra_0>STEP<extra_0>".
 
     As published with Qwen2.5-Math-PRM-7B; the head is two linear layers with a ReLU between them.
@@ -27,17 +26,6 @@ class QwenPRM:
     system: str = param(
         "Please reason step by step, and put your final answer within \\boxed{}.", help="the system's turn"
     )
-
-    @classmethod
-    def load(cls, card: ModelCard) -> QwenPRM:
-        """From a table of models.toml."""
-        made: QwenPRM = reading.built(card)
-        return made
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model it reads."""
-        return (self.model,)
 
     def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """One evaluation; nothing is carried on."""

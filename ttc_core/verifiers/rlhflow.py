@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from ttc_core import reading
 from ttc_core.errors import EngineFault
 from ttc_core.jobs import Chat, Evaluate, Message, Reading, Scoring, StepScores
-from ttc_core.models import ModelCard
 from ttc_core.registry import param, verifier
 from ttc_core.types import Node, Problem
 
 
 @verifier("rlhflow")
 @dataclass(frozen=True)
-class RLHFlow:
+class RLHFlow(reading.OneModel):
     """P(right so far) = softmax(logit +, logit -)[+] where the assistant's answer to each step begins.
 
     The first turn is "QUESTION STEP", the others a step each, and every earlier answer reads "+" whatever its score
@@ -26,17 +25,6 @@ class RLHFlow:
     step: str = param("\n\n", help="what ends a step in the policy's solutions")
     good: str = param("+", help="the answer to a right step")
     bad: str = param("-", help="the answer to a wrong step")
-
-    @classmethod
-    def load(cls, card: ModelCard) -> RLHFlow:
-        """From a table of models.toml."""
-        made: RLHFlow = reading.built(card)
-        return made
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model it reads."""
-        return (self.model,)
 
     def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """One evaluation; nothing is carried on."""

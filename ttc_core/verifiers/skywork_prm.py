@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from ttc_core import reading
 from ttc_core.jobs import Chat, Evaluate, Reading, Scoring, StepScores
-from ttc_core.models import ModelCard
 from ttc_core.registry import param, verifier
 from ttc_core.types import Node, Problem
 
 
 @verifier("skywork_prm")
 @dataclass(frozen=True)
-class SkyworkPRM:
+class SkyworkPRM(reading.OneModel):
     """P(right so far) = sigmoid(value) at the end of each step, which may have several lines.
 
     The question with its line end, then each line and each line end are encoded one by one and put together, as
@@ -24,17 +23,6 @@ class SkyworkPRM:
     model: str = param("", help="a model with a value head")
     step: str = param("\n\n", help="what ends a step in the policy's solutions")
     line: str = param("\n", help="what ends a line, one token")
-
-    @classmethod
-    def load(cls, card: ModelCard) -> SkyworkPRM:
-        """From a table of models.toml."""
-        made: SkyworkPRM = reading.built(card)
-        return made
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model it reads."""
-        return (self.model,)
 
     def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """One evaluation; nothing is carried on."""

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from ttc_core import reading
 from ttc_core.jobs import Chat, Evaluate, Reading, Scoring, StepScores
-from ttc_core.models import ModelCard
 from ttc_core.registry import param, verifier
 from ttc_core.types import Node, Problem
 
 
 @verifier("token_classification")
 @dataclass(frozen=True)
-class TokenClassification:
+class TokenClassification(reading.OneModel):
     """P(right so far) = softmax(labels)[good] at the last token of the separator behind each step.
 
     Question, steps and separators are encoded one by one and put together, as in PRMTrainer.tokenize_row; for
@@ -25,17 +24,6 @@ class TokenClassification:
     step: str = param("\n\n", help="what ends a step in the policy's solutions")
     separator: str = param("\n", help="what stands behind each step (PRMTrainer's step_separator)")
     good: int = param(1, min=0, help="number of the label that means right")
-
-    @classmethod
-    def load(cls, card: ModelCard) -> TokenClassification:
-        """From a table of models.toml."""
-        made: TokenClassification = reading.built(card)
-        return made
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The model it reads."""
-        return (self.model,)
 
     def score(self, problem: Problem, node: Node, carry: tuple[float, ...]) -> Scoring:
         """One evaluation; nothing is carried on."""
