@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ttc_core.lab.harvest import read_chunk
 from ttc_core.lab.model import EPSILON, Llama, Shape
 from ttc_core.lab.optimisers import Optimiser, schedule
+from ttc_core.lab.outcomes import judged_length
 from ttc_core.lab.problems import training_stream
 from ttc_core.lab.training import ChunkMaker, Progress, Recipe, batches, collate, load_model, save_model
 from ttc_core.lab.verdicts import Judged, judge
@@ -91,10 +92,6 @@ def process_reward_loss(model: Llama, heads: Heads, batch: list[Judged], device:
     return judged + language + SURPRISE * surprise + OWN_TOKEN * own, judged, tokens.numel()
 
 
-def _length(example: Judged) -> int:
-    return len(example.prompt) + len(example.solution)
-
-
 def step_chunks(
     folder: Path, chunks: int, banned: Collection[str], attempts: int = 0, seed: int = 0
 ) -> ChunkMaker[Judged]:
@@ -159,7 +156,7 @@ def train_process_reward(
         progress.restore(checkpoint["progress"])
     rng = random.Random(recipe.seed + progress.steps)
     for chunk in itertools.count(1):
-        for batch in batches(chunk_of(chunk), recipe.batch, rng, _length):
+        for batch in batches(chunk_of(chunk), recipe.batch, rng, judged_length):
             if progress.tokens >= recipe.tokens:
                 break
             factor = schedule(progress.tokens / recipe.tokens, progress.steps, decay=recipe.decay)

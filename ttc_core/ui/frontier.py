@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ttc_core.drawing.info import COLOURS
 from ttc_core.ui import words
 
 OPTIMAL = "compute_optimal"
@@ -19,8 +20,7 @@ AXES = {
     "flops": "FLOPs of a problem, at most",
     "seconds": "seconds of a problem, at most",
 }
-# Okabe and Ito's, told apart by people of any colour vision; dash and marker differ as well.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A900")
+# As the colours do, dash and marker tell methods apart.
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _MARKERS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "x")
 HEIGHT, TOP = 660, 0.44
@@ -31,7 +31,7 @@ def figure(document: Mapping[str, Any], dark: bool = False) -> dict[str, Any]:
     methods = [name for name in document["curves"] if name != OPTIMAL]
     ink = "#F2F2F2" if dark else "#000000"
     style = {
-        m: (_COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)], _MARKERS[i % len(_MARKERS)])
+        m: (COLOURS[i % len(COLOURS)], _DASHES[i % len(_DASHES)], _MARKERS[i % len(_MARKERS)])
         for i, m in enumerate(methods)
     } | {OPTIMAL: (ink, "solid", "star")}
     traces = [t for name in (*methods, OPTIMAL) for t in _curve(document, name, style[name])]
