@@ -282,6 +282,15 @@ class PoolRow(Base):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
 
+class FigurePresetRow(Base):
+    """How figures are to look, saved under a name (`ttc_core.export.looks`)."""
+
+    __tablename__ = "figure_presets"
+
+    name: Mapped[str] = mapped_column(String, primary_key=True)
+    settings: Mapped[str] = mapped_column(AnyText)  # JSON object
+
+
 def table(row: type[Base]) -> Table:
     """The table behind a row class."""
     found = row.__table__
