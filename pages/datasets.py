@@ -9,7 +9,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.ui import session
 
-ORDER = 6
+ORDER = 8
 TITLE = "Data sets"
 TYPES = ["jsonl", "json", "csv", "tsv", "parquet"]
 AUTOMATIC = "what suits the answers"

@@ -12,7 +12,7 @@ from ttc_core.errors import UserError
 from ttc_core.export import tables, writing
 from ttc_core.ui import session
 
-ORDER = 7
+ORDER = 9
 TITLE = "Export"
 RESAMPLES = 400
 PIXELS = 96  # an inch on a screen: the preview is as large as the figure will be

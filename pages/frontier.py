@@ -8,10 +8,11 @@ import streamlit as st
 from ttc_core import studies
 from ttc_core.analysis import documents
 from ttc_core.analysis.difficulty import WAYS
+from ttc_core.drawing.info import labelled
 from ttc_core.studies_chosen import choose
 from ttc_core.ui import frontier, session, words
 
-ORDER = 4
+ORDER = 5
 TITLE = "Frontier"
 RESAMPLES = 400
 DIFFICULTY = "oracle: the share of a problem's samples that are right; predicted: their mean final score"
@@ -56,10 +57,10 @@ def show(document: dict[str, Any]) -> None:
     )
     with st.expander("Numbers"):
         budgets = [words.short(b) for b in document["budgets"]]
-        curves = {frontier.plain(name): curve["mean"] for name, curve in document["curves"].items()}
+        curves = {labelled(name): curve["mean"] for name, curve in document["curves"].items()}
         st.dataframe(pd.DataFrame(curves, index=pd.Index(budgets, name=document["axis"])).T.round(4))
         bins = [f"bin {b + 1}" for b in range(len(document["sizes"]))]
-        policy = [list(map(frontier.plain, row)) for row in document["policy"]]
+        policy = [list(map(labelled, row)) for row in document["policy"]]
         st.dataframe(pd.DataFrame(policy, index=pd.Index(budgets, name=document["axis"]), columns=bins))
 
 

@@ -9,7 +9,7 @@ from ttc_core.doctor import examine_model, examine_verifier
 from ttc_core.models import ModelCard
 from ttc_core.ui import session, words
 
-ORDER = 8
+ORDER = 10
 TITLE = "Models"
 SIGNS = {True: "✓", False: "✗", None: "·"}
 

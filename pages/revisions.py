@@ -6,7 +6,7 @@ from ttc_core import runs
 from ttc_core.runs_views import RunView
 from ttc_core.ui import chains, component, delete, session, view, words
 
-ORDER = 2
+ORDER = 3
 TITLE = "Revisions"
 RECENT = 100
 CHAINS = "ttc_chains"

@@ -8,7 +8,7 @@ from ttc_core.runs_views import RunView
 from ttc_core.types import RunSpec
 from ttc_core.ui import delete, session, setup, view
 
-ORDER = 0
+ORDER = 1
 TITLE = "Solve"
 
 

@@ -8,7 +8,7 @@ from ttc_core.errors import TTCError
 from ttc_core.studies_views import StudyView
 from ttc_core.ui import session, words
 
-ORDER = 3
+ORDER = 4
 TITLE = "Studies"
 TICK = 1.0
 COLOURS = {"running": "blue", "paused": "orange", "cancelled": "gray", "failed": "red", "done": "green"}

@@ -9,7 +9,7 @@ from ttc_core import runs
 from ttc_core.runs_views import RunView
 from ttc_core.ui import component, delete, form, session, view, words
 
-ORDER = 1
+ORDER = 2
 TITLE = "Trees"
 PAGE = 50
 LIST = "ttc_runs"

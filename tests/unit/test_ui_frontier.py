@@ -12,6 +12,7 @@ from tests.unit.test_analysis_estimators import pool
 from tests.unit.test_ui_pages import page, said, url  # noqa: F401 (a fixture)
 from ttc_core import importing
 from ttc_core.analysis import documents
+from ttc_core.drawing.info import labelled
 from ttc_core.ui import frontier
 
 
@@ -27,9 +28,9 @@ def document():
 def test_every_curve_is_drawn_with_bands_for_policy_and_baseline(document):
     drawn = frontier.figure(document)
     entries = {t["name"]: t for t in drawn["data"] if t.get("showlegend")}
-    assert list(entries) == ["best of n", "best of n, majority", "beam search, width 4", "compute optimal"]
+    assert list(entries) == ["best-of-N", "best-of-N (majority)", "beam search (width 4)", "compute-optimal"]
     for name, curve in document["curves"].items():
-        assert entries[frontier.plain(name)]["y"] == curve["mean"]
+        assert entries[labelled(name)]["y"] == curve["mean"]
     bands = [t for t in drawn["data"] if t.get("fill") == "toself"]
     assert [t["legendgroup"] for t in bands] == ["best_of_n", "compute_optimal"]
     assert bands[1]["y"][:7] == document["curves"]["compute_optimal"]["high"]
@@ -58,7 +59,7 @@ def test_the_slider_says_what_is_chosen_and_what_it_saves(document):
 
 
 def test_labels_are_text():
-    assert frontier.named("x<script> a=1") == "x&lt;script&gt;, a 1"
+    assert frontier.named("x<script> a=1") == "x&lt;script&gt; (a 1)"
 
 
 def test_an_empty_page_says_what_to_do(url):  # noqa: F811

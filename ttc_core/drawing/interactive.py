@@ -6,17 +6,22 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from ttc_core.drawing.bars import placed
-from ttc_core.drawing.info import Axis, Info, Panel, Series, plain
+from ttc_core.drawing.info import BLACK, Axis, Info, Panel, Series, plain
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 HEIGHT = 340  # pixels of one row of panels
-_MARKERS = {"triangle": "triangle-up", "down": "triangle-down", "cross": "x"}
+MARKERS = {"triangle": "triangle-up", "down": "triangle-down", "cross": "x"}  # what Plotly calls otherwise
 
 
-def plotly(info: Info) -> Figure:
-    """The figure for Plotly. Names are text: what looks like markup in them is escaped."""
+def plotly(info: Info, ink: str = BLACK, height: int = HEIGHT) -> Figure:
+    """The figure for Plotly. Names are text: what looks like markup in them is escaped.
+
+    Arguments:
+        ink: what black is drawn in, for dark pages.
+        height: of one row of panels, in pixels.
+    """
     from plotly.subplots import make_subplots
 
     columns = min(info.columns, len(info.panels))
@@ -25,13 +30,13 @@ def plotly(info: Info) -> Figure:
     seen: set[str] = set()
     for i, panel in enumerate(info.panels):
         row, column = i // columns + 1, i % columns + 1
-        for trace in [t for series in panel.series for t in _traces(series, panel, seen)]:
+        for trace in [t for series in panel.series for t in _traces(series, panel, seen, ink)]:
             figure.add_trace(trace, row, column)
         figure.update_xaxes(**_axis(panel.x), row=row, col=column)
         figure.update_yaxes(**_axis(panel.y), row=row, col=column)
     figure.update_layout(
         template="simple_white",
-        height=HEIGHT * rows,
+        height=height * rows,
         barmode="overlay",
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
         legend={"orientation": "h", "y": -0.16 / rows, "yanchor": "top"},
@@ -39,14 +44,14 @@ def plotly(info: Info) -> Figure:
     return figure
 
 
-def _traces(series: Series, panel: Panel, seen: set[str]) -> list[Any]:
+def _traces(series: Series, panel: Panel, seen: set[str], ink: str) -> list[Any]:
     import plotly.graph_objects as go
 
     entry = series.entry or series.name
     shown = series.kind != "guide" and entry not in seen
     if series.kind != "guide":
         seen.add(entry)
-    colour = series.style.colour
+    colour = ink if series.style.colour == BLACK else series.style.colour
     name = html.escape(series.name)
     group = {"legendgroup": entry, "showlegend": shown, "name": html.escape(entry) if shown else name}
     if series.kind in ("bar", "stack"):
@@ -58,7 +63,7 @@ def _traces(series: Series, panel: Panel, seen: set[str]) -> list[Any]:
                 hovertemplate=f"{name}, %{{customdata}}: %{{y:.3g}}<extra></extra>", **group,
             )
         ]  # fmt: skip
-    marks = {"symbol": _MARKERS.get(series.style.marker, series.style.marker), "size": 7}
+    marks = {"symbol": MARKERS.get(series.style.marker, series.style.marker), "size": 7}
     line = {"color": colour, "dash": series.style.dash, "width": 1 if series.kind == "guide" else 2}
     mode = {"points": "markers", "guide": "lines"}.get(series.kind, "lines+markers")
     found = [
@@ -74,7 +79,7 @@ def _traces(series: Series, panel: Panel, seen: set[str]) -> list[Any]:
         found.append(
             go.Scatter(
                 x=[*xs, *reversed(xs)], y=[*(h for _, _, h in known), *(low for _, low, _ in reversed(known))],
-                fill="toself", fillcolor=_faint(colour), line_width=0, mode="lines", hoverinfo="skip",
+                fill="toself", fillcolor=faint(colour), line_width=0, mode="lines", hoverinfo="skip",
                 showlegend=False, legendgroup=entry,
             )
         )  # fmt: skip
@@ -95,6 +100,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     return chosen
 
 
-def _faint(colour: str) -> str:
+def faint(colour: str) -> str:
+    """The colour of a band."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.13)"

@@ -10,30 +10,25 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttc_core.drawing.info import COLOURS
+from ttc_core.drawing.info import BLACK, OPTIMAL, Style, labelled, styles
+from ttc_core.drawing.interactive import MARKERS, faint
 from ttc_core.ui import words
 
-OPTIMAL = "compute_optimal"
+INK = {False: BLACK, True: "#F2F2F2"}  # by whether the page is dark
 AXES = {
     "generations": "generations of a problem",
     "tokens": "tokens of a problem, at most",
     "flops": "FLOPs of a problem, at most",
     "seconds": "seconds of a problem, at most",
 }
-# As the colours do, dash and marker tell methods apart.
-_DASHES = ("solid", "dash", "dot", "dashdot")
-_MARKERS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "x")
 HEIGHT, TOP = 660, 0.44
 
 
 def figure(document: Mapping[str, Any], dark: bool = False) -> dict[str, Any]:
     """The frontier document (`ttc_core.analysis.documents.curves`) as a figure in Plotly's JSON."""
     methods = [name for name in document["curves"] if name != OPTIMAL]
-    ink = "#F2F2F2" if dark else "#000000"
-    style = {
-        m: (COLOURS[i % len(COLOURS)], _DASHES[i % len(_DASHES)], _MARKERS[i % len(_MARKERS)])
-        for i, m in enumerate(methods)
-    } | {OPTIMAL: (ink, "solid", "star")}
+    ink = INK[dark]
+    style = styles(methods) | {OPTIMAL: Style(ink, "solid", "star")}
     traces = [t for name in (*methods, OPTIMAL) for t in _curve(document, name, style[name])]
     for b, of in enumerate(document["by_bin"]):
         traces += [_line(document["budgets"], of[m], m, style[m], f"{b + 2}", False) for m in methods]
@@ -42,19 +37,12 @@ def figure(document: Mapping[str, Any], dark: bool = False) -> dict[str, Any]:
     return {"data": traces, "layout": _layout(document, steps, active)}
 
 
-def plain(method: str) -> str:
-    """A method's label for people: "beam_search width=4" is "beam search, width 4"."""
-    name, *params = method.split(" ")
-    shown = [text.removeprefix("select=").replace("=", " ").replace("_", " ") for text in params]
-    return ", ".join([name.replace("_", " "), *shown])
-
-
 def named(method: str) -> str:
-    """The same as HTML."""
-    return html.escape(plain(method))
+    """A method's label as HTML."""
+    return html.escape(labelled(method))
 
 
-def _curve(document: Mapping[str, Any], name: str, style: tuple[str, str, str]) -> list[dict[str, Any]]:
+def _curve(document: Mapping[str, Any], name: str, style: Style) -> list[dict[str, Any]]:
     curve, budgets = document["curves"][name], document["budgets"]
     found = [_line(budgets, curve["mean"], name, style, "", True)]
     found[0]["customdata"] = [list(pair) for pair in zip(curve["low"], curve["high"], strict=True)]
@@ -69,7 +57,7 @@ def _curve(document: Mapping[str, Any], name: str, style: tuple[str, str, str]) 
                 "x": [x for x, _, _ in ends] + [x for x, _, _ in reversed(ends)],
                 "y": [h for _, _, h in ends] + [low for _, low, _ in reversed(ends)],
                 "fill": "toself",
-                "fillcolor": _faint(style[0]),
+                "fillcolor": faint(style.colour),
                 "line": {"width": 0},
                 "mode": "lines",
                 "hoverinfo": "skip",
@@ -81,15 +69,15 @@ def _curve(document: Mapping[str, Any], name: str, style: tuple[str, str, str]) 
 
 
 def _line(
-    x: Sequence[float], y: Sequence[float | None], name: str, style: tuple[str, str, str], axis: str, entry: bool
+    x: Sequence[float], y: Sequence[float | None], name: str, style: Style, axis: str, entry: bool
 ) -> dict[str, Any]:
-    colour, dash, marker = style
+    colour, marker = style.colour, MARKERS.get(style.marker, style.marker)
     return {
         "type": "scatter",
         "x": list(x),
         "y": list(y),
         "mode": "lines+markers",
-        "line": {"color": colour, "dash": dash, "width": 3 if name == OPTIMAL else 1.8},
+        "line": {"color": colour, "dash": style.dash, "width": 3 if name == OPTIMAL else 1.8},
         "marker": {"symbol": marker, "size": 8 if entry else 5, "color": colour},
         "name": named(name),
         "legendgroup": name,
@@ -210,8 +198,3 @@ def _columns(bins: int) -> list[list[float]]:
     gap = 0.02
     width = (1 - gap * (bins - 1)) / bins
     return [[b * (width + gap), b * (width + gap) + width] for b in range(bins)]
-
-
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.13)"

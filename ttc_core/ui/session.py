@@ -14,6 +14,7 @@ from ttc_core.errors import TTCError
 from ttc_core.ui.tree import Feed
 
 _CSS = Path(__file__).parent / "assets" / "page.css"
+_PAGES = Path(__file__).parents[2] / "pages"
 
 
 def open_page(name: str) -> None:
@@ -63,6 +64,11 @@ def link(run: str | None, node: str | None = None) -> None:
     wanted = {key: value for key, value in (("run", run), ("node", node)) if value}
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
+
+
+def page(name: str) -> Any:
+    """Another page, for `st.page_link` and `st.switch_page`."""
+    return st.Page(_PAGES / f"{name}.py", url_path=name)
 
 
 def linked(name: str) -> str | None:
