@@ -25,7 +25,7 @@ class RunView:
     outcome                      None until the search has ended
     nodes, revision              how many nodes are recorded; changes whenever anything of the run does
     heartbeat_age                seconds since its worker last gave a sign of life, None unless running
-    parent                       the run this one was started from, None if it stands alone
+    parent, parent_node          the run this one was started from, None if it stands alone; the step it goes on from
     """
 
     id: str
@@ -45,6 +45,7 @@ class RunView:
     heartbeat_age: float | None
     parent: str | None
     graded_by: str | None = None
+    parent_node: str | None = None
 
     @property
     def ended(self) -> bool:

@@ -12,7 +12,7 @@ from ttc_core.backend import Backend
 from ttc_core.errors import EngineError, EngineFault, StrategyFault
 from ttc_core.jobs import Engine, Evaluate, Evaluated, EvaluateJob, Job, Reading, Scoring, Segment, StepScores, Verifier
 from ttc_core.tree import Tree
-from ttc_core.types import Node, NodeId, Problem
+from ttc_core.types import ROOT, Node, NodeId, Problem
 
 # What a search asks of the scheduler: `send(model, make, arguments, receive)` sends the job make(ticket, *arguments) to
 # that model's engine and calls `receive` with the reply.
@@ -81,10 +81,21 @@ class Scorer:
         else:
             parent = self._tree.parent(node)
             if parent is not None and not parent.scores:
-                raise StrategyFault(f"node {node_id} is scored before its parent")
+                self._after_the_given(node_id, parent, fill)
+                return
             generator = self._verifier.score(self._problem, node, parent.carry if parent else ())
             self._at_work[node_id] = _Scoring(generator, [fill])
             self._step(node_id, None)
+
+    def _after_the_given(self, node_id: NodeId, parent: Node, fill: Callable[[Node], None]) -> None:
+        """Score the steps that the search was given, of which no strategy knows, before the first one behind them."""
+        if parent.id != ROOT:
+            raise StrategyFault(f"node {node_id} is scored before its parent")
+        if parent.state != "failed":
+            self.score(ROOT, lambda _: self.score(node_id, fill))
+            return
+        self.failed()
+        fill(self._tree.change(node_id, state="failed", why=parent.why))
 
     def close(self) -> None:
         """Forget the nodes at work; replies that still come are ignored."""

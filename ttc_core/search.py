@@ -64,7 +64,7 @@ class SearchRun:
         recorded: Iterable[Node] = (),
         usage: Usage = NO_USAGE,
     ) -> None:
-        self.tree = Tree(recorded)
+        self.tree = Tree(recorded, spec.prefix)
         self.outcome: Outcome | None = None
         self.error: Exception | None = None
         self._spec, self._problem, self._send, self._read_answer = spec, problem, send, read_answer
@@ -181,6 +181,8 @@ class SearchRun:
         if request.n < 0 or request.first < 0 or request.steps < 1 or request.attempts < 0:
             raise StrategyFault(f"this cannot be sampled: {request}")
         node = self.tree.nodes.get(request.node)
+        if request.attempts and self._spec.prefix:
+            raise UserError("a revision begins anew, so a search that revises cannot go on from a step")
         if request.ask and not request.attempts:
             raise StrategyFault(f"a {request.ask} needs an attempt in sight: {request}")
         if (node is not None and node.complete) != (request.attempts > 0):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
 from ttc_core.errors import StrategyFault
 from ttc_core.jobs import Segment
-from ttc_core.types import ROOT, Node, NodeId, State
+from ttc_core.types import GIVEN, ROOT, Node, NodeId, State
 
 
 class Tree:
@@ -18,14 +18,20 @@ class Tree:
     `recorded` nodes come from an earlier part of the same search (before a crash, or at a smaller budget). They answer
     an equal request instead of sampling again; their state is worked out anew, because a larger search may keep what
     a smaller one pruned. `changed` hands out every node that differs from what is recorded, once.
+
+    prefix: the steps that every solution begins with. They are the text of a node at the root, so that contexts, depths
+    and scores take them in like any step; without them there is no node at the root.
     """
 
-    def __init__(self, recorded: Iterable[Node] = ()) -> None:
+    def __init__(self, recorded: Iterable[Node] = (), prefix: Sequence[str] = ()) -> None:
         self._stored = {node.id: node for node in recorded}
         self.nodes: dict[NodeId, Node] = {}
         self._depth: dict[NodeId, int] = {ROOT: 0}
         self._dirty: dict[NodeId, None] = {}
-        self._segments: dict[NodeId, tuple[Segment, ...]] = {ROOT: ()}
+        self._segments: dict[NodeId, tuple[Segment, ...]] = {}
+        if prefix:
+            given = Node(ROOT, "", "".join(prefix), "step", steps=len(prefix), state="kept", spec=GIVEN)
+            self.add(evolve(self._stored.get(ROOT, given), state="kept", why=""))
 
     def recall(self, node_id: NodeId, spec: str) -> Node | None:
         """The recorded node of this id, brought into the search; None when it has to be sampled.
@@ -117,7 +123,7 @@ class Tree:
 
     def segment(self, node: Node, tokenizer: str) -> Segment:
         """The node alone as a piece of context."""
-        return Segment(node.text, node.tokens, tokenizer)
+        return Segment(node.text, node.tokens, tokenizer if node.tokens else "")
 
     def changed(self) -> list[Node]:
         """Nodes that differ from what was last handed out or recorded; they count as recorded from now on."""

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 NodeId = str
 ROOT: NodeId = "r"
+GIVEN = "given"  # `Node.spec` of the text that a search begins with
 
 Until = Literal["step", "end"]
 Ask = Literal["", "critique", "rewrite"]
@@ -224,7 +225,10 @@ NO_USAGE = Usage()
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """Everything that determines a run; equal specs give equal trees. grader: what reads and compares answers."""
+    """Everything that determines a run; equal specs give equal trees.
+
+    grader: what reads and compares answers; prefix: the first steps of every solution, given instead of sampled.
+    """
 
     question: str
     strategy: str
@@ -238,6 +242,7 @@ class RunSpec:
     verifier: str = "mini-implicit"
     temperature: float = 1.0
     grader: str = "numeric"
+    prefix: tuple[str, ...] = ()
 
 
 Status = Literal["pending", "running", "done", "failed", "stopped"]

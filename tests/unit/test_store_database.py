@@ -126,7 +126,7 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path):
     run |= {"revision": 1, "nodes": 1, "epoch": 0, "stop_requested": False, "error": "", "hint": ""}
     with db.write() as connection:
         migrate.upgrade(connection, None, "0001")
-        assert put_as_it_was(connection, "runs", {**run, "has_outcome": False, "excluded": 0}) == {"grader"}
+        assert put_as_it_was(connection, "runs", {**run, "has_outcome": False, "excluded": 0}) == {"grader", "prefix"}
         assert put_as_it_was(connection, "nodes", node_row(1, 1, node)) == {"confidences"}
     filled = []
     assert migrate.ensure(db, filled.append) is False and not filled

@@ -35,7 +35,8 @@ _CLEAN = {
 def add(db: Database, run_id: str, spec: RunSpec, *, parent: str | None = None) -> None:
     """Store a new run as pending."""
     with db.write() as connection:
-        row = {"id": run_id, "parent": parent, "created": time.time(), "status": "pending", **spec_row(spec)}
+        row = {"id": run_id, "parent": parent, "parent_node": node, "created": time.time(), "status": "pending"}
+        row |= spec_row(spec)
         connection.execute(insert(runs), row)
 
 

@@ -31,6 +31,7 @@ def spec_row(spec: RunSpec) -> dict[str, Any]:
         "verifier": spec.verifier,
         "temperature": spec.temperature,
         "grader": spec.grader,
+        "prefix": json.dumps(spec.prefix),
     }
 
 
@@ -49,6 +50,7 @@ def row_spec(row: Row) -> RunSpec:
         verifier=row["verifier"],
         temperature=row["temperature"],
         grader=row["grader"],
+        prefix=tuple(json.loads(row["prefix"])),
     )
 
 
@@ -86,6 +88,7 @@ def row_view(row: Row, candidates: Iterable[Row], now: float) -> RunView:
         revision=row["revision"],
         heartbeat_age=max(0.0, now - row["heartbeat"]) if running else None,
         parent=row["parent"],
+        parent_node=row["parent_node"],
         graded_by=row["graded_by"],
     )
 

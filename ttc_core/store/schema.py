@@ -38,7 +38,8 @@ class RunRow(Base):
 
     key: Mapped[int] = mapped_column(BigKey, primary_key=True)
     id: Mapped[str] = mapped_column(String, unique=True)
-    parent: Mapped[str | None] = mapped_column(String)
+    parent: Mapped[str | None] = mapped_column(String)  # the run that it goes on from or was started from
+    parent_node: Mapped[str | None] = mapped_column(String)
     created: Mapped[float] = mapped_column(Float)
     started: Mapped[float | None] = mapped_column(Float)
     finished: Mapped[float | None] = mapped_column(Float)
@@ -56,6 +57,7 @@ class RunRow(Base):
     verifier: Mapped[str] = mapped_column(String)
     temperature: Mapped[float] = mapped_column(Float)
     grader: Mapped[str] = mapped_column(String, default="numeric", server_default="numeric")
+    prefix: Mapped[str] = mapped_column(AnyText, default="[]", server_default="[]")  # JSON list of steps
 
     # where it stands; `epoch` grows with every lease, and an owner writes only under the epoch it was given
     status: Mapped[str] = mapped_column(String)
@@ -95,6 +97,7 @@ class RunRow(Base):
         Index("runs_by_status", "status", "created"),
         Index("runs_by_study", "study"),
         Index("runs_by_created", "created"),
+        Index("runs_by_parent", "parent"),
         Index("runs_by_problem", "dataset", "problem_id"),
     )
 

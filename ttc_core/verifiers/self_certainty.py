@@ -14,7 +14,7 @@ from ttc_core.errors import EngineFault
 from ttc_core.jobs import Scoring, StepScores
 from ttc_core.models import ModelCard
 from ttc_core.registry import param, verifier
-from ttc_core.types import Node, Problem
+from ttc_core.types import GIVEN, Node, Problem
 
 
 @verifier("self_certainty")
@@ -55,6 +55,8 @@ class SelfCertainty:
             EngineFault: the policy's engine did not say what is needed.
         """
         yield []  # there is nobody to ask
+        if node.spec == GIVEN:  # not the policy's own words
+            return StepScores((1.0,), (0.0, 0.0))
         total, tokens = carry or (0.0, 0.0)
         count = len(node.confidences) if self.confidence else len(node.tokens) or len(node.confidences)
         found = math.fsum(node.confidences) if self.confidence else node.logprob
