@@ -75,6 +75,44 @@ def _no_network() -> Iterator[None]:
     patch.undo()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server (tests.postgres.Server), started when the first test wants it."""
+    from tests.postgres import Server, lacking
+
+    if why := lacking():
+        pytest.skip(why)
+    server = Server()
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="session")
+def newest(postgres: Any) -> str:
+    """The name of one of its databases, with the newest schema and nothing in it."""
+    from ttc_core.store import migrate
+    from ttc_core.store.database import Database
+
+    made = Database(postgres.url())
+    migrate.ensure(made)
+    made.close()
+    return str(made.url.database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a new database with the newest schema, of each kind."""
+    from ttc_core.store import database, migrate
+
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").url(request.getfixturevalue("newest"))
+    else:
+        url = f"sqlite:///{tmp_path / 'x.db'}"
+        migrate.ensure(database.Database(url))
+    yield url
+    database.database(url).close()
+
+
 @pytest.fixture
 def database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """URL of a database for this test alone, not yet created; it is the configured one as well."""

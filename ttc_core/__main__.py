@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from ttc_core.cli import figures
+from ttc_core.cli import database, figures
 from ttc_core.errors import TTCError, UserError
 from ttc_core.types import RunSpec
 
@@ -27,6 +27,7 @@ VERBS = {
     "list": "stored studies and runs, newest first",
     "show": "one stored run with its tree, or one study",
     "delete": "delete stored runs or studies",
+    "db": "check a database, give its free space back, copy it",
     "estimate": "what n samples would have given, from a pool of more",
     "difficulty": "the bins of difficulty of a data set",
     "frontier": "accuracy against cost of every method and of the compute-optimal policy",
@@ -94,6 +95,7 @@ def parser() -> Parser:
     made["list"].add_argument("--disagree", action="store_true", help="only what graders differ on")
     _analysis(made)
     figures.arguments(made["figures"])
+    database.arguments(made["db"])
     _datasets(made["datasets"])
     _bench(made["bench"])
     made["doctor"].add_argument("--model", metavar="M")
@@ -198,6 +200,8 @@ def _verb(name: str) -> Callable[[argparse.Namespace], int]:
         return found
     if name == "figures":
         return figures.figures
+    if name == "db":
+        return database.db
     from ttc_core.cli import verbs
 
     special = {"list": "list_", "import": "import_", "models": "model_cards", "verifiers": "model_cards"}

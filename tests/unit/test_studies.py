@@ -15,7 +15,7 @@ from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend, scripted_
 from ttc_core.errors import EngineBusy, EngineFault, UnknownName, UserError
 from ttc_core.runs_checks import named
 from ttc_core.runs_driver import Driver
-from ttc_core.store import leases, units
+from ttc_core.store import leases, units, upkeep
 from ttc_core.store import studies as stored
 from ttc_core.store.database import database
 from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
@@ -28,11 +28,8 @@ COSTS = ["seconds", "policy_prompt_tokens", "policy_cached_tokens", "policy_flop
 
 
 @pytest.fixture
-def url(tmp_path):
-    url = f"sqlite:///{tmp_path / 'x.db'}"
-    runs.ensure_database(db=url)
-    yield url
-    database(url).close()
+def url(any_url):
+    return any_url
 
 
 def add(url, name="s", *, pooled=True, methods=None, **fields):
@@ -236,18 +233,19 @@ def test_kills_lose_nothing(tmp_path):
 
 
 def test_deleting_takes_everything_along(url):
+    db = database(url)
     add(url, options={})
     add(url, "other")
     carry_out(url)
-    with database(url).read() as connection:
-        full = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    upkeep.vacuum(db)
+    full = upkeep.check(db)
+    assert full["fine"] and full["rows"]["outcomes"] == 6 * 2 * 7
     studies.delete("s", db=url)
     assert not studies.exists("s", db=url) and studies.exists("other", db=url)
-    with database(url).read() as connection:
-        for table in ("outcomes", "pools"):
-            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
-        assert connection.exec_driver_sql("SELECT count(*) FROM runs WHERE study IS NOT NULL").scalar() == 0
-        assert connection.exec_driver_sql("PRAGMA page_count").scalar() < full
+    upkeep.vacuum(db)
+    left = upkeep.check(db)
+    assert left["fine"] and [left["rows"][name] for name in ("outcomes", "pools", "runs", "nodes")] == [0, 0, 0, 0]
+    assert left["rows"]["units"] == 12 and left["bytes"] < full["bytes"]
     with pytest.raises(UnknownName, match="'s'"):
         studies.progress("s", db=url)
 

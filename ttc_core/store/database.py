@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,25 @@ _SQLITE_SAYS = {
     sqlite3.SQLITE_IOERR: ("the disk reported an error", "check the disk; what is recorded is safe"),
     sqlite3.SQLITE_CANTOPEN: ("the database file cannot be opened", "check its permissions and its folder's"),
 }
-_POSTGRES_BUSY = ("40001", "40P01", "55P03", "57P", "08")  # serialisation, deadlock, lock, shutdown, connection
+# serialisation, deadlock, lock, shutdown, connection, too many connections
+_POSTGRES_BUSY = ("40001", "40P01", "55P03", "57P", "08", "53300")
+_POSTGRES_SAYS = {
+    "53100": ("the disk is full", "free some space on the server; what is recorded is safe"),
+    "25006": ("the database is read-only", "use the primary server, or another user"),
+    "42501": ("this user may not do that in the database", "grant it the right, or use another user"),
+    "28": ("the server refuses this user", "check name and password in the URL"),
+    "3D000": ("there is no such database on the server", "create it: createdb NAME"),
+    "XX": ("the database is damaged", "restore it from a copy"),
+    "58": ("the server's disk reported an error", "check the disk; what is recorded is safe"),
+}
 
 
 class Database:
-    """One database by URL. Writers take turns (BEGIN IMMEDIATE); readers see one moment and never wait for a writer."""
+    """One database by URL. Readers see one moment and never wait for a writer.
+
+    Writers of a SQLite file take turns (BEGIN IMMEDIATE). With PostgreSQL those of one process do, so that its
+    heartbeat and its commits never wait for each other's rows; processes are kept apart by row locks.
+    """
 
     def __init__(self, url: str) -> None:
         """Prepare connections; nothing is opened yet.
@@ -41,6 +55,7 @@ class Database:
         self.url = _parse(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.path = _file(self.url) if self.sqlite else None
+        self._turn: AbstractContextManager[Any] = nullcontext() if self.sqlite else threading.Lock()
         self._writer = self._engine(read_only=False)
         # A reader opens the file anew each time, so that nothing keeps an old file or snapshot alive. The writer's
         # connection stays: closing a database's last connection checkpoints, which would cost two fsyncs a commit.
@@ -53,7 +68,7 @@ class Database:
         Raises:
             StoreBusy, StoreFault: see `ttc_core.errors`.
         """
-        with translated(), self._writer.begin() as connection:
+        with translated(), self._turn, self._writer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -78,14 +93,37 @@ class Database:
         url = self.url if self.path is None else self.url.set(database=str(self.path.resolve()))
         return url.render_as_string(hide_password=False)
 
-    def give_back_space(self) -> None:
-        """Return the pages of deleted rows to the file system (SQLite; PostgreSQL does so by itself)."""
-        if self.sqlite:
-            with translated(), self._writer.connect() as connection:
+    @property
+    def shown(self) -> str:
+        """The URL for people: without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    def alone(self, *statements: str) -> None:
+        """Carry out statements that have to stand outside a transaction.
+
+        Raises:
+            StoreBusy, StoreFault: see `ttc_core.errors`.
+        """
+        with translated(), self._writer.connect() as connection:
+            if self.sqlite:
                 raw = connection.connection.cursor()
-                raw.executescript("PRAGMA incremental_vacuum")  # `execute` would take one step only: one page
-                raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                for statement in statements:
+                    raw.executescript(statement)  # `execute` would take one step only: one page of a vacuum
                 raw.close()
+            else:
+                at_once = connection.execution_options(isolation_level="AUTOCOMMIT")
+                for statement in statements:
+                    at_once.exec_driver_sql(statement)
+
+    def give_back_space(self, tables: Sequence[str]) -> None:
+        """Return the pages of rows that were deleted from these tables to the file system, as far as is quickly done.
+
+        PostgreSQL can do so only with the last pages of a table; the others are used again.
+        """
+        if self.sqlite:
+            self.alone("PRAGMA incremental_vacuum", "PRAGMA wal_checkpoint(PASSIVE)")
+        else:
+            self.alone(f"VACUUM {', '.join(tables)}")
 
     def close(self) -> None:
         """Give up all connections."""
@@ -94,10 +132,14 @@ class Database:
 
     def _engine(self, *, read_only: bool) -> Engine:
         if not self.sqlite:
+            said = self.url.query.get("options", "")
+            lock = f"-c lock_timeout={BUSY_SECONDS * 1000:.0f}"
+            patience = {"connect_timeout": int(BUSY_SECONDS), "options": f"{said} {lock}"}
             try:
-                return create_engine(self.url, pool_pre_ping=True)
+                return create_engine(self.url, pool_pre_ping=True, pool_size=2, max_overflow=30, connect_args=patience)
             except ImportError as error:  # the driver is not installed
-                raise UserError(f"this database needs a driver: {error}", hint="pip install psycopg") from error
+                hint = "pip install -r requirements-postgres.txt"
+                raise UserError(f"this database needs a driver: {error}", hint=hint) from error
             except exc.ArgumentError as error:
                 raise UserError(f"the database URL cannot be used: {error}") from error
         if read_only:
@@ -164,6 +206,9 @@ def _translate(error: BaseException | None, *, lost: bool = False) -> StoreError
             return StoreFault(message, hint=hint)
         return StoreFault(f"the database refused: {error}")
     state = getattr(error, "sqlstate", None) or ""
+    for prefix, (message, hint) in _POSTGRES_SAYS.items():
+        if state.startswith(prefix):
+            return StoreFault(message, hint=hint)
     if lost or state.startswith(_POSTGRES_BUSY) or (not state and type(error).__name__ == "OperationalError"):
         return StoreBusy("the database cannot be reached or is busy", hint="is the server running?")
     return StoreFault(f"the database refused: {str(error).splitlines()[0] if str(error) else type(error).__name__}")

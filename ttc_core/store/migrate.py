@@ -33,8 +33,9 @@ def ensure(db: Database, fill: Callable[[Connection], None] = lambda _: None) ->
         _prepare_file(db)
     with db.write() as connection:
         if not db.sqlite:
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # filling a new database may take a while
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        before = _version(connection)
+        before = version(connection)
         if before == HEAD:
             return False
         upgrade(connection, before)
@@ -70,10 +71,11 @@ def _fresh_enough(db: Database) -> bool:
     if db.path is not None and (not db.path.exists() or db.path.stat().st_size == 0):
         return False
     with db.read() as connection:
-        return _version(connection) == HEAD
+        return version(connection) == HEAD
 
 
-def _version(connection: Connection) -> str | None:
+def version(connection: Connection) -> str | None:
+    """The schema's revision, None for a database that is not ours (yet)."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

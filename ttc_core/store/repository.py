@@ -32,8 +32,8 @@ _CLEAN = {
 }
 
 
-def add(db: Database, run_id: str, spec: RunSpec, *, parent: str | None = None) -> None:
-    """Store a new run as pending."""
+def add(db: Database, run_id: str, spec: RunSpec, *, parent: str | None = None, node: str | None = None) -> None:
+    """Store a new run as pending. parent, node: the run and step that it goes on from."""
     with db.write() as connection:
         row = {"id": run_id, "parent": parent, "parent_node": node, "created": time.time(), "status": "pending"}
         row |= spec_row(spec)
@@ -151,7 +151,7 @@ def remove(db: Database, run_ids: Sequence[str]) -> int:
     with db.write() as connection:
         gone = sum(connection.execute(delete(runs).where(runs.c.id == run_id)).rowcount for run_id in run_ids)
     if gone:
-        db.give_back_space()
+        db.give_back_space([runs.name, nodes.name, candidates.name])
     return gone
 
 

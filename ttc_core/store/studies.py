@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, case, delete, func, insert, selec
 
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.store.database import Database
-from ttc_core.store.repository import runs
+from ttc_core.store.repository import candidates, nodes, runs
 from ttc_core.store.units import methods, outcomes, pools, problems, studies, units
 from ttc_core.types import Problem
 
@@ -221,7 +221,9 @@ def remove(db: Database, study: str) -> None:
         key = find(connection, study)["key"]
         connection.execute(delete(runs).where(runs.c.study == key))
         connection.execute(delete(studies).where(studies.c.key == key))
-    db.give_back_space()
+    db.give_back_space(
+        [of.name for of in (runs, nodes, candidates, studies, problems, methods, units, outcomes, pools)]
+    )
 
 
 def names(db: Database) -> list[str]:
@@ -276,4 +278,4 @@ def _rates(connection: Connection, key: int) -> dict[str, float | None]:
     last = connection.execute(select(func.max(units.c.finished)).where(*ended)).scalar_one()
     busy = connection.execute(select(units.c.key).where(units.c.study == key, units.c.status == "running")).first()
     elapsed = max(1e-3, (now if busy else last) - since)
-    return {"tokens_per_second": tokens / elapsed, "work_per_second": float(work) / elapsed}
+    return {"tokens_per_second": float(tokens) / elapsed, "work_per_second": float(work) / elapsed}

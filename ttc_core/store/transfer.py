@@ -1,27 +1,29 @@
-"""A study travels between databases: all its rows, under new keys."""
+"""A study travels between databases: all its rows, under new keys. Or all of a database does, keys and all."""
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, func, insert, select, true, update
 
-from ttc_core.errors import UserError
+from ttc_core.errors import UnknownName, UserError
 from ttc_core.store import migrate
 from ttc_core.store.database import Database, translated
 from ttc_core.store.repository import candidates, nodes, runs
+from ttc_core.store.schema import Base, WorkerRow, table
 from ttc_core.store.units import methods, outcomes, pools, problems, studies, units
 
 BATCH = 2000  # rows written together
 
 
-def copy_file(path: Path, connection: Connection) -> list[str]:
-    """Copy the studies of a SQLite file, which stays as it is, whatever its schema version; returns their names.
+@contextmanager
+def snapshot(path: Path) -> Iterator[Database]:
+    """A SQLite file's content at the newest schema; the file stays as it is, whatever its schema version.
 
     Raises:
         StoreFault: it is no database of this workbench or of an earlier one.
@@ -33,22 +35,61 @@ def copy_file(path: Path, connection: Connection) -> list[str]:
                 original.backup(backup)  # with what its journal holds
         source = Database(f"sqlite:///{copy}")
         migrate.ensure(source)
-        with source.read() as here:
-            names = list(here.execute(select(studies.c.id).order_by(studies.c.key)).scalars())
-            for name in names:
-                copy_study(here, name, connection)
+        try:
+            yield source
+        finally:
+            source.close()
+
+
+def copy_file(path: Path, connection: Connection) -> list[str]:
+    """Copy the studies of a SQLite file; returns their names.
+
+    Raises:
+        StoreFault: it is no database of this workbench or of an earlier one.
+    """
+    with snapshot(path) as source, source.read() as here:
+        names = list(here.execute(select(studies.c.id).order_by(studies.c.key)).scalars())
+        for name in names:
+            copy_study(here, name, connection)
     return names
+
+
+def copy_all(source: Connection, target: Connection) -> dict[str, int]:
+    """Copy a database's transaction into an empty one of the same schema, keys and all; returns rows by table.
+
+    Who works on what is not copied: a search that was under way waits in the copy for a worker.
+
+    Raises:
+        UserError: the target is not empty.
+    """
+    tables = [of for of in Base.metadata.sorted_tables if of is not table(WorkerRow)]
+    full = [of.name for of in tables if target.execute(select(of).limit(1)).first()]
+    if full:
+        raise UserError(
+            f"the target is not empty: it has {' and '.join(sorted(full))}", hint="copy into a new database"
+        )
+    counted = {of.name: _plain(source, target, of, true(), {}) for of in tables}
+    for of in (runs, units):
+        target.execute(update(of).where(of.c.owner.is_not(None)).values(owner=None, heartbeat=0.0))
+    if target.dialect.name == "postgresql":  # numbers are given from the largest on
+        for of in tables:
+            if "key" in of.c:
+                largest = select(func.max(of.c.key)).scalar_subquery()
+                target.execute(select(func.setval(func.pg_get_serial_sequence(of.name, "key"), largest)))
+    return counted
 
 
 def copy_study(source: Connection, name: str, target: Connection) -> None:
     """Copy one study, with the trees that it kept, from one database's transaction into another's.
 
     Raises:
-        UserError: the target has a study of this name.
+        UnknownName: there is none; UserError: the target has a study of this name.
     """
     if target.execute(select(studies.c.key).where(studies.c.id == name)).first():
         raise UserError(f"there is a study called {name!r} already", hint="delete or rename one of the two")
-    old = source.execute(select(studies.c.key).where(studies.c.id == name)).scalar_one()
+    old = source.execute(select(studies.c.key).where(studies.c.id == name)).scalar()
+    if old is None:
+        raise UnknownName(f"no study is called {name!r} there")
     new = _keyed(source, target, studies, studies.c.key == old, {})[old]
     _plain(source, target, problems, problems.c.study == old, {"study": {old: new}})
     method: dict[Any, Any] = {None: None}  # a method without a pool; one with a pool comes after it
@@ -79,9 +120,11 @@ def _keyed(
     return found
 
 
-def _plain(source: Connection, target: Connection, of: Table, where: Any, keys: Keys) -> None:
-    rows = source.execute(select(of).where(where)).mappings()
+def _plain(source: Connection, target: Connection, of: Table, where: Any, keys: Keys) -> int:
+    rows, counted = source.execution_options(yield_per=BATCH).execute(select(of).where(where)).mappings(), 0
     while batch := rows.fetchmany(BATCH):
         target.execute(
             insert(of), [{**row, **{column: known[row[column]] for column, known in keys.items()}} for row in batch]
         )
+        counted += len(batch)
+    return counted
