@@ -107,22 +107,22 @@ def parser() -> Parser:
 
 
 def _solve(verb: argparse.ArgumentParser) -> None:
-    default = {
-        name: RunSpec.__dataclass_fields__[name].default for name in ("seed", "model", "verifier", "temperature")
-    }
+    default = RunSpec("", "", 0)
+    verb.add_argument("--from", dest="origin", metavar="RUN_ID:NODE", help="go on from a step of a stored run")
+    verb.add_argument("--edit", metavar="TEXT", help="with --from: what that step shall say instead")
     verb.add_argument("--dataset", metavar="D")
     verb.add_argument("--problem", metavar="ID")
     verb.add_argument("--question", metavar="TEXT", help="your own question instead")
     verb.add_argument("--answer", metavar="A", help="its right answer, if you know it")
     verb.add_argument("--grader", metavar="G", help="reads and compares answers: numeric (default), math, choice, text")
-    verb.add_argument("--strategy", metavar="S", required=True)
+    verb.add_argument("--strategy", metavar="S")
     verb.add_argument("--set", metavar="K=V", nargs="+", action="extend", default=[], help="hyper-parameters")
-    verb.add_argument("--budget", metavar="N", type=int, required=True, help="generations: complete solutions' worth")
-    verb.add_argument("--seed", metavar="K", type=int, default=default["seed"])
+    verb.add_argument("--budget", metavar="N", type=int, help="generations: complete solutions' worth")
+    verb.add_argument("--seed", metavar="K", type=int, help="default: 0")
     verb.add_argument("--engine", metavar="E", help="checked against the model's card")
-    verb.add_argument("--model", metavar="M", default=default["model"])
-    verb.add_argument("--verifier", metavar="V", default=default["verifier"], help='"" for none')
-    verb.add_argument("--temperature", metavar="T", type=float, default=default["temperature"])
+    verb.add_argument("--model", metavar="M", help=f"default: {default.model}")
+    verb.add_argument("--verifier", metavar="V", help=f'"" for none; default: {default.verifier}')
+    verb.add_argument("--temperature", metavar="T", type=float, help="default: 1")
 
 
 def _studies(sweep: argparse.ArgumentParser, import_: argparse.ArgumentParser) -> None:

@@ -10,10 +10,11 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttc_core import grading, models, registry, runs_checks, runs_documents
+from ttc_core import grading, models, registry, runs_checks, runs_continued, runs_documents
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Catalogue, Document, Listing, NodeDelta, RunView, WorkerView
@@ -29,8 +30,8 @@ __all__ = ["Catalogue", "Listing", "NodeDelta", "RunView", "WorkerView"]
 _ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that is easily misread
 
 
-def start(spec: RunSpec, *, parent: str | None = None, db: str | None = None) -> str:
-    """Store a run for a worker to carry out; returns its id. parent: the run it was started from.
+def start(spec: RunSpec, *, parent: str | None = None, node: str | None = None, db: str | None = None) -> str:
+    """Store a run for a worker to carry out; returns its id. parent, node: the run and step that it goes on from.
 
     Raises:
         UserError: it cannot be carried out as asked.
@@ -38,8 +39,36 @@ def start(spec: RunSpec, *, parent: str | None = None, db: str | None = None) ->
     from ttc_core.store import repository
 
     run_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
-    repository.add(_database(db), run_id, runs_checks.checked(spec), parent=parent)
+    repository.add(_database(db), run_id, runs_checks.checked(spec), parent=parent, node=node)
     return run_id
+
+
+def steps_to(run_id: str, step: str, *, db: str | None = None) -> tuple[str, ...]:
+    """The texts of the steps of a run from the question to `step`, a node's id or ``r.3#2``: the second step in it.
+
+    Raises:
+        UnknownName: no such run or step.
+    """
+    prefix = get(run_id, db=db).spec.prefix
+    return runs_continued.steps_to(nodes(run_id, db=db).nodes, step, prefix)
+
+
+def continue_from(
+    run_id: str, step: str, text: str | None = None, *, asked: RunSpec | None = None, db: str | None = None
+) -> str:
+    """Store a new run whose every solution begins with the steps of another run up to `step`; returns its id.
+
+    text: what that last step shall say instead; asked: strategy, parameters, budget, seed, models and temperature of
+    the new run, None for those of the other one. It costs only what it samples and scores itself.
+
+    Raises:
+        UnknownName: no such run or step; UserError: the steps give an answer already, or the strategy revises.
+    """
+    known = get(run_id, db=db).spec
+    steps = steps_to(run_id, step, db=db)
+    steps = steps if text is None else runs_continued.rewritten(steps, text)
+    same = {name: getattr(known, name) for name in ("question", "dataset", "problem_id", "answer", "grader")}
+    return start(replace(asked or known, **same, prefix=steps), parent=run_id, node=step, db=db)
 
 
 def extend(run_id: str, budget: int, *, db: str | None = None) -> None:
@@ -114,6 +143,7 @@ def listing(
     correct: bool | None = None,
     text: str | None = None,
     budget: int | None = None,
+    parent: str | None = None,
     alone: bool = False,
     limit: int = 50,
     offset: int = 0,
@@ -121,12 +151,13 @@ def listing(
 ) -> Listing:
     """Stored runs that fit all filters given, newest first.
 
-    strategy: a name or several; text: part of the question, problem, answer or id; alone: no searches of studies.
+    strategy: a name or several; text: part of the question, problem, answer or id; parent: what they go on from;
+    alone: no searches of studies.
     """
     from ttc_core.store import repository
 
     equal = {"dataset": dataset, "strategy": strategy, "model": model, "status": status}
-    equal_too = {"correct": correct, "budget": budget}
+    equal_too = {"correct": correct, "budget": budget, "parent": parent}
     return repository.listing(_database(db), {**equal, **equal_too}, text, alone, limit=limit, offset=offset)
 
 

@@ -42,7 +42,8 @@ def checked(spec: RunSpec) -> RunSpec:
     if spec.dataset:
         found = problem(spec.dataset, spec.problem_id)
         _answerable(verifier, found.answer)
-        return dataclasses.replace(spec, question=found.question, answer=found.answer, grader=grader(found))
+        spec = dataclasses.replace(spec, question=found.question, answer=found.answer, grader=grader(found))
+        return _begun(spec, revises=bool(needs))
     if spec.problem_id:
         raise UserError(
             f"problem {spec.problem_id!r} is asked for without its data set", hint="name one of the data sets"
@@ -54,7 +55,26 @@ def checked(spec: RunSpec) -> RunSpec:
     grading.version(spec.grader)
     answer = (spec.answer or "").strip() or None
     _answerable(verifier, answer)
-    return dataclasses.replace(spec, answer=answer)
+    return _begun(dataclasses.replace(spec, answer=answer), revises=bool(needs))
+
+
+def _begun(spec: RunSpec, revises: bool) -> RunSpec:
+    """The spec, if a search can begin with the steps that it is given."""
+    text = "".join(spec.prefix)
+    if spec.prefix and revises:
+        raise UserError(
+            f"{spec.strategy} writes whole attempts anew, so it cannot go on from a step",
+            hint="choose a strategy that does not revise",
+        )
+    if spec.prefix and not all(step.strip() for step in spec.prefix):
+        raise BadValue("a step to go on from is empty")
+    if len(text) > MAX_QUESTION:
+        raise BadValue(f"the steps to go on from have {len(text):,} characters; at most {MAX_QUESTION:,} are possible")
+    if grading.read(text, spec.grader) is not None:
+        raise UserError(
+            "the steps to go on from give an answer already", hint="edit the last one, or go on from an earlier step"
+        )
+    return spec
 
 
 def _answerable(verifier: ModelCard | None, answer: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
@@ -149,6 +150,23 @@ class Tree:
         self.nodes[node.id] = node
         above = self.parent(node)
         self._depth[node.id] = (self._depth[above.id] if above else 0) + max(1, node.steps)
+
+
+def steps_of(node: Node) -> list[str]:
+    """The texts of the reasoning steps in a node, in order, delimiters included; [text] where nobody can tell them.
+
+    Depends on nothing that changes after the node was recorded.
+    """
+    for delimiter in ("\n", "\n\n") if node.steps > 1 else ():
+        parts: list[str] = []
+        for piece in re.split(f"(?<={delimiter})(?!{delimiter[0]})", node.text):
+            if parts and not (piece.strip() and parts[-1].strip()):
+                parts[-1] += piece
+            elif piece:
+                parts.append(piece)
+        if len(parts) == node.steps:
+            return parts
+    return [node.text]
 
 
 def _fresh(node: Node) -> Node:

@@ -56,6 +56,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.doctor",
         "ttc_core.runs_checks",
         "ttc_core.runs_documents",
+        "ttc_core.runs_continued",
         "ttc_core.runs_driver",
         "ttc_core.runs",
         "ttc_core.studies",

@@ -30,7 +30,7 @@ def test_a_single_step_is_one_row_with_its_own_id():
 def test_a_whole_solution_becomes_a_chain_that_ends_in_the_nodes_own_id():
     chain = explode(SOLUTION)
     assert [row[:2] for row in chain] == [("r.3#1", "r"), ("r.3#2", "r.3#1"), ("r.3", "r.3#2")]
-    assert [row[2] for row in chain] == ["2 + 3 = 5", "5 * 4 = 20", "Answer: 20"]
+    assert [row[2] for row in chain] == ["2 + 3 = 5\n", "5 * 4 = 20\n", "Answer: 20\n"]
     assert [row[3] for row in chain] == [0.5, 0.7, 0.9]
     assert [row[4] for row in chain] == ["kept", "kept", "final"]
     assert [row[6] for row in chain] == [None, None, "20"]
@@ -44,7 +44,7 @@ def test_display_ids_do_not_change_when_scores_and_states_arrive():
 
 def test_paragraphs_are_steps_where_lines_are_not():
     node = replace(SOLUTION, text="First\nmore\n\nSecond\nmore\n\n", steps=2, scores=(0.1, 0.2))
-    assert steps_of(node) == ["First\nmore", "Second\nmore"]
+    assert steps_of(node) == ["First\nmore\n\n", "Second\nmore\n\n"]
 
 
 def test_text_that_cannot_be_told_apart_stays_one_row_with_the_last_score():

@@ -40,6 +40,7 @@ def solved(view: RunView) -> dict[str, Any]:
     found = view.outcome.candidates if view.outcome is not None else ()
     return {
         "run_id": view.id,
+        "from": None if view.parent is None else {"run_id": view.parent, "node": view.parent_node},
         "status": view.status,
         "answer": view.answer,
         "correct": view.correct,
@@ -67,6 +68,7 @@ def solved_lines(view: RunView) -> list[str]:
     lines = [
         f"run        {view.id}  {view.status}",
         f"question   {_line(view.spec.question)}",
+        *([f"from       {view.parent}:{view.parent_node}"] if view.parent and view.parent_node else []),
         f"answer     {'none' if view.answer is None else _line(view.answer)}{verdict}",
         f"nodes      {view.nodes}",
         f"cost       {u.generations} of {view.spec.budget} generations, {u.policy_tokens:,} policy tokens, "

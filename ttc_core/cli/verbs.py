@@ -8,21 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ttc_core import models, runs, runs_documents
+from ttc_core import runs, runs_documents
+from ttc_core.cli import asked
 from ttc_core.cli.shown import solved, solved_lines, table, usage, write_json, write_lines
-from ttc_core.errors import BadValue, UserError
+from ttc_core.errors import UserError
 from ttc_core.models import ModelCard
 from ttc_core.registry import Param
 from ttc_core.runs_views import RunView
-from ttc_core.types import RunSpec
 
 
 def solve(args: argparse.Namespace) -> int:
     """Start a run, carry it out here, show what came out."""
-    spec = _spec(args)
-    runs.ensure_database(db=args.db)
-    run_id = runs.start(spec, db=args.db)
-    return _carry_out(run_id, args)
+    return _carry_out(asked.start(args), args)
 
 
 def extend(args: argparse.Namespace) -> int:
@@ -215,54 +212,6 @@ def engines(args: argparse.Namespace) -> int:
 
 
 # --- helpers ---------------------------------------------------------------------------------------------------------
-
-
-def _spec(args: argparse.Namespace) -> RunSpec:
-    if args.dataset and args.question is not None:
-        raise UserError("give either a problem of a data set or a question, not both")
-    if args.dataset and not args.problem:
-        raise UserError("name the problem", hint=f"--problem ID; data set {args.dataset!r} lists them in the app")
-    if not args.dataset and args.question is None:
-        raise UserError("there is nothing to solve", hint="--dataset D --problem ID, or --question TEXT")
-    if args.dataset and args.answer is not None:
-        raise UserError("the answer of a data set's problem is known; --answer goes with --question")
-    if args.dataset and args.grader is not None:
-        raise UserError("a data set names its grader itself; --grader goes with --question")
-    if args.engine is not None:
-        _check_engine(args.engine, args.model)
-    return RunSpec(
-        question=args.question or "",
-        strategy=args.strategy,
-        budget=args.budget,
-        seed=args.seed,
-        params=_settings(args.set),
-        dataset=args.dataset or "",
-        problem_id=args.problem or "",
-        answer=args.answer,
-        model=args.model,
-        verifier=args.verifier,
-        temperature=args.temperature,
-        grader=args.grader or "numeric",
-    )
-
-
-def _check_engine(engine: str, model: str) -> None:
-    """A model's card says which engine runs it; asking for another one is a mistake, not a wish to ignore."""
-    known = runs.catalogue().engines
-    if engine not in known:
-        raise UserError(f"no engine is called {engine!r}", hint=models.suggest(engine, known))
-    if (needed := models.find(model, policy=True).engine) != engine:
-        raise UserError(f"model {model!r} runs on the engine {needed!r}, not {engine!r}")
-
-
-def _settings(pairs: list[str]) -> dict[str, str]:
-    values = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise BadValue(f"--set takes NAME=VALUE, not {pair!r}", hint="`strategies` lists the names")
-        values[key] = value
-    return values
 
 
 def _carry_out(run_id: str, args: argparse.Namespace) -> int:

@@ -2,7 +2,8 @@
 
 A recorded node may hold several reasoning steps (a best-of-N sample is a whole solution). It is drawn as a chain of
 steps; the last step keeps the node's id, so that children, candidates and permalinks mean the same thing on both
-sides, and the earlier ones are called ``r.3#1``, ``r.3#2``, ...
+sides, and the earlier ones are called ``r.3#1``, ``r.3#2``, ... The steps that a search was given stand between the
+question ``r`` and its first samples, as ``r#1``, ``r#2``, ...
 """
 
 from __future__ import annotations
@@ -11,35 +12,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ttc_core.types import Node, Outcome
+from ttc_core.tree import steps_of
+from ttc_core.types import GIVEN, ROOT, Node, Outcome
 
 Row = tuple[str, str, str, float | None, str, str, str | None, float | None, int, str, str, int, int]
 KEEP = 2  # a payload repeats the changes of the one before it, which Streamlit may have merged away unsent
 
 
-def steps_of(node: Node) -> list[str]:
-    """The texts of the reasoning steps in a node, in order; [text] where they cannot be told apart.
-
-    Depends on nothing that changes after the node was recorded, so a step keeps its display id for ever.
-    """
-    if node.steps <= 1:
-        return [node.text]
-    for delimiter in ("\n", "\n\n"):
-        parts = [part for part in node.text.split(delimiter) if part.strip()]
-        if len(parts) == node.steps:
-            return parts
-    return [node.text]
-
-
-def explode(node: Node) -> list[Row]:
-    """The display rows of one recorded node, first step first."""
-    texts = steps_of(node)
+def explode(node: Node, prefix: Sequence[str] = ()) -> list[Row]:
+    """The display rows of one recorded node, first step first; prefix: the steps that the search began with."""
+    given = node.id == ROOT
+    texts = list(prefix) if given else steps_of(node)
     aligned = len(node.scores) == len(texts)
     rows: list[Row] = []
-    parent = node.parent
+    parent = ROOT if given else f"{ROOT}#{len(prefix)}" if prefix and node.parent == ROOT else node.parent
     for number, text in enumerate(texts, start=1):
         last = number == len(texts)
-        shown = node.id if last else f"{node.id}#{number}"
+        shown = node.id if last and not given else f"{node.id}#{number}"
         score = node.scores[number - 1] if aligned else (node.score if last else None)
         state = node.state if last or node.state not in ("final", "failed") else "kept"
         rows.append(
@@ -48,7 +37,7 @@ def explode(node: Node) -> list[Row]:
                 parent,
                 text,
                 _finite(score),
-                state,
+                GIVEN if given else state,
                 node.why,
                 node.answer if last else None,
                 _finite(node.logprob) if last else None,
@@ -63,10 +52,10 @@ def explode(node: Node) -> list[Row]:
     return rows
 
 
-def rows(nodes: Iterable[Node]) -> list[Row]:
+def rows(nodes: Iterable[Node], prefix: Sequence[str] = ()) -> list[Row]:
     """Display rows of many nodes, every parent before its children."""
     ordered = sorted(nodes, key=lambda node: (node.id.count("."), node.id))
-    return [row for node in ordered for row in explode(node)]
+    return [row for node in ordered for row in explode(node, prefix)]
 
 
 def display_id(wanted: str, known: Iterable[str]) -> str | None:
@@ -110,8 +99,13 @@ class Feed:
         """Start from nothing next time."""
         self.sent.clear()
 
-    def payload(self, nodes: Sequence[Node], revision: int, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """The component's data for the nodes changed after `since()`. facts: what else it shows, JSON values."""
-        content = {"run": self.run, "base": self.since(), "rev": revision, "rows": rows(nodes), **facts}
+    def payload(
+        self, nodes: Sequence[Node], revision: int, facts: Mapping[str, Any], prefix: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """The component's data for the nodes changed after `since()`.
+
+        facts: what else it shows, JSON values; prefix: the steps that the search began with.
+        """
+        content = {"run": self.run, "base": self.since(), "rev": revision, "rows": rows(nodes, prefix), **facts}
         self.sent = [*self.sent, revision][-KEEP:]
         return content
