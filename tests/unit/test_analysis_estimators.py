@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttc_core.analysis import counting, votes
+from ttc_core.analysis import counting, ties, votes
 from ttc_core.analysis.estimators import METRICS, best_at, estimate, pass_at
 from ttc_core.analysis.pool import Pool
 from ttc_core.errors import BadValue
@@ -59,9 +59,6 @@ def candidates(p: Pool, row: int):
 def is_right(p: Pool, row: int, metric: str, found) -> bool:
     if metric == "pass":
         return any(p.correct[row, int(c.node)] for c in found)
-    if metric == "best":
-        scored = [c for c in found if c.answer is not None and c.score is not None]
-        return bool(scored) and bool(p.correct[row, int(max(scored, key=lambda c: c.score).node)])
     answer = choose(found, metric).answer
     return any(c.answer == answer and p.correct[row, int(c.node)] for c in found if answer is not None)
 
@@ -120,6 +117,34 @@ def test_drawn_votes_are_within_their_standard_error_of_enumerated_ones(metric, 
     assert (again.values == drawn.values).all()
 
 
+def test_of_equally_scored_answers_the_first_seen_wins_counted_enumerated_and_drawn(monkeypatch):
+    # "a" is seen first, by a sample of a lower score: it wins the tie at 0.9 against the earlier sample of that score
+    lower_first = pool([[True, False, True]], answers=[[0, 1, 0]], scores=[[0.1, 0.9, 0.9]])
+    assert estimate(lower_first, "best", [3]).values == [[1.0]]
+    assert choose(candidates(lower_first, 0), "best").answer == "0"
+    p, ks = random_pool(4, 40, 12, ties=True), [1, 2, 5, 11, 12]
+    assert ties.contested(p.answers, p.correct, p.scores).sum() > 30
+    counted = estimate(p, "best", ks)
+    assert (counted.errors == 0).all()
+    monkeypatch.setattr(ties, "MOST", -1)
+    enumerated = estimate(p, "best", ks)
+    assert (enumerated.errors == 0).all()
+    np.testing.assert_allclose(counted.values, enumerated.values, atol=1e-12)
+    monkeypatch.setattr(votes, "SUBSETS", 1)
+    drawn = estimate(p, "best", ks, draws=2000)
+    open_ = drawn.errors > 0
+    assert open_.sum() > 60 and (np.abs(drawn.values - counted.values)[open_] < 4.5 * drawn.errors[open_]).all()
+
+
+def test_best_of_many_with_few_different_scores_stays_exact():
+    p = random_pool(5, 3, 200, ties=True)
+    found = estimate(p, "best", [1, 10, 100, 200])
+    assert (found.errors == 0).all()
+    whole = [is_right(p, row, "best", candidates(p, row)) for row in range(3)]
+    np.testing.assert_allclose(found.values[:, 3], whole, atol=1e-9)
+    np.testing.assert_allclose(found.values[:, 0], (p.correct & (p.answers >= 0)).mean(axis=1), atol=1e-9)
+
+
 def test_counted_majorities_agree_with_drawn_ones_where_nobody_can_enumerate(monkeypatch):
     p = random_pool(1, 20, 60)
     counted = estimate(p, "majority", [8, 30])
@@ -149,7 +174,7 @@ def test_best_of_all_is_the_best_and_of_one_the_mean_for_ten_thousand_samples():
     rng = np.random.default_rng(2)
     scores = rng.random((2, 10_000))
     p = pool(rng.random((2, 10_000)) < 0.3, scores=scores)
-    one, all_ = best_at(p, [1, 10_000]).T
+    one, all_ = best_at(p, [1, 10_000])[0].T
     np.testing.assert_allclose(one, p.correct.mean(axis=1), atol=1e-9)
     np.testing.assert_allclose(all_, p.correct[[0, 1], scores.argmax(axis=1)], atol=1e-9)
 

@@ -20,6 +20,7 @@ from scipy import special
 from ttc_core.analysis.pool import Bools, Floats, Ints
 
 LARGEST = 1000  # samples: C(1000, 500) is the largest that a float holds
+CALL = 5000  # multiplications that take as long as calling for some
 
 
 def comb(n: int | Ints, k: int | Ints) -> Floats:
@@ -28,7 +29,7 @@ def comb(n: int | Ints, k: int | Ints) -> Floats:
 
 
 def work(of: Ints, right: Bools, k: int) -> float:
-    """Multiplications that `majority` needs for subsets of up to k; infinite where it is not possible."""
+    """What `majority` takes for subsets of up to k, in multiplications; infinite where it is not possible."""
     if of.shape[1] > LARGEST:
         return math.inf
     total = 0.0
@@ -36,7 +37,7 @@ def work(of: Ints, right: Bools, k: int) -> float:
         counts = np.bincount(row[row >= 0], minlength=len(good))
         for g in np.flatnonzero(good[: len(counts)] & (counts > 0)):
             others = np.minimum(np.delete(counts, g), min(counts[g], k)).astype(float)
-            total += float((others * (others + 1) / 2).sum() + 20) * counts[g] * k
+            total += float((others * (others + 1) / 2).sum() + 20) * counts[g] * k + CALL * float(others.sum())
     return total
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,58 @@ def _frontier(made: Frontier, found: Measured) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Rivals:
+    """A small model's compute-optimal policy and a larger model on the same problems.
+
+    Arguments:
+        budgets: (B) of the small model.
+        small: (P, B) accuracy of its policy.
+        large: (P) accuracy of the larger model; NaN without one.
+        bins: (P) bin of each problem, of `count`.
+    """
+
+    budgets: list[float]
+    small: Floats
+    large: Floats
+    bins: list[int]
+    count: int
+
+
+def rivals(
+    outcomes: pd.DataFrame,
+    large: pd.DataFrame | None,
+    pool: Pool,
+    by: str = "oracle",
+    count: int = difficulty.BINS,
+    absolute: bool = False,
+) -> Rivals:
+    """The models on the problems that they have in common.
+
+    Arguments:
+        outcomes: of the small model.
+        large: of the larger one, answering at once; None tells only what the small one reaches.
+
+    Raises:
+        BadValue: they have none in common.
+    """
+    found, pool, binning = binned(measured(outcomes), pool, by, count, absolute)
+    other = np.full(len(found.problems), np.nan)
+    if large is not None:
+        graded = large[large["correct"].notna()]
+        reached = graded.assign(right=graded["correct"].astype(float)).groupby("problem")["right"].mean()
+        if not (common := [name for name in found.problems if name in reached.index]):
+            raise BadValue("the models have no problem in common")
+        found, pool, binning = binned(found.of(common), pool, by, count, absolute)
+        other = reached.loc[found.problems].to_numpy(float)
+    placed = (
+        difficulty.absolute_bins(binning.values)
+        if absolute
+        else difficulty.quantile_bins(binning.values, found.problems, count)
+    )
+    return Rivals(found.budgets, followed(found, binning), other, placed.of.tolist(), placed.count)
+
+
 def exchanges(
     outcomes: pd.DataFrame,
     large: pd.DataFrame | None,
@@ -145,36 +198,20 @@ def exchanges(
     """The small model's compute-optimal policy against the larger model, per bin and R.
 
     Arguments:
-        outcomes: of the small model.
-        large: of the larger one, answering at once; None tells only what the small one may spend and reaches there.
+        outcomes, large: as in `rivals`.
         larger: M.
         ratios: R.
     """
-    found, pool, binning = binned(measured(outcomes), pool, by, count, absolute)
-    if large is not None:
-        graded = large[large["correct"].notna()]
-        reached = graded.assign(right=graded["correct"].astype(float)).groupby("problem")["right"].mean()
-        if not (common := [name for name in found.problems if name in reached.index]):
-            raise BadValue("the models have no problem in common")
-        found, pool, binning = binned(found.of(common), pool, by, count, absolute)
-        other = reached.loc[found.problems].to_numpy(float)
-    else:
-        other = np.full(len(found.problems), np.nan)
-    small = followed(found, binning)
-    placed = (
-        difficulty.absolute_bins(binning.values)
-        if absolute
-        else difficulty.quantile_bins(binning.values, found.problems, count)
-    )
-    stars = exchange.stars(found.budgets, small, other, placed.of.tolist(), larger, ratios, resamples)
+    both = rivals(outcomes, large, pool, by, count, absolute)
+    stars = exchange.stars(both.budgets, both.small, both.large, both.bins, larger, ratios, resamples)
     document: dict[str, Any] = {
         "larger": larger,
         "by": by,
-        "problems": len(found.problems),
+        "problems": len(both.bins),
         "ratios": [{"ratio": r, "multiplier": exchange.multiplier(larger, r)} for r in ratios],
         "bins": [],
     }
-    for b in range(placed.count):
+    for b in range(both.count):
         inside = [s for s in stars if s.bin == b]
         shown = [
             {
@@ -187,8 +224,33 @@ def exchanges(
             }
             for s in inside
         ]
-        document["bins"].append({"n": int((placed.of == b).sum()), "stars": shown})
+        document["bins"].append({"n": both.bins.count(b), "stars": shown})
     return document
+
+
+def standings(both: Rivals, fine: int = 8, resamples: int = RESAMPLES) -> dict[str, Any]:
+    """Both models at every budget that M and R may lead to: what a page needs to draw any exchange by itself.
+
+    {"budgets", "grid": `fine` budgets to each doubling, "problems", "bins": [{"n", "small" and "gain": {"mean", "low",
+    "high"} by grid, "large": {"mean", "low", "high"}}]}; values of "gain" and "large" are null without a larger model.
+    """
+    octaves = math.log2(both.budgets[-1] / both.budgets[0])
+    grid = np.union1d(np.geomspace(both.budgets[0], both.budgets[-1], max(1, round(fine * octaves)) + 1), both.budgets)
+    found = exchange.standings(both.budgets, both.small, both.large, both.bins, grid.tolist(), resamples)
+    return {
+        "budgets": [_whole(b) for b in both.budgets],
+        "grid": grid.tolist(),
+        "problems": len(both.bins),
+        "bins": [
+            {
+                "n": one.number,
+                "small": _lists(Interval(*one.small)),
+                "large": {name: _null(float(v)) for name, v in zip(("mean", "low", "high"), one.large, strict=True)},
+                "gain": _lists(Interval(*one.gain)),
+            }
+            for one in found
+        ],
+    }
 
 
 def _lists(interval: Interval) -> dict[str, list[float | None]]:

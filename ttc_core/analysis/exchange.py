@@ -45,6 +45,65 @@ def priced(larger: float, ratio: float, small: float, large: float) -> float:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """One bin: where the small model stands at each of some budgets (G), and the larger one.
+
+    Arguments:
+        number: problems of the bin.
+        small: (G) accuracies of the small model; NaN below the smallest budget measured, and the last known value
+            beyond the largest.
+        large: accuracy of the larger model.
+        gain: small less large.
+
+    Each with low and high, its 95 % interval by a bootstrap over problems, as rows of a (3, G) or (3,) array.
+    """
+
+    number: int
+    small: Floats
+    large: Floats
+    gain: Floats
+
+
+def standings(
+    budgets: Sequence[float],
+    small: Floats,
+    large: Floats,
+    bins: Sequence[int],
+    at: Sequence[float],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[Standing]:
+    """Both models in every bin at these budgets, the easiest bin first.
+
+    Arguments:
+        budgets: (B) generations, rising.
+        small: (P, B) accuracy of the small model's policy on each problem.
+        large: (P) accuracy of the larger model, one greedy answer.
+        bins: (P) bin of each problem.
+        at: (G) budgets of the small model.
+    """
+    rng, found, of = np.random.default_rng(seed), [], np.asarray(bins)
+    for k in np.unique(of):
+        rows = np.flatnonzero(of == k)
+        counts = np.concatenate(
+            [np.ones((1, len(rows))), rng.multinomial(len(rows), [1 / len(rows)] * len(rows), resamples)]
+        )
+        curves = np.array([_interpolated(budgets, curve, at) for curve in counts @ small[rows] / len(rows)])
+        reached = counts @ large[rows] / len(rows)
+        found.append(Standing(len(rows), *map(_bounded, (curves, reached, curves - reached[:, None]))))
+    return found
+
+
+def _bounded(drawn: Floats) -> Floats:
+    """The first of R + 1 values, which is of the problems as they are, and the interval that the others give."""
+    with np.errstate(invalid="ignore"):
+        ends = (
+            np.quantile(drawn[1:], [0.025, 0.975], axis=0) if len(drawn) > 1 else np.full((2, *drawn.shape[1:]), np.nan)
+        )
+    return np.concatenate([drawn[:1], ends])
+
+
+@dataclass(frozen=True)
 class Star:
     """The larger model in one bin at one R: where it stands on the small model's curve.
 
@@ -52,8 +111,8 @@ class Star:
         bin: 0 the easiest.
         ratio: R.
         budget: generations the small model may spend for the same FLOPs.
-        small, large: accuracies there; small is NaN beyond the smallest budget measured, and the last known value
-            beyond the largest (`beyond`).
+        beyond: whether that is more than was measured.
+        small, large: accuracies there, as `Standing` says.
         gain: small less large, with its interval over problems.
     """
 
@@ -76,35 +135,19 @@ def stars(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[Star]:
-    """Compare the models in every bin at every R.
-
-    Arguments:
-        budgets: (B) generations, rising.
-        small: (P, B) accuracy of the small model's policy on each problem.
-        large: (P) accuracy of the larger model, one greedy answer.
-        bins: (P) bin of each problem.
-        larger: M.
-        ratios: R.
-    """
-    rng, found, of = np.random.default_rng(seed), [], np.asarray(bins)
-    for k in np.unique(of):
-        rows = np.flatnonzero(of == k)
-        counts = np.concatenate(
-            [np.ones((1, len(rows))), rng.multinomial(len(rows), [1 / len(rows)] * len(rows), resamples)]
-        )
-        curves = counts @ small[rows] / len(rows)
-        reached = counts @ large[rows] / len(rows)
-        for ratio in ratios:
-            budget = multiplier(larger, ratio)
-            at = np.array([_interpolated(budgets, curve, budget) for curve in curves])
-            low, high = np.quantile((at - reached)[1:], [0.025, 0.975]) if resamples else (float("nan"),) * 2
-            gain = (float(at[0] - reached[0]), float(low), float(high))
-            found.append(Star(int(k), ratio, budget, budget > budgets[-1], float(at[0]), float(reached[0]), gain))
+    """Compare the models in every bin at every R. larger: M; the others as in `standings`."""
+    at = [multiplier(larger, ratio) for ratio in ratios]
+    names = np.unique(np.asarray(bins)).tolist()
+    found = []
+    for k, one in zip(names, standings(budgets, small, large, bins, at, resamples, seed), strict=True):
+        for j, ratio in enumerate(ratios):
+            mean, low, high = (float(end) for end in one.gain[:, j])
+            reached = (float(one.small[0, j]), float(one.large[0]))
+            found.append(Star(int(k), ratio, at[j], at[j] > budgets[-1], *reached, (mean, low, high)))
     return found
 
 
-def _interpolated(budgets: Sequence[float], curve: Floats, budget: float) -> float:
-    """Accuracy at a budget, interpolated in its logarithm; the last one beyond the largest budget."""
-    if budget < budgets[0]:
-        return float("nan")
-    return float(np.interp(np.log2(budget), np.log2(np.asarray(budgets)), curve))
+def _interpolated(budgets: Sequence[float], curve: Floats, at: Sequence[float]) -> Floats:
+    """(G) accuracy at budgets, interpolated in their logarithm; the last one beyond the largest budget."""
+    found = np.interp(np.log2(np.asarray(at)), np.log2(np.asarray(budgets)), curve)
+    return np.where(np.asarray(at) < budgets[0], np.nan, found)

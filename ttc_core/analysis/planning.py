@@ -11,6 +11,7 @@ from ttc_core.analysis.measured import AXES, cost
 from ttc_core.errors import BadValue
 
 KEYS = ["model", "verifier", "method", "budget"]
+_LIMITS = (*AXES, "price", "memory")
 _WIDE = 1.959963984540054  # standard errors to either side of a 95 % interval
 
 
@@ -19,6 +20,7 @@ def plan(
     limits: Mapping[str, float],
     memory: Mapping[str, float] | None = None,
     verifier: bool = True,
+    prices: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Everything that keeps the limits, the most accurate first; of equals the one with fewer FLOPs.
 
@@ -26,10 +28,11 @@ def plan(
 
     Arguments:
         outcomes: of one data set, of any models, methods and budgets, of one study or several.
-        limits: most of each cost that a problem may take on average: generations, tokens, flops, seconds; and "memory",
-            in bytes, of model and verifier together.
+        limits: most of each cost that a problem may take on average: generations, tokens, flops, seconds, and "price";
+            and "memory", in bytes, of model and verifier together.
         memory: bytes that each model and verifier takes; one that is not named takes none.
         verifier: whether the verifier's tokens and FLOPs count.
+        prices: of a token that each model or verifier computes or generates; one that is not named is free.
 
     Returns:
         Columns model, verifier, method, budget, problems, accuracy, low, high (95 %, over problems), then the costs.
@@ -37,21 +40,24 @@ def plan(
     Raises:
         BadValue: an unknown limit, several data sets, nothing graded, or nothing keeps the limits.
     """
-    if unknown := [name for name in limits if name not in (*AXES, "memory")]:
-        raise BadValue(f"a limit is of {', '.join((*AXES, 'memory'))}, not {unknown[0]!r}")
+    if unknown := [name for name in limits if name not in _LIMITS]:
+        raise BadValue(f"a limit is of {', '.join(_LIMITS)}, not {unknown[0]!r}")
     if outcomes["dataset"].nunique() > 1:
         raise BadValue("the outcomes are of several data sets", hint="choose one data set")
     kept = outcomes[outcomes["correct"].notna()]
     if kept.empty:
         raise BadValue("the study has no graded outcome yet")
     kept = kept.assign(verifier=kept["verifier"].fillna(""), right=kept["correct"].astype(float))
-    kept = kept.assign(**{axis: cost(kept, axis, verifier) for axis in AXES})
-    problems = kept.groupby([*KEYS, "problem"], sort=False)[["right", *AXES]].mean().reset_index()
+    of = kept["verifier"].map(prices or {}).fillna(0.0).astype(float) * kept["verifier_tokens"]
+    of += kept["model"].map(prices or {}).fillna(0.0).astype(float) * cost(kept, "tokens", verifier=False)
+    kept = kept.assign(**{axis: cost(kept, axis, verifier) for axis in AXES}, price=of)
+    costs = [*AXES, "price"]
+    problems = kept.groupby([*KEYS, "problem"], sort=False)[["right", *costs]].mean().reset_index()
     table = problems.groupby(KEYS, sort=False).agg(
         problems=("problem", "size"),
         accuracy=("right", "mean"),
         spread=("right", "std"),
-        **{axis: (axis, "mean") for axis in AXES},
+        **{name: (name, "mean") for name in costs},
     )
     table = table[table["problems"] == kept["problem"].nunique()].reset_index()
     error = _WIDE * table["spread"].fillna(0.5) / np.sqrt(table["problems"])

@@ -25,7 +25,7 @@ from ttc_core.errors import BadValue
 DRAWS = 256
 SUBSETS = 20_000  # enumerated for one problem and k at most
 BALLOTS = 200_000_000  # counted in all that is enumerated for one k at most
-WORK = 500_000_000  # multiplications at most in counting majorities
+WORK = 200_000_000  # multiplications at most in counting the majorities of all problems: half a second
 CELLS = 1 << 21  # of a table of votes: some ten MiB
 
 
@@ -56,21 +56,24 @@ def groups(pool: Pool) -> Groups:
     return Groups(of, right)
 
 
-def vote_at(pool: Pool, ks: Sequence[int], weighted: bool, draws: int = DRAWS, seed: int = 0) -> tuple[Floats, Floats]:
+def vote_at(pool: Pool, ks: Sequence[int], how: str, draws: int = DRAWS, seed: int = 0) -> tuple[Floats, Floats]:
     """(P, K) probability that the vote among k samples is right, and its standard error (0 where exact).
+
+    how: majority, weighted, or best: the answer of the highest score.
 
     Raises:
         BadValue: a problem's samples have no answers.
     """
-    for p in np.flatnonzero((pool.correct & pool.valid).any(axis=1) & ~(pool.valid & (pool.answers >= 0)).any(axis=1)):
+    answered = (pool.valid & (pool.answers >= 0)).any(axis=1)
+    for p in np.flatnonzero((pool.correct & pool.valid).any(axis=1) & ~answered) if how != "best" else ():
         raise BadValue(f"a vote needs the samples' answers, and problem {pool.problems[p]} has none")
     found = groups(pool)
-    of = np.where(np.isfinite(pool.scores), found.of, -1) if weighted else found.of
-    ballots = _Ballots(of, found.right, np.where(of >= 0, pool.scores, 0.0) if weighted else (of >= 0).astype(float))
+    of = found.of if how == "majority" else np.where(np.isfinite(pool.scores), found.of, -1)
+    ballots = _Ballots(of, found.right, np.where(of >= 0, pool.scores, 0.0))
     values, errors = np.zeros((len(of), len(ks))), np.zeros((len(of), len(ks)))
     for n in np.unique(pool.sizes):
         rows = np.flatnonzero(pool.sizes == n)
-        values[rows], errors[rows] = _same_size(ballots.part(rows, int(n)), ks, weighted, draws, seed)
+        values[rows], errors[rows] = _same_size(ballots.part(rows, int(n)), ks, how, draws, seed)
     return values, errors
 
 
@@ -91,27 +94,39 @@ class _Ballots:
         return np.asarray((self.of >= 0) & np.take_along_axis(self.right, np.maximum(self.of, 0), axis=1))
 
 
-def _same_size(b: _Ballots, ks: Sequence[int], weighted: bool, draws: int, seed: int) -> tuple[Floats, Floats]:
+def _same_size(b: _Ballots, ks: Sequence[int], how: str, draws: int, seed: int) -> tuple[Floats, Floats]:
     """Values and errors of problems with equally many samples."""
     problems, n = b.of.shape
     voting, right = (b.of >= 0).sum(axis=1), b.hits.sum(axis=1)
     values, errors = np.zeros((problems, len(ks))), np.zeros((problems, len(ks)))
     open_ = np.flatnonzero((right > 0) & (right < voting))
     all_right = (right > 0) & (right == voting)
-    of, good = b.of[open_], b.right[open_]
-    counted = [] if weighted else [k for k in ks if counting.work(of, good, k) <= WORK]
-    exact = counting.majority(of, good, counted) if counted else np.empty((len(open_), 0))
+    part = b.part(open_, n)
+    counted = _countable(part, ks) if how == "majority" else []
+    exact = counting.majority(part.of, part.right, counted) if counted else np.empty((len(open_), 0))
     for column, k in enumerate(ks):
         values[all_right, column] = [_any(n, int(v), k) for v in voting[all_right]]
         if not len(open_):
             continue
-        if k in counted:
+        if k == 1:
+            values[open_, column] = part.hits.mean(axis=1)
+        elif k in counted:
             values[open_, column] = exact[:, counted.index(k)]
         elif math.comb(n, k) <= SUBSETS and len(open_) * math.comb(n, k) * k <= BALLOTS:
-            values[open_, column] = _enumerated(b.part(open_, n), k)
+            values[open_, column] = _enumerated(part, k, how)
         else:
-            values[open_, column], errors[open_, column] = _drawn(b.part(open_, n), k, draws, seed)
+            values[open_, column], errors[open_, column] = _drawn(part, k, how, draws, seed)
     return values, errors
+
+
+def _countable(b: _Ballots, ks: Sequence[int]) -> list[int]:
+    """The sizes of subsets, from the smallest up, for which counting majorities is not too much work in all."""
+    found: list[int] = []
+    for k in sorted(set(ks) - {1}):
+        if counting.work(b.of, b.right, k) > WORK:
+            break
+        found.append(k)
+    return found
 
 
 def _any(n: int, voting: int, k: int) -> float:
@@ -119,66 +134,78 @@ def _any(n: int, voting: int, k: int) -> float:
     return 1.0 - math.comb(n - voting, k) / math.comb(n, k)
 
 
-def _enumerated(b: _Ballots, k: int) -> Floats:
+def _enumerated(b: _Ballots, k: int, how: str) -> Floats:
     """(P) share of all subsets of k whose vote is right."""
     subsets = np.array(list(combinations(range(b.of.shape[1]), k)), np.int64)
-    values = np.empty(len(b.of))
+    rows, values = np.repeat(np.arange(len(subsets)), k), np.empty(len(b.of))
     for p in range(len(b.of)):
-        rows = np.repeat(np.arange(len(subsets)), k)
-        values[p] = _won(
-            b.of[p][subsets].ravel(), b.weights[p][subsets].ravel(), rows, len(subsets), b.right[[p]]
-        ).mean()
+        of, weights = b.of[p][subsets].ravel(), b.weights[p][subsets].ravel()
+        values[p] = _won(of, weights, rows, len(subsets), b.right[[p]], how).mean()
     return values
 
 
-def _drawn(b: _Ballots, k: int, draws: int, seed: int) -> tuple[Floats, Floats]:
+def _drawn(b: _Ballots, k: int, how: str, draws: int, seed: int) -> tuple[Floats, Floats]:
     """(P) share of at least `draws` random subsets whose vote is right, and its standard error."""
     problems, n = b.of.shape
-    blocks, together = n // k, max(1, CELLS // (n * 8))
+    blocks, together = min(n // k, draws), max(1, CELLS // (n * 8))
     hits, subsets = np.zeros(problems), -(-draws // blocks) * blocks
     for first in range(0, problems, together):
         part = b.part(np.arange(first, min(first + together, problems)), n)
         rng = np.random.default_rng([seed, k, first])
-        ranks = np.tile(np.arange(n, dtype=np.int32), (len(part.of), 1))
         for _ in range(subsets // blocks):
-            block = rng.permuted(ranks, axis=1) // k
-            hits[first : first + together] += _blocks_won(part, block, blocks)
+            order = rng.random(part.of.shape, np.float32).argsort(axis=1)[:, : blocks * k]
+            hits[first : first + together] += _blocks_won(part, order, k, how)
     # Laplace's rule: a share of 0 or 1 among finitely many draws is not certain.
     share = (hits + 1) / (subsets + 2)
     return hits / subsets, np.sqrt(share * (1 - share) / (subsets + 2))
 
 
-def _blocks_won(b: _Ballots, block: Ints, blocks: int) -> Floats:
-    """(P) number of the first `blocks` blocks of each problem whose vote is right. block: (P, n) block of a sample."""
-    problems = len(b.of)
+def _blocks_won(b: _Ballots, order: Ints, k: int, how: str) -> Floats:
+    """(P) number of the blocks of k samples each, cut from an order of them (P, blocks * k), whose vote is right."""
+    problems, blocks = len(order), order.shape[1] // k
     won, at_once = np.zeros(problems), max(1, CELLS // (problems * b.right.shape[1]))
     for first in range(0, blocks, at_once):
         count = min(at_once, blocks - first)
-        p, i = np.nonzero((block >= first) & (block < first + count))
-        rows = p * count + block[p, i] - first
+        # a block's samples keep the order in which they were drawn into the pool: the first seen wins
+        places = np.sort(order[:, first * k : (first + count) * k].reshape(problems, count, k), axis=2)
+        places = places.reshape(problems, count * k)
+        of = np.take_along_axis(b.of, places, axis=1).ravel()
+        weights = np.take_along_axis(b.weights, places, axis=1).ravel()
+        rows = np.repeat(np.arange(problems * count), k)
         right = np.repeat(b.right, count, axis=0)
-        won += _won(b.of[p, i], b.weights[p, i], rows, problems * count, right).reshape(problems, count).sum(axis=1)
+        won += _won(of, weights, rows, problems * count, right, how).reshape(problems, count).sum(axis=1)
     return won
 
 
-def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools) -> Bools:
+def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools, how: str) -> Bools:
     """(count) whether each vote is won by a right answer.
 
     Arguments:
         of, weights, rows: of every ballot its group (-1: none), its weight and its vote; in the order of being drawn.
         right: (count, G), or (1, G) if it is the same for all.
+        how: an answer's weights are added up ("majority", "weighted"), or the highest counts ("best").
     """
-    voting = of >= 0
-    of, weights, rows = of[voting], weights[voting], rows[voting]
-    width = right.shape[1]
-    keys = rows * width + of
-    coarse = np.round(weights * 2.0**26) / 2.0**26  # sums of these are exact, so the total is rounded once, as by fsum
-    totals = np.bincount(keys, coarse, count * width) + np.bincount(keys, weights - coarse, count * width)
-    first = np.full(count * width, len(keys), np.int64)
-    first[keys[::-1]] = np.arange(len(keys))[::-1]  # the last to be written is the first to be drawn
-    totals[first == len(keys)] = -np.inf
+    voting, width = of >= 0, right.shape[1]
+    weights, keys = weights[voting], (rows * width + of)[voting]
+    if how == "weighted":
+        coarse = np.round(weights * 2.0**26) / 2.0**26  # sums of these are exact: the total is rounded once, as by fsum
+        totals = np.bincount(keys, coarse, count * width) + np.bincount(keys, weights - coarse, count * width)
+    elif how == "majority":
+        totals = np.bincount(keys, minlength=count * width).astype(float)
+    else:
+        totals = np.full(count * width, -np.inf)
+        np.maximum.at(totals, keys, weights)
     table = totals.reshape(count, width)
-    leads = table == table.max(axis=1, keepdims=True)
-    winner = np.where(leads, first.reshape(count, width), len(keys) + 1).argmin(axis=1)
-    empty = first.reshape(count, width)[np.arange(count), winner] == len(keys)
-    return np.asarray((right[0][winner] if len(right) == 1 else right[np.arange(count), winner]) & ~empty)
+    most = table.max(axis=1)
+    leads = table == most[:, None]
+    winner, votes = leads.argmax(axis=1), np.zeros(count, bool)
+    votes[keys // width] = True
+    # equals, and totals of nothing, which an answer that nobody gave has too: the first to be drawn wins
+    equal = np.flatnonzero(((leads.sum(axis=1) > 1) | (most <= 0)) & votes)
+    if len(equal):
+        among = np.zeros(count, bool)
+        among[equal] = True
+        keys = keys[among[keys // width] & leads.ravel()[keys]]
+        winner[keys[::-1] // width] = keys[::-1] % width  # the last to be written is the first to be drawn
+    good = right[0][winner] if len(right) == 1 else right[np.arange(count), winner]
+    return np.asarray(good & votes)
