@@ -41,11 +41,13 @@ def check(db: Database) -> dict[str, Any]:
         if version is None:
             raise StoreFault("this is no database of the workbench")
         present = set(inspect(connection).get_table_names())
-        tables = [of for of in Base.metadata.sorted_tables if of.name in present]
-        integrity = _integrity(connection, tables)
-        orphans = {} if integrity != "ok" else _orphans(connection, present)
-        counted = {} if integrity != "ok" else {of.name: _count(connection, of) for of in tables}
         size = _size(db, connection)
+    tables = [of for of in Base.metadata.sorted_tables if of.name in present]
+    orphans, counted = {}, {}
+    if (integrity := _integrity(db, tables)) == "ok":
+        with db.read() as connection:
+            orphans = _orphans(connection, present)
+            counted = {of.name: _count(connection, of) for of in tables}
     fine = integrity == "ok" and not any(orphans.values())
     said = {"database": db.shown, "schema": version, "newest": migrate.HEAD, "fine": fine, "integrity": integrity}
     return {**said, "orphans": orphans, "rows": counted, **size}
@@ -106,15 +108,15 @@ def _count(connection: Connection, of: Table) -> int:
     return connection.execute(select(func.count()).select_from(of)).scalar_one()
 
 
-def _integrity(connection: Connection, tables: list[Table]) -> str:
-    if connection.dialect.name == "sqlite":
-        said = connection.execute(text("PRAGMA integrity_check(10)")).scalars().all()
-        return "; ".join(map(str, said))
+def _integrity(db: Database, tables: list[Table]) -> str:
     try:
-        for of in tables:  # reading is checking: a page that is damaged cannot be read
-            connection.execute(text(f"SELECT count(hashtext(CAST(t AS text))) FROM {of.name} t"))
-    except Exception as error:
-        return str(error).splitlines()[0]
+        with db.read() as connection:
+            if db.sqlite:
+                return "; ".join(connection.execute(text("PRAGMA integrity_check(10)")).scalars())
+            for of in tables:  # reading is checking: a page that is damaged cannot be read
+                connection.execute(text(f"SELECT count(hashtext(CAST(t AS text))) FROM {of.name} t"))
+    except StoreFault as damage:
+        return str(damage)
     return "ok"
 
 
