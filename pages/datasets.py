@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from ttc_core import runs
-from ttc_core.ui import session
+from ttc_core.ui import session, words
 
 ORDER = 8
 TITLE = "Data sets"
@@ -37,9 +37,10 @@ def table() -> str | None:
 def inside(name: str) -> None:
     """The first problems of a data set, as plain text in a table."""
     problems = runs.problems(name)
-    st.subheader(name)
+    st.subheader(words.named(name))
     st.dataframe(
-        pd.DataFrame([{"id": p.id, "question": p.question, "answer": p.answer} for p in problems[:SHOWN]]),
+        pd.DataFrame([[words.shown(text or "") for text in (p.id, p.question, p.answer)] for p in problems[:SHOWN]],
+                     columns=["id", "question", "answer"]),
         hide_index=True, column_config={"question": st.column_config.TextColumn(width="large")},
     )  # fmt: skip
     if len(problems) > SHOWN:

@@ -23,7 +23,8 @@ def computed(study: str, revision: str, axis: str, by: str, verifier: bool) -> d
     """The frontier's document. revision: changes when the study has more outcomes."""
     found = choose(study)
     made = documents.curves(found.outcomes, found.pool(), axis, by, verifier=verifier, resamples=RESAMPLES)
-    return made | {"of": f"{found.model}, {found.verifier or 'no verifier'}, {found.dataset}"}
+    of = (found.model, found.verifier or "no verifier", found.dataset)
+    return made | {"of": ", ".join(words.named(name) for name in of)}
 
 
 def pick(names: list[str]) -> dict[str, Any]:

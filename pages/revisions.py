@@ -26,7 +26,7 @@ def label(run: RunView) -> str:
     named = run.spec.problem_id or "own question"
     _, declared = runs.catalogue().strategies[run.spec.strategy]
     made = words.strategy(run.spec, {param.name: param.default for param in declared})
-    return f"{verdict} {named} · {made}, {run.spec.budget} attempts · {question}"
+    return words.shown(f"{verdict} {named} · {made}, {run.spec.budget} attempts · {question}")
 
 
 def pick(known: dict[str, RunView]) -> str | None:

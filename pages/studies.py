@@ -5,6 +5,7 @@ import streamlit as st
 
 from ttc_core import runs, studies
 from ttc_core.errors import TTCError
+from ttc_core.export.text import csv_of
 from ttc_core.studies_views import StudyView
 from ttc_core.ui import session, words
 
@@ -126,7 +127,7 @@ def look(name: str, polling: bool) -> None:
 def head(view: StudyView) -> None:
     """Name, state, figures and buttons."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(view.id, width="content")
+        st.subheader(words.named(view.id), width="content")
         st.badge(view.status, color=COLOURS[view.status])
         if view.why:
             st.text(view.why)
@@ -201,9 +202,15 @@ def table(name: str) -> None:
         column_config={str(budget): st.column_config.NumberColumn(format="%.3f") for budget in shown.columns},
     )  # fmt: skip
     st.download_button(
-        "Outcomes as CSV", lambda: frame.to_csv(index=False).encode(), file_name=f"{name}.csv", mime="text/csv",
+        "Outcomes as CSV", lambda: as_csv(frame), file_name=f"{name}.csv", mime="text/csv",
         key="study_csv", on_click="ignore",
     )  # fmt: skip
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """The rows for a spreadsheet, in which no text is a formula."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return csv_of({str(name): list(plain[name]) for name in plain})
 
 
 session.open_page("studies")

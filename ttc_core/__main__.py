@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from ttc_core.cli import database, figures
+from ttc_core.cli.shown import printable
 from ttc_core.errors import TTCError, UserError
 from ttc_core.types import RunSpec
 
@@ -47,7 +48,9 @@ ANALYSIS = ("estimate", "difficulty", "frontier", "exchange")
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one verb; returns the exit code."""
     args = parser().parse_args(argv)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(asctime)s %(name)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
     for chatty in ("alembic", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: more threads only wait for one another
@@ -63,6 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+class _Printable(logging.Formatter):
+    """Log lines quote models, servers and files: nothing in them may drive a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return printable(super().format(record))
 
 
 class Parser(argparse.ArgumentParser):
@@ -211,7 +222,7 @@ def _verb(name: str) -> Callable[[argparse.Namespace], int]:
 
 def _complain(error: TTCError) -> None:
     hint = f" ({error.hint})" if error.hint else ""
-    sys.stderr.write(f"ttc: {error}{hint}\n".encode("utf-8", "backslashreplace").decode("utf-8"))
+    sys.stderr.write(printable(f"ttc: {error}{hint}") + "\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from types import NoneType
@@ -89,6 +90,8 @@ def _check_nodes(run_id: str, nodes: list[Node]) -> None:
     if len({node.id for node in nodes}) != len(nodes):
         raise UserError("the run document has two nodes of the same id")
     for node in nodes:
+        if not _NODE.fullmatch(node.id):
+            raise UserError(f"{node.id!r} cannot be the id of a node", hint="r.0, r.0.12")
         _one_of(f"state of node {node.id}", node.state, get_args(State))
         _one_of(f"finish of node {node.id}", node.finish, get_args(Finish))
         if any(token < 0 for token in node.tokens):
@@ -147,6 +150,7 @@ def _as(where: str, value: Any, wanted: Any) -> Any:
     raise UserError(f"{where} has the wrong type: {str(value)[:40]!r}")
 
 
+_NODE = re.compile(r"r(\.[!-,/:-~-]{0,20}[0-9]{1,9}){0,5000}")
 _MOST = 2**63 - 1  # what a database column holds
 
 # JSON has no infinities; these stand for them

@@ -177,7 +177,8 @@ def outcomes(study: str, dataset: str | None = None, *, db: str | None = None) -
 
     params is JSON with sorted keys, method a short label; correct is NA where nobody can say; failed counts samples and
     scores that did not come; policy_tokens are generated, policy_prompt_tokens computed and policy_cached_tokens found
-    in the cache; run names the stored run that holds the tree, where it was kept.
+    in the cache; run names the stored run that holds the tree, where it was kept. Lone surrogates are written
+    out.
 
     Raises:
         UnknownName: no such study.
@@ -192,8 +193,15 @@ def outcomes(study: str, dataset: str | None = None, *, db: str | None = None) -
     for row in rows:
         row["failed"] = row["failed_samples"] + row["failed_scores"]
         row["unspent"] = max(0, row["budget"] - row["generations"])
-    frame = pd.DataFrame({name: [row[names.get(name, name)] for row in rows] for name in COLUMNS})
+    found = {name: [row[names.get(name, name)] for row in rows] for name in COLUMNS}
+    frame = pd.DataFrame({name: [_readable(value) for value in values] for name, values in found.items()})
     return frame.astype({"correct": "boolean", "score": "float64", "seconds": "float64"})
+
+
+def _readable(value: Any) -> Any:
+    from ttc_core.store.columns import readable
+
+    return readable(value) if isinstance(value, str) else value
 
 
 def pool(

@@ -86,6 +86,11 @@ def solved_lines(view: RunView) -> list[str]:
     return lines + (["", *table(["candidate", "votes", "weight"], rows)] if rows else [])
 
 
+def printable(text: str) -> str:
+    """Text without what could drive a terminal; lines stay lines."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
 def _line(text: str, most: int = 100) -> str:
     """Text on one line, shortened, without control characters that could drive a terminal."""
     flat = "".join(c if c.isprintable() else " " for c in text)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ttc_core.drawing.info import Axis, Info, Panel, Value, plain
 
@@ -14,6 +16,8 @@ _TEX = {
     "|": r"\textbar{}", '"': "''", "√": r"\ensuremath{\surd}", "×": r"\ensuremath{\times}",
     "−": r"\ensuremath{-}", "–": "--", "\n": " ", "\r": " ", "\t": " ",
 }  # fmt: skip
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the last four as Japanese keyboards write them
+_NUMBER = re.compile(r"[+-]?[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?(/[0-9]+)?")
 _MARKDOWN = "\\`*_{}[]<>#|!~$"
 
 
@@ -32,8 +36,19 @@ def markdown(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """Text that no spreadsheet takes for a formula; what is a number stays one."""
+    begins = text[:1] in ("\t", "\r", "\n") or text.lstrip()[:1] in _FORMULA
+    return f"'{text}" if begins and _NUMBER.fullmatch(text) is None else text
+
+
+def csv_of(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """Columns of a table as CSV: text as `cell` makes it, numbers with all their digits, None as nothing."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([cell(name) for name in columns])
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([cell(value) if isinstance(value, str) else value for value in row])
+    return file.getvalue().encode("utf-8", "backslashreplace")
 
 
 def as_csv(info: Info) -> str:

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Text
+from sqlalchemy import String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -37,10 +37,15 @@ def unescape(text: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
+def readable(text: str) -> str:
+    """`text` as tables and files in UTF-8 can hold it: lone surrogates are written out, all else stays."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class AnyText(TypeDecorator[str]):
     """Text of any length and content."""
 
-    impl = Text
+    impl: type[String] = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
@@ -50,6 +55,13 @@ class AnyText(TypeDecorator[str]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
         """From the database."""
         return None if value is None else unescape(value)
+
+
+class AnyName(AnyText):
+    """Names that other programs chose: any content too, in a column of short text."""
+
+    impl = String
+    cache_ok = True
 
 
 def pack_tokens(tokens: Sequence[int]) -> bytes | None:

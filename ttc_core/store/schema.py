@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ttc_core.store.columns import AnyText
+from ttc_core.store.columns import AnyName, AnyText
 
 BigKey = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for plain INTEGER
 
@@ -49,12 +49,12 @@ class RunRow(Base):
     gold: Mapped[str | None] = mapped_column(AnyText)
     dataset: Mapped[str] = mapped_column(AnyText)
     problem_id: Mapped[str] = mapped_column(AnyText)
-    strategy: Mapped[str] = mapped_column(String)
+    strategy: Mapped[str] = mapped_column(AnyName)
     params: Mapped[str] = mapped_column(AnyText)  # JSON object
     budget: Mapped[int] = mapped_column(Integer)
     seed: Mapped[int] = mapped_column(BigInteger)
-    model: Mapped[str] = mapped_column(String)
-    verifier: Mapped[str] = mapped_column(String)
+    model: Mapped[str] = mapped_column(AnyName)
+    verifier: Mapped[str] = mapped_column(AnyName)
     temperature: Mapped[float] = mapped_column(Float)
     grader: Mapped[str] = mapped_column(String, default="numeric", server_default="numeric")
     prefix: Mapped[str] = mapped_column(AnyText, default="[]", server_default="[]")  # JSON list of steps
@@ -110,7 +110,7 @@ class NodeRow(Base):
     run: Mapped[int] = mapped_column(ForeignKey("runs.key", ondelete="CASCADE"), primary_key=True)
     id: Mapped[str] = mapped_column(String, primary_key=True)
     revision: Mapped[int] = mapped_column(Integer)
-    parent: Mapped[str | None] = mapped_column(String)  # only where it is not the id without its last part
+    parent: Mapped[str | None] = mapped_column(AnyName)  # only where it is not the id without its last part
     text: Mapped[str] = mapped_column(AnyText)
     tokens: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_tokens
     steps: Mapped[int] = mapped_column(Integer)
@@ -183,9 +183,9 @@ class MethodRow(Base):
     key: Mapped[int] = mapped_column(BigKey, primary_key=True)
     study: Mapped[int] = mapped_column(ForeignKey("studies.key", ondelete="CASCADE"))
     position: Mapped[int] = mapped_column(Integer)
-    model: Mapped[str] = mapped_column(String)
-    verifier: Mapped[str] = mapped_column(String)
-    strategy: Mapped[str] = mapped_column(String)
+    model: Mapped[str] = mapped_column(AnyName)
+    verifier: Mapped[str] = mapped_column(AnyName)
+    strategy: Mapped[str] = mapped_column(AnyName)
     params: Mapped[str] = mapped_column(AnyText)  # JSON object, keys sorted
     label: Mapped[str] = mapped_column(AnyText)
     temperature: Mapped[float] = mapped_column(Float)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from ttc_core import runs
 from ttc_core.errors import TTCError
+from ttc_core.ui import words
 from ttc_core.ui.tree import Feed
 
 _CSS = Path(__file__).parent / "assets" / "page.css"
@@ -81,9 +82,9 @@ def notice(title: str, message: str = "", hint: str = "", *, kind: str = "error"
     with st.container(border=True, key=f"notice-{kind}-{key or title.lower().replace(' ', '-')}"):
         st.markdown(f"**{title}**")
         if message:
-            st.text(message[:1].upper() + message[1:] + ("" if message.endswith((".", "?", "!")) else "."))
+            st.text(words.shown(message[:1].upper() + message[1:] + ("" if message.endswith((".", "?", "!")) else ".")))
         if hint:
-            st.text(hint[:1].upper() + hint[1:] + ("" if hint.endswith((".", "?", "!")) else "."))
+            st.text(words.shown(hint[:1].upper() + hint[1:] + ("" if hint.endswith((".", "?", "!")) else ".")))
 
 
 @contextmanager

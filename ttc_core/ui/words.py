@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from ttc_core.types import RunSpec, Status
 
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,=+-]*")
+_LONGEST = 120  # characters of a name in a line
 _UNITS = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12), ("P", 1e15), ("E", 1e18))
 STATUS_WORDS: dict[Status, str] = {
     "pending": "waiting",
@@ -63,6 +66,19 @@ def strategy(spec: RunSpec, defaults: Mapping[str, Any]) -> str:
         f"{name.replace('_', ' ')} {value}" for name, value in spec.params.items() if defaults.get(name) != value
     ]
     return ", ".join([spec.strategy.replace("_", " "), *differing])
+
+
+def shown(text: str) -> str:
+    """Text as a page can be sent it: lone surrogates, which have no place in UTF-8, are shown as unknown characters."""
+    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+
+
+def named(name: str) -> str:
+    """A name that others gave, inside a line of Markdown: as it is where it is plain, else as code, on one line."""
+    if len(name) <= _LONGEST and _PLAIN.fullmatch(name) and "www." not in name.lower():
+        return name
+    flat = " ".join("".join(c if c.isprintable() and c != "`" else " " for c in name).split())
+    return f"`{flat[:_LONGEST]}`" if flat else "?"
 
 
 def rule(spec: RunSpec) -> str:
