@@ -142,12 +142,12 @@ def test_fixed_edges_make_fixed_bins():
 def test_costs_and_limits():
     frame = worlds.outcomes(np.ones((2, 3, 3)), [1, 2, 4])
     tokens = cost(frame, "tokens")
-    assert tokens[frame.method == "best_of_n"].tolist()[:3] == [106, 206, 406]  # 10 - 4 of the prompt, policy, verifier
-    assert cost(frame, "tokens", verifier=False)[0] == 56
+    assert tokens[frame.method == "best_of_n"].tolist()[:3] == [110, 210, 410]  # 10 computed of the prompt, policy, verifier
+    assert cost(frame, "tokens", verifier=False)[0] == 60
     assert cost(frame, "flops")[0] == 150e6 and cost(frame, "seconds")[2] == 2
     found = measured(frame, "tokens")
-    assert found.budgets == [106, 206, 406]
-    assert np.isnan(found.costs[2, 0]) and found.costs[2, 1:].tolist() == [156, 306]  # the beam's scores cost twice
+    assert found.budgets == [110, 210, 410]
+    assert np.isnan(found.costs[2, 0]) and found.costs[2, 1:].tolist() == [160, 310]  # the beam's scores cost twice
     with pytest.raises(BadValue, match="cost axis must be one of"):
         measured(frame, "money")
 

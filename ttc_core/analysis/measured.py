@@ -58,9 +58,7 @@ def cost(outcomes: pd.DataFrame, axis: str, verifier: bool = True) -> pd.Series[
     o = outcomes
     ways: dict[str, Callable[[], pd.Series[float]]] = {
         "generations": lambda: o["budget"],
-        "tokens": lambda: (
-            o["policy_prompt_tokens"] - o["policy_cached_tokens"] + o["policy_tokens"] + verifier * o["verifier_tokens"]
-        ),
+        "tokens": lambda: o["policy_prompt_tokens"] + o["policy_tokens"] + verifier * o["verifier_tokens"],
         "flops": lambda: o["policy_flops"] + verifier * o["verifier_flops"],
         "seconds": lambda: o["seconds"],
     }
