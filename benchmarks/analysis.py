@@ -22,8 +22,9 @@ import numpy as np
 from tests.unit import analysis_worlds as worlds
 from ttc_core.analysis import estimators, votes
 from ttc_core.analysis.difficulty import easiness
-from ttc_core.analysis.frontier import Binning, crossing, frontier
+from ttc_core.analysis.frontier import frontier
 from ttc_core.analysis.measured import Measured, measured
+from ttc_core.analysis.pipeline import Binning, crossing
 from ttc_core.analysis.pool import Pool
 
 PROBLEMS, SAMPLES, METHODS = 500, 256, 5

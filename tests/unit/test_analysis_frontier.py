@@ -9,29 +9,45 @@ import pytest
 
 from tests.unit import analysis_worlds as worlds
 from ttc_core.analysis.difficulty import quantile_bins
-from ttc_core.analysis.frontier import Binning, _Pipeline, crossing, followed, frontier, gap
+from ttc_core.analysis.frontier import followed, frontier, gap
 from ttc_core.analysis.measured import cost, measured
+from ttc_core.analysis.pipeline import Binning, Pipeline, crossing
 from ttc_core.errors import BadValue
 
 
 def written_out(accuracy, copies, bin_of, fold_of):
-    """The compute-optimal accuracy at each budget by loops: problems in lists, the first of equal methods."""
+    """The compute-optimal accuracy at each budget by loops: problems in lists, the first of equal methods, less spent
+    where that is better by two standard errors."""
+    taken = {
+        (k, fold): taken_by_loops(accuracy, copies, bin_of, fold_of, k, fold) for k in set(bin_of) for fold in (0, 1)
+    }
     found = []
     for b in range(accuracy.shape[2]):
         right, number = 0.0, 0.0
-        for k in sorted(set(bin_of)):
-            for fold in (0, 1):
-                train = [p for p in copies if bin_of[p] == k and fold_of[p] != fold]
-                test = [p for p in copies if bin_of[p] == k and fold_of[p] == fold]
-                means = []
-                for m in range(accuracy.shape[1]):
-                    known = [accuracy[p, m, b] for p in train if not math.isnan(accuracy[p, m, b])]
-                    means.append(sum(known) / len(known) if known else -math.inf)
-                best = means.index(max(means))
-                known = [accuracy[p, best, b] for p in test if not math.isnan(accuracy[p, best, b])]
-                right, number = right + sum(known), number + len(known)
+        for (k, fold), choices in taken.items():
+            test = [p for p in copies if bin_of[p] == k and fold_of[p] == fold]
+            known = [a for a in (accuracy[p][choices[b]] for p in test) if not math.isnan(a)]
+            right, number = right + sum(known), number + len(known)
         found.append(right / number if number else math.nan)
     return found
+
+
+def taken_by_loops(accuracy, copies, bin_of, fold_of, k, fold):
+    """The (method, budget) that is taken at each budget in bin k, from the problems outside the fold."""
+    train = [p for p in copies if bin_of[p] == k and fold_of[p] != fold]
+    choices, before = [], None
+    for b in range(accuracy.shape[2]):
+        options = []
+        for m in range(accuracy.shape[1]):
+            known = [a for a in accuracy[train, m, b] if not math.isnan(a)]
+            mean = sum(known) / len(known) if known else -math.inf
+            options.append((mean, mean * (1 - mean) / len(known) if known else 0.0, (m, b)))
+        best = max(options, key=lambda option: option[0])
+        if before and before[0] - best[0] > 2 * math.sqrt(before[1] + best[1]):
+            best = before
+        choices.append(best[2])
+        before = best
+    return choices
 
 
 @pytest.mark.parametrize("holes", [False, True])
@@ -43,7 +59,7 @@ def test_the_optimal_curve_is_what_loops_give(holes):
         found.accuracy[rng.random(found.accuracy.shape) < 0.2] = np.nan
         found.accuracy[:, 1, 2] = np.nan  # a method that was not run with this budget
     values = np.round(rng.random(23), 1)
-    pipeline = _Pipeline(found, Binning(values, 3), 4, 0, 0.0, True)
+    pipeline = Pipeline(found, Binning(values, 3), 4, 0, 0.0, True)
     bin_of = quantile_bins(values, found.problems, 3).of
     expected = np.mean([written_out(found.accuracy, range(23), bin_of, fold) for fold in pipeline.folds], axis=0)
     np.testing.assert_allclose(pipeline.run(np.ones((1, 23)))["optimal"][0], expected, atol=1e-12)
@@ -61,7 +77,7 @@ def test_the_optimal_curve_is_what_loops_give(holes):
 def test_without_resampling_bins_are_those_of_the_difficulty_and_resamples_fill_them_equally():
     values = np.random.default_rng(0).random(103)
     found = measured(worlds.outcomes(np.ones((103, 1, 1)), [1]))
-    pipeline = _Pipeline(found, Binning(values), 1, 0, 0.0, True)
+    pipeline = Pipeline(found, Binning(values), 1, 0, 0.0, True)
     assert (pipeline.placed(np.ones((1, 103)))[0] == quantile_bins(values, found.problems).of).all()
     counts = np.random.default_rng(1).multinomial(103, np.full(103, 1 / 103), 50)
     placed = pipeline.placed(counts.astype(float))
@@ -73,7 +89,7 @@ def test_without_resampling_bins_are_those_of_the_difficulty_and_resamples_fill_
 def test_folds_halve_every_bin():
     found = measured(worlds.outcomes(np.ones((100, 1, 1)), [1]))
     values = np.random.default_rng(0).random(100)
-    for fold in _Pipeline(found, Binning(values), 5, 0, 0.0, True).folds:
+    for fold in Pipeline(found, Binning(values), 5, 0, 0.0, True).folds:
         of = quantile_bins(values, found.problems).of
         assert [fold[of == k].sum() for k in range(5)] == [10] * 5
 
@@ -110,6 +126,28 @@ def test_on_pure_noise_only_choosing_without_cross_validation_seems_to_help():
     assert ((honest.gain.low <= 0) & (honest.gain.high >= 0))[middle].all()
     assert (naive.efficiency.mean > 1)[middle].all() and (naive.efficiency.low > 1)[middle].any()
     assert (naive.gain.low > 0)[middle].all()
+
+
+def test_a_policy_spends_less_where_more_is_clearly_worse_and_its_curve_does_not_fall():
+    rng = np.random.default_rng(3)
+    chance = np.array([[0.3, 0.5, 0.8, 0.3], [0.3, 0.45, 0.5, 0.55]])  # the first one over-optimises its verifier
+    correct = rng.random((2000, 2, 4)) < chance
+    found = frontier(measured(worlds.outcomes(correct, [1, 2, 4, 8])), Binning(rng.random(2000)), resamples=50)
+    assert (found.policy[2:] == 0).all() and (found.spent[2:] == 2).all() and found.spent[:3, 0].tolist() == [0, 1, 2]
+    assert found.optimal.mean[3] == pytest.approx(found.optimal.mean[2], abs=1e-9)
+    assert found.optimal.mean[3] > found.methods.mean[:, 3].max() + 0.1
+
+
+def test_regret_by_bin_is_what_the_best_of_each_problem_would_add():
+    correct, easiness, budgets = worlds.crossover()
+    found = measured(worlds.outcomes(correct, budgets))
+    made = frontier(found, Binning(easiness), resamples=0)
+    of = quantile_bins(easiness, found.problems).of
+    followed_ = followed(found, Binning(easiness))
+    for k in range(5):
+        best = found.accuracy[of == k].max(axis=1).mean(axis=0)
+        np.testing.assert_allclose(made.regret_by_bin[k], best - followed_[of == k].mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(made.regret_by_bin.mean(axis=0), made.regret, atol=1e-12)
 
 
 def test_the_gap_between_oracle_and_a_useless_prediction():

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from ttc_core.analysis import difficulty, estimators, exchange, fronts
-from ttc_core.analysis.frontier import RESAMPLES, Binning, Frontier, Interval, followed, frontier, gap
+from ttc_core.analysis.frontier import RESAMPLES, Frontier, Interval, followed, frontier, gap
 from ttc_core.analysis.measured import Measured, measured
+from ttc_core.analysis.pipeline import Binning
 from ttc_core.analysis.pool import Floats, Pool
 from ttc_core.errors import BadValue
 
@@ -86,7 +87,8 @@ def curves(
 ) -> dict[str, Any]:
     """The frontier of one model on one data set: {"budgets", "curves", "policy", "efficiency", ...}.
 
-    Lists go by budget; inside a budget of "policy" and "sizes" and first in "by_bin" the easiest bin comes first.
+    Lists go by budget; inside a budget of "policy" and "spent", in "sizes", "by_bin" and "regret_by_bin" the easiest bin
+    comes first. "spent" is the budget that the policy gives to its choice, this one or a smaller one.
     "efficiency" is {budget: {"mean", "low", "high", "bound"}}; bound is "at least", "at most" or "".
     """
     whole = measured(outcomes, axis, verifier, baseline)
@@ -120,6 +122,7 @@ def _frontier(made: Frontier, found: Measured) -> dict[str, Any]:
         "budgets": [_whole(b) for b in made.budgets],
         "curves": {name: _lists(part) for name, part in {**parts, OPTIMAL: made.optimal}.items()},
         "policy": [[found.methods[m] for m in row] for row in made.policy],
+        "spent": [[_whole(made.budgets[b]) for b in row] for row in made.spent],
         "efficiency": {
             str(_whole(budget)): {"mean": _null(mean), "low": _null(low), "high": _null(high), "bound": bound}
             for budget, mean, low, high, bound in points
@@ -127,6 +130,7 @@ def _frontier(made: Frontier, found: Measured) -> dict[str, Any]:
         },
         "gain": _lists(made.gain),
         "regret": _list(made.regret),
+        "regret_by_bin": [_list(of) for of in made.regret_by_bin],
         "by_bin": [{name: _list(of[m]) for m, name in enumerate(found.methods)} for of in made.by_bin],
         "sizes": made.sizes.tolist(),
     }

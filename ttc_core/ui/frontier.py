@@ -108,7 +108,9 @@ def _step(document: Mapping[str, Any], i: int, ink: str) -> dict[str, Any]:
     for b in range(bins):
         first, last = _columns(bins)[b]
         title = f"bin {b + 1}" + {0: ", easiest", bins - 1: ", hardest"}.get(b, "")
-        chosen = _broken(named(document["policy"][i][b]))
+        spent = document["spent"][i][b]
+        less = "" if spent == budget else f" at {words.short(spent)}"
+        chosen = _broken(named(document["policy"][i][b]) + less)
         text = f"{title} ({document['sizes'][b]} problems)<br><b>{chosen}</b>"
         above.append(_words(text, (first + last) / 2, TOP - 0.1, "center", 12))
     return {
