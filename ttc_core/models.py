@@ -93,7 +93,7 @@ def _verifier(name: str, table: Mapping[str, Any], known: Mapping[str, ModelCard
     members = table.get("of", ())
     wanted = [table["model"]] if table.get("model") else [*members] if isinstance(members, list) else []
     for other in wanted:
-        if other not in known:
+        if not isinstance(other, str) or other not in known:
             key = "of" if members else "model"
             raise models_file.BrokenFile(
                 f"{key} of [verifiers.{name}] in {file} names {other!r}, which is not there",

@@ -45,6 +45,7 @@ FIELDS: Mapping[str, tuple[tuple[type, ...], str]] = {  # of [models.NAME]
     "base_url": ((str,), "text"),
     "endpoints": ((list,), "a list of texts"),
     "key_env": ((str,), "text"),
+    "key_file": ((str,), "text"),
     "connections": ((int,), "a whole number"),
     "deadline": (_NUMBER, "a number"),
     "timeout": (_NUMBER, "a number"),
@@ -80,6 +81,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {  # key: least and most
     "timeout": (0.1, 86_400),
 }
 POLICY = "policy"
+MAX_CHARACTERS = 1 << 20
 
 
 class BrokenFile(UserError):
@@ -132,8 +134,9 @@ def lacks(table: Mapping[str, Any]) -> str:
 
 def _read(path: Path) -> Table:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        with path.open(encoding="utf-8") as file:
+            return tomllib.loads(file.read(MAX_CHARACTERS))
+    except (OSError, ValueError, RecursionError) as error:
         raise BrokenFile(f"{path.name} cannot be read: {error}") from error
 
 

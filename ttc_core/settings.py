@@ -19,7 +19,10 @@ class Settings:
     database_url: str = f"sqlite:///{DATA / 'workbench.db'}"
     batch: int = 256  # rows the embedded engine decodes together
     examples: bool = True  # whether a new database begins with the shipped searches and studies; "0" for no
+    hosts: tuple[str, ...] = ()  # servers of models, and networks, that may be called though their address is private
     models: Path | None = None  # the models file, in place of models.toml in the data folder
+    read_only: bool = False  # nobody may change anything through this process; "1" for yes
+    access: Path | None = None  # the file that says who may do what (`access`); None: whoever is at the machine may all
 
 
 @functools.cache
@@ -36,4 +39,9 @@ def settings() -> Settings:
         raise ValueError("TTC_BATCH must be at least 1")
     own = os.environ.get("TTC_MODELS", "")
     examples = os.environ.get("TTC_EXAMPLES", "1") != "0"
-    return Settings(data, url, batch, examples, Path(own) if own else None)
+    hosts = tuple(filter(None, (name.strip() for name in os.environ.get("TTC_HOSTS", "").split(","))))
+    read_only = os.environ.get("TTC_READ_ONLY", "0") not in ("", "0")
+    access = os.environ.get("TTC_ACCESS", "")
+    return Settings(
+        data, url, batch, examples, hosts, Path(own) if own else None, read_only, Path(access) if access else None
+    )

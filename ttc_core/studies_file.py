@@ -21,6 +21,7 @@ A strategy may have models, verifiers and budgets of its own.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ from ttc_core.toml_lines import line_of
 from ttc_core.types import Problem, RunSpec
 
 MAX_FILE = 1 << 20  # bytes
+MAX_SETTINGS = 10_000  # combinations of one strategy
+MAX_COST = 1e300
 MAX_UNITS = 1_000_000
 BLOCK = 8  # problems of a unit
 KEYS = {
@@ -119,7 +122,7 @@ def parse(text: str, where: str = "study file", name: str = "study") -> StudyFil
     """
     try:
         return _Reader(text, where).study(tomllib.loads(text), name)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # no TOML, or a number of thousands of digits
         raise UserError(f"{where}: {error}", hint="the file must be TOML") from error
     except RecursionError as error:
         raise UserError(f"{where}: brackets too deep") from error
@@ -161,7 +164,9 @@ class _Reader:
         except BadValue as error:
             self.wrong(str(error), key="name")
         seeds = doc.get("seeds", [0])
-        seeds = list(range(seeds)) if isinstance(seeds, int) else seeds
+        if isinstance(seeds, int):
+            self._whole("seeds", [seeds], 1, MAX_UNITS)
+            seeds = list(range(seeds))
         self._whole("seeds", seeds, 0, runs_checks.MAX_SEED)
         for key, most in (("pool", runs_checks.MAX_BUDGET), ("priority", 1000), ("block", 1000)):
             self._whole(key, [doc.get(key, 1)], 0 if key != "block" else 1, most)
@@ -191,6 +196,8 @@ class _Reader:
             if not isinstance(value, wanted) or isinstance(value, bool):
                 words = " or ".join(_WORDS[kind] for kind in wanted)
                 self.wrong(f"{key} must be {words}, not {value!r}", table, number, key)
+            if isinstance(value, int) and abs(value) > runs_checks.MAX_SEED:
+                self.wrong(f"{key} is too large a number", table, number, key)
             if key in ("models", "verifiers") and not all(isinstance(one, str) for one in value):
                 self.wrong(f"{key} must be a list of names", table, number, key)
 
@@ -240,7 +247,7 @@ class _Reader:
         for key, value in limits.items():
             if key not in COSTS:
                 self.wrong(f"max_cost has no {key!r}", key="max_cost", hint=f"there is: {', '.join(COSTS)}")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_COST:
                 self.wrong(f"max_cost {key} must be a positive number, not {value!r}", key="max_cost")
         return {key: float(value) for key, value in limits.items()}
 
@@ -285,6 +292,8 @@ class _Reader:
         grid, zipped = table.get("grid", {}), table.get("zip", {})
         if len({len(values) for values in zipped.values()}) > 1:
             self.wrong("the lists of zip must be of one length", "strategies", number, "zip")
+        if math.prod(map(len, grid.values())) * max(map(len, zipped.values()), default=1) > MAX_SETTINGS:
+            self.wrong(f"more than {MAX_SETTINGS:,} combinations", "strategies", number, "grid")
         places = [dict(zip(zipped, values, strict=True)) for values in zip(*zipped.values(), strict=True)] or [{}]
         combined = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
         return [{**table.get("set", {}), **one, **other} for one in combined for other in places]

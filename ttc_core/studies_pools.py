@@ -154,10 +154,13 @@ def unpacked(row: Mapping[str, Any]) -> list[Solution]:
 class Replay:
     """Lets strategies run on the solutions of one pool; `cost` tells what the last one would have cost alone."""
 
-    def __init__(self, nodes: Mapping[NodeId, Node], n: int, usage: Usage, *, rated: bool) -> None:
-        """rated: a verifier was asked for scores."""
+    def __init__(
+        self, nodes: Mapping[NodeId, Node], n: int, usage: Usage, *, rated: bool,
+        known: Mapping[NodeId, int] | None = None,
+    ) -> None:  # fmt: skip
+        """rated: a verifier was asked for scores. known: tokens of each solution, where the nodes do not hold them."""
         self._nodes, self._n, self._usage, self._rated = nodes, n, usage, rated
-        self._lengths = lengths(nodes, usage.generated_tokens)
+        self._lengths = lengths(nodes, usage.generated_tokens) if known is None else known
         self._sampled: set[NodeId] = set()
         self._scored: set[NodeId] = set()
 

@@ -145,7 +145,16 @@ def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(1000):
+            meta = file.metadata
+            whole = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+            if whole > MAX_BYTES or meta.num_rows > MAX_PROBLEMS:
+                raise BadFile(f"{path.name} holds {whole:,} bytes in {meta.num_rows:,} rows, which is too much")
+            # a value that stands in the file once may stand in every row: what is unpacked is counted
+            unpacked = 0
+            for batch in file.iter_batches(max(1, min(1000, MAX_BYTES // max(1, whole)))):
+                unpacked += batch.nbytes
+                if unpacked > MAX_BYTES:
+                    raise BadFile(f"{path.name} unpacks to more than {MAX_BYTES >> 20} MiB")
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{path.name}, row {number}", row

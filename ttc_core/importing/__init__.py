@@ -25,6 +25,9 @@ from ttc_core.studies_pools import Solution
 from ttc_core.types import Problem
 
 MAX_FILE = 1 << 29  # bytes
+MAX_LINE = 1 << 26
+MAX_PROBLEMS = 100_000
+MAX_DEPTH = 500  # steps one after another
 
 
 @dataclass
@@ -96,16 +99,21 @@ class Place:
         value, kinds = found[key], kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise self.wrong(f"{key!r} has the wrong type: {json.dumps(value)[:60]}")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise self.wrong(f"{key!r} must be a finite number")
+        if isinstance(value, int | float) and not _plain(value):
+            raise self.wrong(f"{key!r} must be a finite number of at most 64 bits")
         return value
 
     def numbers(self, found: Mapping[str, Any], key: str) -> list[float]:
         """A list of finite numbers, [] if it is absent."""
         values = self.get(found, key, list, [])
-        if any(isinstance(v, bool) or not isinstance(v, int | float) or not math.isfinite(v) for v in values):
+        if any(isinstance(v, bool) or not isinstance(v, int | float) or not _plain(v) for v in values):
             raise self.wrong(f"{key!r} must be a list of numbers: {json.dumps(values)[:60]}")
         return [float(v) for v in values]
+
+
+def _plain(value: float) -> bool:
+    """Whether a number is one that columns can hold."""
+    return abs(value) < 2**63 if isinstance(value, int) else math.isfinite(value)
 
 
 def lines(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -115,8 +123,10 @@ def lines(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
         UserError: the file cannot be read, or a line is not UTF-8 or no JSON object.
     """
     with opened(path) as file:
-        for number, raw in enumerate(file, 1):
+        for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), 1):
             place = Place(path, number)
+            if len(raw) > MAX_LINE:
+                raise place.wrong(f"more than {MAX_LINE >> 20} MiB in one line")
             if raw.strip():
                 yield place, _object(place, raw)
 
@@ -175,6 +185,8 @@ class Asked:
         if id in self._seen:
             raise place.wrong(f"problem {id!r} was there before")
         self._seen.add(id)
+        if len(self._seen) > MAX_PROBLEMS:
+            raise place.wrong(f"more than {MAX_PROBLEMS:,} problems")
         known = self._known.get(id)
         gold = answer if answer is not None else known.answer if known is not None else None
         grader = runs_checks.grader(known) if known is not None else _grader(gold)

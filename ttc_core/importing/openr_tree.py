@@ -10,12 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ttc_core.importing import Asked, Imported, Place, graded, lines
+from ttc_core.importing import MAX_DEPTH, Asked, Imported, Place, graded, lines
 from ttc_core.importing.storing import Tree
 from ttc_core.selection import candidates, choose
 from ttc_core.types import ROOT, Node, NodeId, Problem, Usage, child_id
-
-MAX_DEPTH = 500
 
 
 def read(path: Path, dataset: str) -> Imported:

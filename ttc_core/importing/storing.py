@@ -123,7 +123,9 @@ def _pools(
         sampled.append((0, {"problem": i, "seed": 0, "run": None, **columns(pool)}))
         nodes = {child_id(ROOT, j): _node(j, one) for j, one in enumerate(pool)}
         usage = Usage(len(pool), generated_tokens=sum(one.tokens for one in pool))
-        replay = Replay(nodes, len(pool), usage, rated=True)
+        replay = Replay(
+            nodes, len(pool), usage, rated=True, known={child_id(ROOT, j): one.tokens for j, one in enumerate(pool)}
+        )
         for number, method in enumerate(methods[1:], 1):
             for budget in budgets:
                 outcome = replay.run(method.strategy, method.params, problem, budget, 0)
@@ -143,7 +145,6 @@ def _node(number: int, one: Solution) -> Node:
         ROOT,
         "",
         "end",
-        tokens=(0,) * one.tokens,
         answer=one.answer,
         scores=path,
         path_scores=path,

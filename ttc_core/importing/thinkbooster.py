@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ttc_core.importing import Asked, Imported, Place, graded, opened, parsed
+from ttc_core.importing import MAX_DEPTH, Asked, Imported, Place, graded, opened, parsed
 from ttc_core.importing.storing import Tree
 from ttc_core.selection import candidates
 from ttc_core.types import ROOT, Node, NodeId, Outcome, Problem, Usage, child_id
@@ -57,7 +57,10 @@ def _tree(place: Place, number: int, problem: Problem, strategy: Mapping[str, An
     run = place.get(strategy, "run", dict)
     final = place.get(run, "final", dict, {})
     grown = _Grown(problem)
-    for i, event in enumerate(place.get(run, "events", list)):
+    events = place.get(run, "events", list)
+    if len(events) > MAX_DEPTH:
+        raise place.wrong(f"a tree of more than {MAX_DEPTH} steps")
+    for i, event in enumerate(events):
         grown.event(place.at(f"event {i}"), event)
     nodes = grown.finished()
     ended = [node for node in nodes if node.finish == "end"]

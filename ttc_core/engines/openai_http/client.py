@@ -7,7 +7,7 @@
     3xx, other 4xx, too long a fault at once
 
 All tries and pauses of a job lie within its deadline. Nothing is read beyond MOST bytes; no redirect is followed, so
-that the key never leaves the origin it was given for.
+that the key never leaves the origin it was given for; `hosts` says which machines may be called.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import asyncio
 import email.utils
 import functools
 import json
+import logging
 import random
 import ssl
 import time
@@ -23,9 +24,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ttc_core.engines.openai_http import hosts
 from ttc_core.engines.openai_http.options import Options
 from ttc_core.engines.openai_http.pool import Endpoint, Pool
 from ttc_core.errors import EngineBusy, EngineError, EngineFault
+from ttc_core.settings import settings
 
 CONNECT, BUSY, CUT, BROKEN = 4, 6, 3, 2
 MOST = 16 * 2**20
@@ -60,16 +63,16 @@ class Client:
     def __init__(self, name: str, options: Options) -> None:
         import httpx
 
+        logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes down headers
         self.name, self._options = name, options
         self.pool = Pool(options.endpoints, options.connections, time.monotonic)
         limits = httpx.Limits(max_connections=options.connections * len(options.endpoints))
         # trust_env: a proxy or a .netrc of this machine would see what is meant for the server alone
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(options.timeout, connect=min(10.0, options.timeout), pool=None),
-            limits=limits,
+            transport=hosts.transport(_certificates(), limits, settings().hosts),
             follow_redirects=False,
             trust_env=False,
-            verify=_certificates(),
         )
 
     async def post(self, path: str, payload: dict[str, Any], read: Read) -> Any:
@@ -134,7 +137,8 @@ class Client:
                     body += chunk
                     if len(body) > MOST:
                         raise EngineFault(f"{self.name}'s server sent more than {MOST // 2**20} MB")
-                return reply.status_code, reply.headers, bytes(body)
+                said = bytes(body).replace(key.encode(), b"***") if key else bytes(body)  # it may send the key back
+                return reply.status_code, reply.headers, said
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             busy = EngineBusy(f"{self.name}'s server at {endpoint.url} cannot be reached", hint="is it running?")
             raise _Again(busy, CONNECT, ill=True) from error
@@ -167,9 +171,7 @@ class Client:
             text = str(found.get("message", "")) if isinstance(found, dict) else str(found)
         except (ValueError, AttributeError, RecursionError):
             text = ""
-        text = " ".join(text.split())
-        key = self._options.key()
-        text = (text.replace(key, "***") if key else text)[:200]
+        text = " ".join(text.split())[:200]
         return f": {text}" if text else ""
 
     def _read(self, body: bytes, headers: Any, read: Read) -> Any:

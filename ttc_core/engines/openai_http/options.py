@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ttc_core import prompts
 from ttc_core.errors import BadValue
+
+LONGEST_KEY = 10_000  # characters
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Options:
     continues    how the server goes on from a partial answer: "vllm" (continue_final_message), "prefix" (a flag in the
                  message), "plain" (it simply does) or "no"
     step, final  what ends a step; what the last step of a solution begins with, "" where only the end of the text tells
-    key_env      environment variable with the key
+    key_env      environment variable with the key; key_file: a file with it, which its owner alone can read
     connections  most requests at a time to one endpoint
     timeout      seconds for one try; deadline: seconds for a job with all its tries and pauses
     seeds        whether the server takes a seed; logprobs: whether it gives log-probabilities
@@ -40,6 +43,7 @@ class Options:
     stop: tuple[str, ...] = ()
     max_tokens: int = 0
     key_env: str = ""
+    key_file: str = ""
     connections: int = 64
     timeout: float = 300.0
     deadline: float = 900.0
@@ -58,14 +62,30 @@ class Options:
         endpoints = tuple(url.rstrip("/").removesuffix("/v1") for url in dict.fromkeys(urls))
         if not endpoints:
             raise BadValue(f"{name} has no server", hint="set base_url in your models.toml")
-        if table.get("key_env") and len({urlsplit(url)[:2] for url in endpoints}) > 1:
+        if (table.get("key_env") or table.get("key_file")) and len({urlsplit(url)[:2] for url in endpoints}) > 1:
             raise BadValue(
                 f"the key of {name} would go to several servers", hint="a key belongs to one origin: name one endpoint"
             )
         if table.get("template") == "few_shot":
             given = {"final": prompts.FINAL, **given}
-        return cls(**{**given, "endpoints": endpoints, "stop": tuple(table.get("stop", ()))})
+        made = cls(**{**given, "endpoints": endpoints, "stop": tuple(table.get("stop", ()))})
+        made.key()
+        return made
 
     def key(self) -> str:
-        """The key, "" for none; read when it is needed and kept nowhere."""
-        return os.environ.get(self.key_env, "") if self.key_env else ""
+        """The key, "" for none; read when it is needed and kept nowhere.
+
+        Raises:
+            BadValue: its file cannot be read, or others than its owner can read it.
+        """
+        if not self.key_file:
+            return os.environ.get(self.key_env, "") if self.key_env else ""
+        try:
+            with Path(self.key_file).expanduser().open(encoding="ascii") as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise BadValue(
+                        "others can read the file that key_file names", hint="chmod 600 makes it yours alone"
+                    )
+                return file.read(LONGEST_KEY).strip()
+        except (OSError, ValueError) as error:
+            raise BadValue(f"the file that key_file names cannot be read: {type(error).__name__}") from error

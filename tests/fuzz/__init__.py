@@ -1,0 +1,1 @@
+"""Parsers against input that nobody wrote on purpose."""
