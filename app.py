@@ -5,6 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from ttc_core.ui import gate
+
 HERE = Path(__file__).parent
 
 
@@ -23,4 +25,6 @@ def found() -> list[st.Page]:
 
 
 st.set_page_config(page_title="TTC Workbench", page_icon=str(HERE / "ttc_core/ui/assets/icon.png"), layout="wide")
-st.navigation(found(), position="top").run()
+page = st.navigation(found(), position="top")
+gate.enter()
+page.run()

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttc_core import grading, models, registry, runs_checks, runs_continued, runs_documents
+from ttc_core import access, grading, models, registry, runs_checks, runs_continued, runs_documents
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Catalogue, Document, Listing, NodeDelta, RunView, WorkerView
@@ -30,6 +30,7 @@ __all__ = ["Catalogue", "Listing", "NodeDelta", "RunView", "WorkerView"]
 _ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that is easily misread
 
 
+@access.changes(cost=lambda spec, **_: spec.budget)
 def start(spec: RunSpec, *, parent: str | None = None, node: str | None = None, db: str | None = None) -> str:
     """Store a run for a worker to carry out; returns its id. parent, node: the run and step that it goes on from.
 
@@ -71,6 +72,7 @@ def continue_from(
     return start(replace(asked or known, **same, prefix=steps), parent=run_id, node=step, db=db)
 
 
+@access.changes(cost=lambda run_id, budget, **_: budget)
 def extend(run_id: str, budget: int, *, db: str | None = None) -> None:
     """Continue an ended run to a larger budget; what it has is not sampled again.
 
@@ -83,6 +85,7 @@ def extend(run_id: str, budget: int, *, db: str | None = None) -> None:
     repository.reopen(_database(db), run_id, runs_checks.checked_budget(budget))
 
 
+@access.changes()
 def stop(run_id: str, *, db: str | None = None) -> None:
     """Ask for a run to stop; an ended one stays as it is.
 
@@ -94,6 +97,7 @@ def stop(run_id: str, *, db: str | None = None) -> None:
     repository.request_stop(_database(db), run_id)
 
 
+@access.changes()
 def resume(run_id: str, *, db: str | None = None) -> None:
     """Let a stopped or failed run go on from what is recorded.
 
@@ -105,6 +109,7 @@ def resume(run_id: str, *, db: str | None = None) -> None:
     repository.reopen(_database(db), run_id)
 
 
+@access.changes()
 def delete(run_ids: Sequence[str], *, db: str | None = None) -> int:
     """Delete runs with their trees; returns how many there were."""
     from ttc_core.store import repository
@@ -186,6 +191,7 @@ def problem(dataset: str, id: str) -> Problem:
     return runs_checks.problem(dataset, id)
 
 
+@access.changes("admin")
 def add_dataset(
     name: str, file: Path | None, columns: Mapping[str, str] | None = None, grader: str | None = None
 ) -> Document:
@@ -253,6 +259,7 @@ def ensure_database(*, db: str | None = None) -> None:
     migrate.ensure(_database(db), _fill)
 
 
+@access.changes()
 def execute(run_ids: Sequence[str], *, until: Callable[[], bool] | None = None, db: str | None = None) -> None:
     """Carry out these runs here and now; returns when they have ended, or stops them when `until` says so.
 
@@ -273,6 +280,7 @@ def export_run(run_id: str, *, db: str | None = None) -> Document:
     return runs_documents.document(get(run_id, db=db), nodes(run_id, db=db).nodes)
 
 
+@access.changes("admin")
 def import_run(document: Document, *, db: str | None = None) -> str:
     """Store a run that `export_run` wrote; returns its id.
 

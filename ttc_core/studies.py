@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttc_core import studies_file
+from ttc_core import access, studies_file
 from ttc_core.errors import UserError
 from ttc_core.settings import settings
 from ttc_core.studies_views import StudyView, document, view_of
@@ -66,6 +66,7 @@ def plan(file: Path | str, *, db: str | None = None) -> dict[str, Any]:
     return studies_plan.plan(asked, _database(db))
 
 
+@access.changes(cost=lambda file, db=None, **_: int(plan(file, db=db)["generations"]))
 def start(file: Path | str, *, name: str | None = None, db: str | None = None) -> str:
     """Store the study of a file, or of a text in place of one, for workers to carry out; returns its name.
 
@@ -84,6 +85,7 @@ def start(file: Path | str, *, name: str | None = None, db: str | None = None) -
     return new.id
 
 
+@access.changes()
 def work(
     study: str,
     *,
@@ -103,6 +105,7 @@ def work(
         driver.finish(lambda: not progress(study, db=db).ended, until or (lambda: False))
 
 
+@access.changes()
 def resume(study: str, *, db: str | None = None) -> int:
     """Let a paused or cancelled study go on and try failed units again; returns how many those are.
 
@@ -114,6 +117,7 @@ def resume(study: str, *, db: str | None = None) -> int:
     return stored.resume(_database(db), study)
 
 
+@access.changes()
 def pause(study: str, *, db: str | None = None) -> None:
     """Have workers give the study back after their turn; what is recorded stays.
 
@@ -125,6 +129,7 @@ def pause(study: str, *, db: str | None = None) -> None:
     stored.set_status(_database(db), study, "paused")
 
 
+@access.changes()
 def cancel(study: str, *, db: str | None = None) -> None:
     """The same for good; only `resume` brings it back.
 
@@ -136,6 +141,7 @@ def cancel(study: str, *, db: str | None = None) -> None:
     stored.set_status(_database(db), study, "cancelled")
 
 
+@access.changes()
 def delete(study: str, *, db: str | None = None) -> None:
     """Delete a study with its outcomes, pools and trees.
 

@@ -59,6 +59,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.runs_continued",
         "ttc_core.runs_driver",
         "ttc_core.runs",
+        "ttc_core.access",
         "ttc_core.studies",
         "ttc_core.studies_chosen",
         "ttc_core.studies_driver",

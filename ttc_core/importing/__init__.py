@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ttc_core import grading, runs_checks
+from ttc_core import access, grading, runs_checks
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.importing.storing import Tree, store
 from ttc_core.settings import settings
@@ -45,6 +45,7 @@ def formats() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in ("storing",))
 
 
+@access.changes("admin")
 def add(format: str, path: Path, dataset: str, study: str | None = None, *, db: str | None = None) -> str:
     """Import a file as a study; returns the study's name.
 

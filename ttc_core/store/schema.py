@@ -294,6 +294,22 @@ class FigurePresetRow(Base):
     settings: Mapped[str] = mapped_column(AnyText)  # JSON object
 
 
+class AuditRow(Base):
+    """A change that somebody asked for on a shared workbench; refused ones too."""
+
+    __tablename__ = "audit"
+
+    key: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    at: Mapped[float] = mapped_column(Float)
+    who: Mapped[str] = mapped_column(AnyText)
+    role: Mapped[str] = mapped_column(String)
+    verb: Mapped[str] = mapped_column(String)
+    of: Mapped[str] = mapped_column(AnyText)  # the run or study, "" where none came of it
+    allowed: Mapped[bool]
+
+    __table_args__ = (Index("audit_by_who", "who", "at"),)
+
+
 def table(row: type[Base]) -> Table:
     """The table behind a row class."""
     found = row.__table__

@@ -1,0 +1,212 @@
+"""Roles, limits and read-only hold in the facade, whoever calls it, and what was refused is written down."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ttc_core import access, importing, runs, studies
+from ttc_core.access import Refused, read
+from ttc_core.errors import UserError
+from ttc_core.runs_views import Catalogue
+from ttc_core.settings import REPOSITORY, settings
+from ttc_core.store import audit
+from ttc_core.store.database import database
+from ttc_core.types import RunSpec
+
+LOOKING = {  # what everybody who may look may call: it stores nothing
+    "runs": {"steps_to", "continue_from", "get", "nodes", "first_wrong", "listing", "worker_state", "problems",
+             "problem", "grader", "disagreements", "catalogue", "revises", "ensure_database", "export_run"},
+    "studies": {"plan", "exists", "listing", "progress", "outcomes", "pool", "pool_rows", "describe"},
+    "importing": {"formats", "lines", "opened", "parsed", "graded"},
+}  # fmt: skip
+RULES = """\
+[roles]
+admin = ["ada@example.org"]
+runner = ["*@example.org"]
+viewer = ["anyone"]
+[limits]
+budget = 8
+running = 2
+starts = 5
+"""
+ASKED = RunSpec("1 + 1?", "best_of_n", 4, params={"select": "majority"}, verifier="")
+STUDY = 'name = "{}"\ndatasets = [{{ name = "mini-test", problems = 1 }}]\nmodels = ["mini-s"]\nverifiers = []\n' \
+        'strategies = [{{ name = "best_of_n", set = {{ select = "majority" }} }}]\nbudgets = [{}]\n'  # fmt: skip
+
+
+@pytest.fixture
+def url(database_url):
+    runs.ensure_database(db=database_url)
+    yield database_url
+    access.identify(lambda: None)
+    database(database_url).close()
+
+
+@pytest.fixture
+def shared(url, tmp_path, monkeypatch):
+    """A shared workbench; call it with a name to be that person."""
+    path = tmp_path / "access.toml"
+    path.write_text(RULES)
+    monkeypatch.setenv("TTC_ACCESS", str(path))
+    settings.cache_clear()
+    return lambda name: access.identify(lambda: name)
+
+
+def test_every_function_that_changes_something_is_guarded():
+    for module in (runs, studies, importing):
+        name = module.__name__.rpartition(".")[2]
+        public = {n for n, f in vars(module).items()
+                  if inspect.isfunction(f) and f.__module__ == module.__name__ and not n.startswith("_")}  # fmt: skip
+        guarded = {n for n in public if hasattr(getattr(module, n), "needs")}
+        assert public - guarded <= LOOKING[name], "guard it with access.changes, or list it here if it stores nothing"
+
+
+def change(verb, run_id="", study=""):
+    """Each change that there is, asked for."""
+    return {
+        "start": lambda: runs.start(ASKED),
+        "continue": lambda: runs.continue_from(run_id, "r"),
+        "extend": lambda: runs.extend(run_id, 8),
+        "stop": lambda: runs.stop(run_id),
+        "resume": lambda: runs.resume(run_id),
+        "delete": lambda: runs.delete([run_id]),
+        "execute": lambda: runs.execute([run_id]),
+        "add data set": lambda: runs.add_dataset("x", None),
+        "import run": lambda: runs.import_run({}),
+        "import": lambda: importing.add("samples", REPOSITORY / "none.jsonl", "d", "s"),
+        "start study": lambda: studies.start(STUDY.format("other", 4)),
+        "work": lambda: studies.work(study),
+        "resume study": lambda: studies.resume(study),
+        "pause": lambda: studies.pause(study),
+        "cancel": lambda: studies.cancel(study),
+        "delete study": lambda: studies.delete(study),
+    }[verb]
+
+
+VERBS = ("start", "extend", "stop", "resume", "delete", "execute", "add data set", "import run", "import",
+         "start study", "work", "resume study", "pause", "cancel", "delete study")  # fmt: skip
+
+
+@pytest.fixture
+def stored(url):
+    return {"run_id": runs.start(ASKED), "study": studies.start(STUDY.format("mine", 4))}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_read_only_refuses_every_change(stored, monkeypatch, verb):
+    monkeypatch.setenv("TTC_READ_ONLY", "1")
+    settings.cache_clear()
+    with pytest.raises(Refused, match="read-only"):
+        change(verb, **stored)()
+    assert runs.get(stored["run_id"]).status == "pending" and len(studies.listing()) == 1
+    assert runs.listing().total == 1 and runs.nodes(stored["run_id"]).nodes == ()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("who", ["", "somebody@elsewhere.org"])
+def test_a_viewer_changes_nothing_and_it_is_written_down(stored, shared, who, verb):
+    shared(who)
+    with pytest.raises(Refused, match="needs the role"):
+        change(verb, **stored)()
+    [line] = audit.latest(database(settings().database_url))
+    assert (line["who"], line["role"], line["allowed"]) == (who, "viewer", False)
+    assert runs.listing().total == 1 and runs.catalogue().__class__ is Catalogue
+
+
+@pytest.mark.parametrize("verb", ["extend", "stop", "resume", "delete", "execute", "work", "resume study", "pause",
+                                  "cancel", "delete study"])  # fmt: skip
+def test_a_runner_changes_only_what_is_his_own(stored, shared, verb):
+    shared("bob@example.org")
+    with pytest.raises(Refused, match="somebody else"):
+        change(verb, **stored)()
+    own = runs.start(ASKED)
+    runs.stop(own)
+    assert runs.get(own).status in ("stopped", "pending") and runs.delete([own]) == 1
+    shared("eve@example.org")
+    mine = runs.start(ASKED)
+    shared("bob@example.org")
+    with pytest.raises(Refused, match="somebody else"):
+        runs.delete([mine])
+    shared("Ada@Example.org")
+    assert runs.delete([mine]) == 1
+
+
+def test_limits(url, shared):
+    shared("bob@example.org")
+    with pytest.raises(Refused, match="8 is the most at a time"):
+        runs.start(RunSpec(**{**{f: getattr(ASKED, f) for f in ASKED.__slots__}, "budget": 9}))
+    with pytest.raises(Refused, match="8 is the most at a time"):
+        studies.start(STUDY.format("large", 16))
+    first, _ = runs.start(ASKED), studies.start(STUDY.format("small", 4))
+    with pytest.raises(Refused, match="2 searches and studies under way"):
+        runs.start(ASKED)
+    shared("eve@example.org")
+    runs.start(ASKED)
+    shared("bob@example.org")
+    for _ in range(3):
+        runs.delete([first])
+        first = runs.start(ASKED)
+    runs.delete([first])
+    with pytest.raises(Refused, match="5 within an hour"):
+        runs.start(ASKED)
+    shared("ada@example.org")
+    assert runs.start(ASKED)
+
+
+def test_a_right_that_is_taken_away_is_gone_at_once(url, shared):
+    shared("bob@example.org")
+    runs.start(ASKED)
+    settings().access.write_text('[roles]\nviewer = ["anyone"]\n')
+    with pytest.raises(Refused):
+        runs.start(ASKED)
+    settings().access.unlink()
+    with pytest.raises(UserError, match="cannot be read"):
+        runs.start(ASKED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[roles", "[rolls]", "[roles]\nroot = []", '[roles]\nadmin = "ada"', "[roles]\nadmin = [1]",
+     "[limits]\nbudget = -1", "[limits]\nbudget = true", "roles = 1", "x = " + "[" * 5000],
+)  # fmt: skip
+def test_a_wrong_access_file_lets_nobody_in(tmp_path, text):
+    path = tmp_path / "access.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match="access.toml"):
+        read(path)
+
+
+def test_whoever_is_at_the_machine_may_do_everything(url):
+    assert access.actor() == access.Actor("", "admin") and access.may_change()
+    runs.delete([runs.start(ASKED)])
+    assert audit.latest(database(url)) == []
+
+
+def app(monkeypatch, **environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    return AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=60).run()
+
+
+def said(at):
+    return [*(t.value for t in at.text), *(c.value for c in at.caption), *(m.value for m in at.markdown)]
+
+
+def test_the_app_says_that_it_is_read_only(url, monkeypatch):
+    assert any(text.startswith("Read-only") for text in said(app(monkeypatch, TTC_READ_ONLY="1")))
+
+
+def test_the_app_lets_in_whom_the_file_names(url, tmp_path, monkeypatch):
+    """Here nobody is logged in: a stranger."""
+    path = tmp_path / "access.toml"
+    path.write_text(RULES)
+    assert "not logged in: viewer" in said(app(monkeypatch, TTC_ACCESS=str(path)))
+    path.write_text('[roles]\nadmin = ["ada@example.org"]\n')
+    at = app(monkeypatch, TTC_ACCESS=str(path))
+    assert "**This workbench is not open to everybody**" in said(at) and len(at.main.children) < 3
+    path.write_text("[roles")
+    assert "**This workbench is closed**" in said(app(monkeypatch, TTC_ACCESS=str(path)))

@@ -1,0 +1,46 @@
+"""The way in to a shared workbench: logging in by OIDC, and who may do what. See `ttc_core.access`."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ttc_core import access
+from ttc_core.errors import TTCError
+from ttc_core.settings import settings
+from ttc_core.ui import session
+
+
+def asking() -> str:
+    """The address of whoever uses this page, "" before logging in. One that its issuer calls unverified is none."""
+    user = st.user.to_dict()
+    if not user.get("is_logged_in") or user.get("email_verified") is False:
+        return ""
+    return str(user.get("email") or "")
+
+
+def enter() -> None:
+    """Go on for those who may look, and say what they may not; stop the page for all others."""
+    access.identify(asking)
+    try:
+        shared, who = access.rules() is not None, access.actor()
+    except TTCError as error:
+        session.notice("This workbench is closed", str(error), error.hint)
+        st.stop()
+    if shared and not who.role:
+        session.notice("This workbench is not open to everybody", "log in to be let in" if not who.name else
+                       f"{who.name} has no role here", kind="info")  # fmt: skip
+        _log_in(who.name)
+        st.stop()
+    if settings().read_only:
+        st.caption("Read-only: everything can be looked at, nothing can be changed.")
+    elif shared:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="who"):
+            st.text(f"{who.name or 'not logged in'}: {who.role}")
+            _log_in(who.name)
+
+
+def _log_in(name: str) -> None:
+    if name:
+        st.button("Log out", key="log_out", type="tertiary", on_click=st.logout)
+    elif st.secrets.load_if_toml_exists() and "auth" in st.secrets:
+        st.button("Log in", key="log_in", type="tertiary", on_click=st.login)
