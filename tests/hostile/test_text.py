@@ -120,3 +120,16 @@ def test_a_name_in_a_caption_is_no_markdown(name):
     made = words.named(TEXTS[name])
     plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,=+-]*", made) and "www." not in made
     assert plain or made == "?" or re.fullmatch(r"`[^`\n]+`", made)
+
+
+@pytest.mark.parametrize("hostile", [all_in_one(), TEXTS["long line"]], ids=["all in one", "long line"])
+def test_pages_are_drawn_whatever_a_run_holds(url, tmp_path, hostile):  # noqa: F811
+    """The text goes to the browser whole (half characters as unknown ones), and none of it as Markdown."""
+    imported(url, tmp_path, hostile)
+    [run] = runs.listing(db=url).rows
+    for at in (page("solve", run=run.id), page("trees", run=run.id), page("trees"), page("studies", study="pool"),
+               page("studies", study="tree")):  # fmt: skip
+        assert not at.exception
+        for said in (*at.markdown, *at.caption):
+            assert len(said.value) < 30_000 or "<style" in said.value  # the page's own
+            assert "window" not in re.sub("`[^`]*`", "", said.value)

@@ -11,7 +11,7 @@ from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import Catalogue
 from ttc_core.types import Problem, RunSpec
-from ttc_core.ui import form
+from ttc_core.ui import form, words
 
 BUNDLED, OWN = "Bundled", "My own"
 
@@ -34,7 +34,7 @@ def follow(spec: RunSpec, run_id: str) -> None:
     if bundled:
         values |= {"form_dataset": spec.dataset, f"form_problem_{spec.dataset}": spec.problem_id}
     else:
-        values |= {"form_question": spec.question, "form_answer": spec.answer or ""}
+        values |= {"form_question": words.shown(spec.question), "form_answer": words.shown(spec.answer or "")}
     st.session_state.update(values)
     form.fill(spec.strategy, spec.params)
 
@@ -91,7 +91,7 @@ def _question(catalogue: Catalogue) -> RunSpec:
         return RunSpec(question="", strategy="", budget=0)
     chosen = _choice("Problem", list(listed), f"form_problem_{dataset}", words=lambda id_: label(listed[id_]))
     with st.container(key="asked"):
-        st.text(listed[chosen].question)
+        st.text(words.shown(listed[chosen].question))
     return RunSpec(question=listed[chosen].question, dataset=dataset, problem_id=chosen, strategy="", budget=0)
 
 
@@ -99,7 +99,7 @@ def label(problem: Problem) -> str:
     """A problem in the picker: id, how many steps it takes where that is known, and its question to search in."""
     steps = problem.metadata.get("steps") if isinstance(problem.metadata, Mapping) else None
     known = f" · {steps} steps" if isinstance(steps, int) else ""
-    return f"{problem.id}{known} · {problem.question}"
+    return words.shown(f"{problem.id}{known} · {problem.question}")
 
 
 def _choice(title: str, options: list[str], key: str, *, wanted: str = "", words: object = str) -> str:

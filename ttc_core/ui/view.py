@@ -53,7 +53,7 @@ def _header(view: RunView, target: int | None, example: bool) -> None:
         left, right = st.columns([3.2, 1], gap="medium", vertical_alignment="top")
         with left:
             with st.container(key="run-question"):
-                st.text(view.spec.question)
+                st.text(words.shown(view.spec.question))
             st.caption(("The latest finished search. Press Run for your own. " if example else "") + _made(view))
         with right:
             _verdict(view)
@@ -65,13 +65,13 @@ def _header(view: RunView, target: int | None, example: bool) -> None:
 
 
 def _made(view: RunView) -> str:
-    """How the run was made, from registered names and numbers only; the problem's id is shown as code."""
+    """How the run was made. Names that an imported file gave are shown as code, and nothing in them is Markdown."""
     spec = view.spec
     strategies = runs.catalogue().strategies
     declared = strategies[spec.strategy][1] if spec.strategy in strategies else []
     problem = f"`{spec.problem_id}`" if spec.problem_id.replace("-", "").replace("_", "").isalnum() else "own question"
-    made = words.strategy(spec, {param.name: param.default for param in declared})
-    models = " with ".join(name for name in (spec.model, spec.verifier) if name)
+    made = words.named(words.strategy(spec, {param.name: param.default for param in declared}))
+    models = " with ".join(words.named(name) for name in (spec.model, spec.verifier) if name)
     return f"{problem} · {made} · seed {spec.seed} · {models} · {words.ago(view.created)}"
 
 
@@ -83,9 +83,11 @@ def _verdict(view: RunView) -> None:
             if view.status != "done":
                 st.badge(words.STATUS_WORDS[view.status], color=_COLOURS[view.status])
         with st.container(key="run-answer" if view.answer is not None else "run-no-answer"):
-            st.text(view.answer if view.answer is not None else "no answer" if view.ended else "no answer yet")
+            st.text(
+                words.shown(view.answer) if view.answer is not None else "no answer" if view.ended else "no answer yet"
+            )
         if view.spec.answer is not None:
-            st.text(f"known answer {view.spec.answer}")
+            st.text(f"known answer {words.shown(view.spec.answer)}")
         elif view.ended:
             st.text("no known answer to compare with")
 
