@@ -60,7 +60,7 @@ class Loaded:
 
     def answer(self, job: EvaluateJob) -> Evaluated:
         self.engine.submit([job])
-        [reply] = self.engine.poll()
+        [reply] = self.engine.poll(120.0)
         if reply.error is not None:
             raise reply.error
         return reply

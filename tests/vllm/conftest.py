@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +26,8 @@ from ttc_core.settings import DATA
 
 MODELS = DATA / "models"
 HEAD = 32
+ENVIRONMENT = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1", "VLLM_NO_USAGE_STATS": "1"}
+START = 400.0  # seconds; a loaded machine takes long
 FAMILY = {"dtype": "float32", "step": "\n", "final": "Answer: "}
 
 
@@ -34,6 +42,36 @@ def finish(engine: Any, jobs: list[Any]) -> list[Any]:
             assert reply.error is None, reply.error
             replies[reply.ticket] = reply
     return [replies[job.ticket] for job in jobs]
+
+
+@contextmanager
+def serving(model: Path, log: Path, options: str, *more: str) -> Iterator[str]:
+    """vLLM's server with this model under the name mini: its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
+    command += ["--served-model-name", "mini", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--dtype", "float32", "--enforce-eager", *options.split(), *more]
+    with log.open("w") as out, subprocess.Popen(
+        command, stdout=out, stderr=out, env={**os.environ, **ENVIRONMENT}, cwd=log.parent
+    ) as server:  # fmt: skip
+        try:
+            _wait(f"http://127.0.0.1:{port}/health", server, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
+
+
+def _wait(health: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(health, timeout=5):
+                return
+        except OSError:
+            time.sleep(1)
+    pytest.fail(f"vLLM's server did not start: {log.read_text('utf-8', 'replace')[-2000:]}")
 
 
 @pytest.fixture(scope="session")

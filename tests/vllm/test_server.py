@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +9,7 @@ import pytest
 
 pytest.importorskip("vllm")
 
-from tests.vllm.conftest import MODELS, finish
+from tests.vllm.conftest import MODELS, finish, serving
 from tests.vllm.searching import search
 from ttc_core import prompts, runs_checks
 from ttc_core.engines.embedded import Embedded
@@ -24,43 +18,18 @@ from ttc_core.jobs import GenerateJob, Segment
 from ttc_core.models import ModelCard
 
 pytestmark = pytest.mark.vllm
-ENVIRONMENT = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1", "VLLM_NO_USAGE_STATS": "1"}
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if m.role == 'user' %}{{ '\\n' }}{% endif %}{% endfor %}"
 )
-START = 400.0  # seconds; a loaded machine takes long
 
 
 @pytest.fixture(scope="module")
 def url(checkpoints, tmp_path_factory) -> Iterator[str]:
     """Where vLLM serves mini-s."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log"
-    options = "--dtype float32 --enforce-eager --no-enable-chunked-prefill --max-num-batched-tokens 8192"
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoints["mini-s"])]
-    command += ["--served-model-name", "mini", "--host", "127.0.0.1", "--port", str(port), "--chat-template", TEMPLATE]
-    command += [*options.split(), "--max-num-seqs", "64", "--block-size", "32"]
-    with log.open("w") as out, subprocess.Popen(
-        command, stdout=out, stderr=out, env={**os.environ, **ENVIRONMENT}, cwd=log.parent
-    ) as server:  # fmt: skip
-        try:
-            _wait(f"http://127.0.0.1:{port}/health", server, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=60)
-
-
-def _wait(health: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(health, timeout=5):
-                return
-        except OSError:
-            time.sleep(1)
-    pytest.fail(f"vLLM's server did not start: {log.read_text('utf-8', 'replace')[-2000:]}")
+    options = "--no-enable-chunked-prefill --max-num-batched-tokens 8192 --max-num-seqs 64 --block-size 32"
+    with serving(checkpoints["mini-s"], log, options, "--chat-template", TEMPLATE) as address:
+        yield address
 
 
 def served(url, **table):

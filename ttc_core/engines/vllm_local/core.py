@@ -72,9 +72,12 @@ class Core:
         atexit.register(self.close)
 
     async def _load(self, arguments: dict[str, Any]) -> None:
+        from vllm.config import PoolerConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        if "pooler_config" in arguments:
+            arguments["pooler_config"] = PoolerConfig(**arguments["pooler_config"])
         try:
             self._vllm: Any = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except Exception as error:  # of many types; what went wrong in its processes is on standard error

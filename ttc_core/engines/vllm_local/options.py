@@ -71,6 +71,8 @@ class Options:
             "enable_prefix_caching": True,
             "disable_log_stats": True,
         }
+        if self.runner == "pooling":  # the value at every token: where it is read is for the verifier to say
+            given["pooler_config"] = {"tok_pooling_type": "ALL"}
         if self.longest:
             given["max_model_len"] = self.longest
         if self.lora:
