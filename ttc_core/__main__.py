@@ -34,6 +34,7 @@ VERBS = {
     "frontier": "accuracy against cost of every method and of the compute-optimal policy",
     "exchange": "a small model with test-time compute against a larger one at equal FLOPs",
     "figures": "what a study shows, as files for papers and slides",
+    "bundle": "a study with its figures, data and all it takes to check them, as one zip file",
     "models": "the models that write solutions",
     "strategies": "the strategies with their hyper-parameters",
     "verifiers": "the models that score steps",
@@ -106,6 +107,7 @@ def parser() -> Parser:
     made["list"].add_argument("--disagree", action="store_true", help="only what graders differ on")
     _analysis(made)
     figures.arguments(made["figures"])
+    figures.bundle_arguments(made["bundle"])
     database.arguments(made["db"])
     _datasets(made["datasets"])
     _bench(made["bench"])
@@ -144,10 +146,11 @@ def _studies(sweep: argparse.ArgumentParser, import_: argparse.ArgumentParser) -
     words = {"resume": "go on, failed units too", "pause": "have its workers stop for now", "cancel": "for good"}
     for action, text in words.items():
         sweep.add_argument(f"--{action}", metavar="STUDY", action=_Stored, help=text)
-    import_.add_argument("format", metavar="FORMAT", help="samples, search_and_learn, openr_tree or thinkbooster")
+    formats = "samples, search_and_learn, openr_tree, thinkbooster, or bundle"
+    import_.add_argument("format", metavar="FORMAT", help=formats)
     import_.add_argument("file", metavar="FILE")
-    import_.add_argument("--dataset", metavar="NAME", required=True, help="what the problems shall belong to")
-    import_.add_argument("--study", metavar="NAME", help="the study's name; default: the file's")
+    import_.add_argument("--dataset", metavar="NAME", default="", help="what the problems shall belong to")
+    import_.add_argument("--study", metavar="NAME", help="the study's name; default: the file's, or the bundle's own")
 
 
 class _Stored(argparse.Action):
@@ -209,8 +212,8 @@ def _verb(name: str) -> Callable[[argparse.Namespace], int]:
 
         found: Callable[[argparse.Namespace], int] = getattr(analysis, name)
         return found
-    if name == "figures":
-        return figures.figures
+    if name in ("figures", "bundle"):
+        return figures.bundle if name == "bundle" else figures.figures
     if name == "db":
         return database.db
     from ttc_core.cli import verbs

@@ -31,7 +31,7 @@ def write(study: str, folder: Path, *, db: str | None = None) -> list[str]:
         frame.to_parquet(folder / "outcomes.parquet", index=False)
         frame.to_json(folder / "outcomes.jsonl", orient="records", lines=True)
         _lines(folder / "samples.jsonl", _samples(study, db))
-        kept = dict.fromkeys(run for run in frame["run"] if run)
+        kept = dict.fromkeys(frame["run"].dropna())
         _lines(folder / "trees.jsonl", (runs.export_run(run, db=db) for run in kept))
         (folder / "study.json").write_text(json.dumps(about, indent=2, default=str) + "\n", "utf-8")
     except OSError as error:

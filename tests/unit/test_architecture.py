@@ -53,10 +53,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "ttc_core.store",
         "ttc_core.export",
+        "ttc_core.bundle",
         "ttc_core.doctor",
         "ttc_core.runs_checks",
-        "ttc_core.runs_documents",
         "ttc_core.runs_continued",
+        "ttc_core.runs_steps",
+        "ttc_core.runs_documents",
         "ttc_core.runs_driver",
         "ttc_core.runs",
         "ttc_core.access",

@@ -1,49 +1,112 @@
-"""`figures`: what a study shows, as files for papers and slides."""
+"""`figures` and `bundle`: what a study shows, as files for papers, and with all that it takes to check it."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ttc_core.errors import UserError
 
+if TYPE_CHECKING:
+    from ttc_core.bundle.writing import Drawn
+    from ttc_core.export.writing import LeftOut, Written
+
 
 def arguments(verb: argparse.ArgumentParser) -> None:
-    """What the verb takes."""
-    verb.add_argument("--study", metavar="S", required=True)
+    """What `figures` takes."""
+    of = verb.add_mutually_exclusive_group(required=True)
+    of.add_argument("--study", metavar="S")
+    of.add_argument("--bundle", metavar="FILE", help="of the study in a bundle, drawn as it was there")
     verb.add_argument("--out", metavar="DIR", required=True, help="folder, made where it is missing")
-    verb.add_argument("--format", metavar="F[,F...]", default="pdf", help="pdf (default), svg, png, tex, csv, md")
-    verb.add_argument("--preset", metavar="P", default="neurips", help="neurips, iclr, icml, acl, slide ...")
-    verb.add_argument("--type", metavar="T", help="serif or sans; default: the preset's")
+    _drawn(verb, "pdf")
     verb.add_argument("--only", metavar="NAME[,NAME...]", help="these figures; default: all that the study allows")
-    verb.add_argument("--dpi", metavar="N", type=int, default=300, help="of PNG")
     for name, text in (("dataset", "D"), ("model", "M"), ("verifier", "V")):
         verb.add_argument(f"--{name}", metavar=text, help="default: what the study has most of")
-    verb.add_argument("--resamples", metavar="N", type=int, default=1000, help="of the bootstrap")
+
+
+def bundle_arguments(verb: argparse.ArgumentParser) -> None:
+    """What `bundle` takes."""
+    verb.add_argument("--study", metavar="S", required=True)
+    verb.add_argument("--out", metavar="FILE", required=True, help="the zip file")
+    _drawn(verb, "all")
+
+
+def _drawn(verb: argparse.ArgumentParser, forms: str) -> None:
+    """How figures are drawn; None where nothing is said."""
+    verb.add_argument("--format", metavar="F[,F...]", help=f"pdf, svg, png, tex, csv, md; default: {forms}")
+    verb.add_argument("--preset", metavar="P", help="neurips (default), iclr, icml, acl, slide ...")
+    verb.add_argument("--type", metavar="T", help="serif or sans; default: the preset's")
+    verb.add_argument("--dpi", metavar="N", type=int, help="of PNG; default: 300")
+    verb.add_argument("--resamples", metavar="N", type=int, help="of the bootstrap; default: 1000")
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    """What was said of how they are drawn, by the names that a bundle has for it."""
+    said = {name: getattr(args, name) for name in ("preset", "dpi", "resamples")}
+    said |= {"family": args.type, "formats": args.format and args.format.split(",")}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def figures(args: argparse.Namespace) -> int:
-    """Write them."""
+    """Write the figures of a study, or of a bundle's."""
     from ttc_core import runs
-    from ttc_core.cli.shown import table, write_json, write_lines
-    from ttc_core.drawing.presets import preset
+    from ttc_core.bundle import reading
+    from ttc_core.bundle.writing import Drawn
+
+    _quiet()
+    if args.bundle is not None:
+        with reading.opened(Path(args.bundle)) as bundle:
+            return _write(args, bundle.study, replace(bundle.drawn, **_asked(args)), bundle.url)
+    drawn = replace(Drawn(formats=["pdf"]), **_asked(args))
+    drawn.check()
+    runs.ensure_database(db=args.db)
+    return _write(args, args.study, drawn, args.db)
+
+
+def _write(args: argparse.Namespace, study: str, drawn: Drawn, db: str | None) -> int:
     from ttc_core.export import tables, writing
 
-    logging.getLogger("fontTools").setLevel(logging.WARNING)
-    logging.getLogger("matplotlib").setLevel(logging.WARNING)
-    forms, chosen = args.format.split(","), preset(args.preset, args.type)
-    writing.check(forms)
-    runs.ensure_database(db=args.db)
-    found = tables.of_study(args.study, args.dataset, args.model, args.verifier, args.resamples, db=args.db)
+    chosen = drawn.check()
+    found = tables.of_study(study, args.dataset, args.model, args.verifier, drawn.resamples, db=db)
     names = args.only.split(",") if args.only else None
-    made, left_out = writing.write(found, Path(args.out), forms, chosen, names, args.dpi)
+    made, left_out = writing.write(found, Path(args.out), drawn.formats, chosen, names, drawn.dpi)
     if not made:
-        raise UserError(f"study {args.study!r} has what no figure needs: {left_out[0].why}")
+        raise UserError(f"study {study!r} has what no figure needs: {left_out[0].why}")
+    return _show(args, made, left_out)
+
+
+def bundle(args: argparse.Namespace) -> int:
+    """Write the bundle of a study."""
+    from ttc_core import runs
+    from ttc_core.bundle import writing
+    from ttc_core.cli.shown import write_json, write_lines
+
+    _quiet()
+    runs.ensure_database(db=args.db)
+    about = writing.write(args.study, Path(args.out), replace(writing.Drawn(), **_asked(args)), db=args.db)
     if args.json:
-        write_json({"figures": [asdict(m) for m in made], "left_out": [asdict(one) for one in left_out]})
+        write_json(about)
         return 0
-    write_lines(table(["figure", "files"], [[m.name, " ".join(m.files)] for m in made]))
+    size, count = Path(args.out).stat().st_size, len(about["figures"])
+    write_lines([f"{args.out}: {about['asked']['outcomes']:,} outcomes, {count} figures, {size / 1e6:.1f} MB"])
+    return 0
+
+
+def _show(args: argparse.Namespace, made: Sequence[Written], left_out: Sequence[LeftOut]) -> int:
+    from ttc_core.cli.shown import table, write_json, write_lines
+
+    if args.json:
+        write_json({"figures": [asdict(one) for one in made], "left_out": [asdict(one) for one in left_out]})
+        return 0
+    write_lines(table(["figure", "files"], [[one.name, " ".join(one.files)] for one in made]))
     write_lines(f"left out: {one.name} ({one.why})" for one in left_out)
     return 0
+
+
+def _quiet() -> None:
+    for name in ("fontTools", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -166,9 +166,14 @@ def show(args: argparse.Namespace) -> int:
 
 
 def import_(args: argparse.Namespace) -> int:
-    """Bring in what another program produced, as a study."""
+    """Bring in what another program, or this one elsewhere, produced: as a study."""
     from ttc_core import importing
 
     runs.ensure_database(db=args.db)
-    study = importing.add(args.format, Path(args.file), args.dataset, args.study, db=args.db)
+    if args.format == "bundle":
+        from ttc_core.bundle import reading
+
+        study = reading.add(Path(args.file), args.study, db=args.db)
+    else:
+        study = importing.add(args.format, Path(args.file), args.dataset, args.study, db=args.db)
     return _show(studies.progress(study, db=args.db), args)

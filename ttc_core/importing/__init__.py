@@ -53,7 +53,7 @@ def add(format: str, path: Path, dataset: str, study: str | None = None, *, db: 
         UnknownName: no such format; UserError: one sentence with the place of the mistake; nothing is imported then.
     """
     if format not in formats():
-        hint = f"there is: {', '.join(formats())}"
+        hint = f"there is: {', '.join([*formats(), 'bundle'])}"
         raise UnknownName(f"no format is called {format!r}", hint=hint)
     name = check_name(study or path.stem)
     if not dataset.strip():
