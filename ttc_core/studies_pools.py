@@ -110,7 +110,7 @@ def gathered(rows: Sequence[Mapping[str, Any]]) -> Pool:
     for row in rows:
         by_problem.setdefault((row["dataset"], row["problem_id"]), []).extend(unpacked(row))
     shape = (len(by_problem), max(map(len, by_problem.values()), default=0))
-    correct, valid = np.zeros(shape, bool), np.zeros(shape, bool)
+    correct, valid, graded = np.zeros(shape, bool), np.zeros(shape, bool), np.ones(shape, bool)
     answers, tokens = np.full(shape, -1, np.int64), np.zeros(shape, np.int64)
     scores = np.full(shape, np.nan)
     steps: list[list[list[float]]] = [[[] for _ in range(shape[1])] for _ in range(shape[0])]
@@ -118,11 +118,14 @@ def gathered(rows: Sequence[Mapping[str, Any]]) -> Pool:
         groups: dict[str, int] = {}
         for i, one in enumerate(found):
             correct[p, i], valid[p, i], tokens[p, i] = one.correct is True, one.valid, one.tokens
+            graded[p, i] = one.correct is not None or not one.valid
             scores[p, i] = math.nan if one.score is None else one.score
             answers[p, i] = -1 if one.answer is None else groups.setdefault(one.answer, len(groups))
             steps[p][i] = list(one.steps)
     known = any(any(row) for row in steps)
-    return Pool([problem for _, problem in by_problem], correct, answers, scores, tokens, valid, steps if known else [])
+    names = [problem for _, problem in by_problem]
+    arrays = (correct, answers, scores, tokens, valid, steps if known else [])
+    return Pool(names, *arrays, graded=None if graded.all() else graded)
 
 
 def unpacked(row: Mapping[str, Any]) -> list[Solution]:

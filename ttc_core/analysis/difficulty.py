@@ -34,7 +34,7 @@ class Bins:
 
 
 def easiness(pool: Pool, by: str) -> Floats:
-    """(P) easiness of each problem; NaN where no sample has a score to predict from.
+    """(P) easiness of each problem; NaN where none of its samples is graded, or has a score to predict from.
 
     Raises:
         BadValue: neither "oracle" nor "predicted", a problem without samples, or no scores to predict from.
@@ -45,7 +45,8 @@ def easiness(pool: Pool, by: str) -> Floats:
     if (sizes == 0).any():
         raise BadValue(f"problem {pool.problems[int(np.argmin(sizes))]} has no samples to tell its difficulty from")
     if by == "oracle":
-        return np.asarray((pool.correct & pool.valid).sum(axis=1) / sizes)
+        graded = pool.valid if pool.graded is None else pool.valid & pool.graded
+        return mean_score(pool.correct.astype(float), graded)
     scored = pool.valid & np.isfinite(pool.scores)
     if not scored.any():
         raise BadValue("no sample has a score to predict difficulty from", hint="use the oracle difficulty")

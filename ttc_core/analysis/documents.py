@@ -25,7 +25,10 @@ OPTIMAL = "compute_optimal"
 
 
 def estimates(pool: Pool, ks: Sequence[int], metrics: Sequence[str], draws: int = 500) -> dict[str, Any]:
-    """{metric: {k: accuracy over all problems}}; drawn votes come with the interval of the drawing."""
+    """{metric: {k: accuracy over all problems}}; drawn votes come with the interval of the drawing.
+
+    Where samples are not graded there is also "dropped": how many samples, and problems without any other, that is.
+    """
     document: dict[str, Any] = {}
     for metric in metrics:
         found = estimators.estimate(pool, metric, ks, draws)
@@ -33,7 +36,13 @@ def estimates(pool: Pool, ks: Sequence[int], metrics: Sequence[str], draws: int 
             str(k): _drawn(float(mean), float(error)) if error > 0 else float(mean)
             for k, mean, error in zip(found.ks, found.mean, found.error, strict=True)
         }
+    if pool.ungraded:
+        document["dropped"] = _dropped(pool)
     return document
+
+
+def _dropped(pool: Pool) -> dict[str, int]:
+    return {"samples": pool.ungraded, "problems": len(pool.problems) - len(pool.judged().problems)}
 
 
 def _drawn(mean: float, error: float) -> dict[str, float]:
@@ -42,16 +51,25 @@ def _drawn(mean: float, error: float) -> dict[str, float]:
 
 
 def bins(pool: Pool, by: str, count: int = difficulty.BINS, absolute: bool = False) -> dict[str, Any]:
-    """{"edges": falling easiness, "bins": [{"n", "mean"}]} from the easiest bin to the most difficult."""
+    """{"edges": falling easiness, "bins": [{"n", "mean"}]} from the easiest bin to the most difficult.
+
+    Where samples are not graded there is also "dropped", as in `estimates`, unless difficulty is predicted.
+    """
+    dropped = {"dropped": _dropped(pool)} if pool.ungraded and by == "oracle" else {}
+    pool = pool.judged() if by == "oracle" else pool
     values = difficulty.easiness(pool, by)
     found = difficulty.absolute_bins(values) if absolute else difficulty.quantile_bins(values, pool.problems, count)
-    document: dict[str, Any] = {"edges": found.edges, "bins": []}
+    document: dict[str, Any] = {"edges": found.edges, "bins": [], **dropped}
     for b in range(found.count):
         inside = values[found.of == b]
         known = inside[~np.isnan(inside)]
         document["bins"].append({"n": len(inside), "mean": float(known.mean()) if len(known) else None})
-    if by == "predicted" and not absolute:
-        same = difficulty.agreement(difficulty.easiness(pool, "oracle"), values, pool.problems, count)
+    judged = pool.judged()
+    if by == "predicted" and not absolute and len(judged.problems) >= count:
+        oracle = difficulty.easiness(judged, "oracle")
+        of = dict(zip(pool.problems, values, strict=True))
+        guess = np.array([of[name] for name in judged.problems])
+        same = difficulty.agreement(oracle, guess, judged.problems, count)
         names = ("confusion", "same", "spearman", "kendall")
         document["agreement"] = {name: _null(getattr(same, name)) for name in names}
     return document
@@ -63,6 +81,7 @@ def binned(found: Measured, pool: Pool, by: str, count: int, absolute: bool = Fa
     Raises:
         BadValue: none is in both.
     """
+    pool = pool.judged() if by == "oracle" else pool
     place = {name: i for i, name in enumerate(pool.problems)}
     common = [name for name in found.problems if name in place]
     if not common:
@@ -87,8 +106,8 @@ def curves(
 ) -> dict[str, Any]:
     """The frontier of one model on one data set: {"budgets", "curves", "policy", "efficiency", ...}.
 
-    Lists go by budget; inside a budget of "policy" and "spent", in "sizes", "by_bin" and "regret_by_bin" the easiest bin
-    comes first. "spent" is the budget that the policy gives to its choice, this one or a smaller one.
+    Lists go by budget; inside a budget of "policy" and "spent", in "sizes", "by_bin" and "regret_by_bin" the easiest
+    bin comes first. "spent" is the budget that the policy gives to its choice, this one or a smaller one.
     "efficiency" is {budget: {"mean", "low", "high", "bound"}}; bound is "at least", "at most" or "".
     """
     whole = measured(outcomes, axis, verifier, baseline)

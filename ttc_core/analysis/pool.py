@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ class Pool:
         tokens: (P, n) generated tokens, 0 where not known.
         valid: (P, n) whether there is a sample at this place.
         steps: scores of every step, by problem and sample; empty where they are not known.
+        graded: (P, n) whether anybody could say if the sample is right; None: of all.
 
     Raises:
         BadValue: the shapes do not fit together.
@@ -40,16 +41,23 @@ class Pool:
     tokens: Ints
     valid: Bools
     steps: list[list[list[float]]] = field(default_factory=list)
+    graded: Bools | None = None
 
     def __post_init__(self) -> None:
         shape = self.correct.shape
         if len(shape) != 2 or shape[0] != len(self.problems):
             raise BadValue(f"a pool of {len(self.problems)} problems needs as many rows, not the shape {shape}")
-        for name in ("answers", "scores", "tokens", "valid"):
+        for name in self._arrays:
             if (other := getattr(self, name).shape) != shape:
                 raise BadValue(f"{name} of a pool have the shape {other}, correct has {shape}")
         if self.steps and [len(row) for row in self.steps] != [shape[1]] * shape[0]:
             raise BadValue(f"steps of a pool must be {shape[0]} rows of {shape[1]}")
+
+    @property
+    def _arrays(self) -> tuple[str, ...]:
+        """Names of all that is (P, n)."""
+        known = ("correct", "answers", "scores", "tokens", "valid")
+        return known if self.graded is None else (*known, "graded")
 
     @property
     def sizes(self) -> Ints:
@@ -58,8 +66,7 @@ class Pool:
 
     def of(self, rows: Sequence[int]) -> Pool:
         """The same of these problems alone, in this order."""
-        names = ("correct", "answers", "scores", "tokens", "valid")
-        parts = {name: getattr(self, name)[list(rows)] for name in names}
+        parts = {name: getattr(self, name)[list(rows)] for name in self._arrays}
         return Pool(
             [self.problems[p] for p in rows], **parts, steps=[self.steps[p] for p in rows] if self.steps else []
         )
@@ -69,12 +76,22 @@ class Pool:
         order = np.argsort(~self.valid, axis=1, kind="stable")
         if (order == np.arange(order.shape[1])).all():
             return self
-        moved = {
-            name: np.take_along_axis(getattr(self, name), order, axis=1)
-            for name in ("correct", "answers", "scores", "tokens", "valid")
-        }
+        moved = {name: np.take_along_axis(getattr(self, name), order, axis=1) for name in self._arrays}
         steps = [[row[i] for i in places] for row, places in zip(self.steps, order.tolist(), strict=bool(self.steps))]
         return Pool(self.problems, **moved, steps=steps)
+
+    @property
+    def ungraded(self) -> int:
+        """Samples of which nobody could say whether they are right."""
+        return 0 if self.graded is None else int((self.valid & ~self.graded).sum())
+
+    def judged(self) -> Pool:
+        """The graded samples alone; a problem that has others and no graded one is left out."""
+        if self.graded is None:
+            return self
+        kept = self.valid & self.graded
+        there = np.flatnonzero(kept.any(axis=1) | ~self.valid.any(axis=1))
+        return replace(self, valid=kept, graded=None).of(there.tolist())
 
     def rescored(self, how: str) -> Pool:
         """The same samples with final scores aggregated anew from their steps: last, min, prod or mean.
@@ -95,4 +112,4 @@ class Pool:
             for i, steps in enumerate(row):
                 if steps:
                     scores[p, i] = aggregate(steps, how)
-        return Pool(self.problems, self.correct, self.answers, scores, self.tokens, self.valid, self.steps)
+        return replace(self, scores=scores)

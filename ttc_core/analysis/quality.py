@@ -72,13 +72,15 @@ def _check(scores: Floats, right: Bools) -> None:
 
 
 def scored(pool: Pool) -> tuple[Floats, Bools]:
-    """Scores and outcomes of all samples that have a score, problem by problem."""
+    """Scores and outcomes of all graded samples that have a score, problem by problem."""
+    pool = pool.judged()
     known = pool.valid & np.isfinite(pool.scores)
     return pool.scores[known], pool.correct[known]
 
 
 def within_problems(pool: Pool) -> float:
     """Mean AUC inside problems, over those with right and wrong samples: what choosing among samples depends on."""
+    pool = pool.judged()
     known = pool.valid & np.isfinite(pool.scores)
     found = [auc(s[k], c[k]) for s, c, k in zip(pool.scores, pool.correct, known, strict=True)]
     return float(np.nanmean(found)) if any(not math.isnan(a) for a in found) else math.nan
@@ -92,6 +94,7 @@ def by_position(pool: Pool, fewest: int = 20) -> list[dict[str, float]]:
     Raises:
         BadValue: no step has a score.
     """
+    pool = pool.judged()
     rows = [
         (steps, pool.correct[p, i])
         for p, row in enumerate(pool.steps)
@@ -116,7 +119,7 @@ def over_optimised(pool: Pool, ks: Sequence[int]) -> list[dict[str, float]]:
     Raises:
         BadValue: a k out of range, or no scores.
     """
-    pool = pool.packed()
+    pool = pool.judged().packed()
     accuracy = estimators.estimate(pool, "best", ks).mean
     part = pool.valid & np.isfinite(pool.scores) & (votes.groups(pool).of >= 0)
     score = estimators.best_value(pool, np.where(part, pool.scores, 0.0), part, ks).mean(axis=0)

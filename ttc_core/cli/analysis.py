@@ -31,8 +31,8 @@ def estimate(args: argparse.Namespace) -> int:
     if args.json:
         write_json(document)
         return 0
-    rows = [[metric, *(_shown(document[metric][str(k)]) for k in ks)] for metric in document]
-    write_lines(table(["", *map(str, ks)], rows))
+    rows = [[metric, *(_shown(document[metric][str(k)]) for k in ks)] for metric in metrics]
+    write_lines([*table(["", *map(str, ks)], rows), *_left_out(document)])
     return 0
 
 
@@ -49,8 +49,15 @@ def difficulty(args: argparse.Namespace) -> int:
         [i + 1, b["n"], _shown(b["mean"]), "" if e is None else _shown(e)]
         for i, (b, e) in enumerate(zip(document["bins"], edges, strict=True))
     ]
-    write_lines(table(["bin (1 is the easiest)", "problems", "mean", "down to"], rows))
+    write_lines([*table(["bin (1 is the easiest)", "problems", "mean", "down to"], rows), *_left_out(document)])
     return 0
+
+
+def _left_out(document: dict[str, Any]) -> list[str]:
+    """What a person is told of samples that nobody could grade."""
+    if not (dropped := document.get("dropped")):
+        return []
+    return [f"left out: {dropped['samples']} samples that are not graded, {dropped['problems']} problems with no other"]
 
 
 def frontier(args: argparse.Namespace) -> int:
