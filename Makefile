@@ -22,7 +22,7 @@ VLLM := .venv-vllm
 GPU := $(shell command -v nvidia-smi)
 ONLY_GPU := torchvision torchaudio torchcodec triton
 
-.PHONY: help app install dev lab test lint types format unit e2e bench vllm demo-real examples clean
+.PHONY: help app install dev lab test lint types format unit e2e bench vllm demo-real examples sums sbom clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,12 @@ demo-real: $(VLLM)/.installed  ## SmolLM2-135M under a vLLM server: GSM8K questi
 
 examples: $(APP)  ## make the searches that a first visit shows anew, with the embedded models
 	@$(BIN)/python data/examples/make.py
+
+sums:  ## record the SHA-256 of the bundled models' weights, which `doctor` checks
+	cd data/models && LC_ALL=C sha256sum */model.safetensors >SHA256SUMS
+
+sbom: $(APP)  ## what is installed, with versions and licences, as CycloneDX JSON on stdout; fails on unknown licences
+	@$(BIN)/python -m benchmarks.sbom
 
 format: $(DEV)  ## let ruff format and fix
 	$(BIN)/ruff check --fix .

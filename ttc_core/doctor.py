@@ -104,6 +104,14 @@ class Probes:
         raise EngineBusy(f"no answer within {PATIENCE:g} s")
 
 
+def _weights(card: models.ModelCard) -> Iterator[Check]:
+    """Whether the weights are the recorded ones, where any are recorded."""
+    same = models.as_recorded(card)
+    if same is not None:
+        found = "as SHA256SUMS records them" if same else "another file than SHA256SUMS records"
+        yield Check("weights", same, found, "" if same else "fetch them again, or record the new ones: make sums")
+
+
 def examine_model(name: str, backend: Backend) -> Iterator[Check]:
     """The checks of a model that writes solutions, each as soon as it is done.
 
@@ -111,6 +119,7 @@ def examine_model(name: str, backend: Backend) -> Iterator[Check]:
         UnknownName: there is no such model.
     """
     card = models.find(name, policy=True)
+    yield from _weights(card)
     example = BUNDLED if card.engine == "embedded" else ENGLISH
     probes = Probes(backend)
     began = time.monotonic()
@@ -208,6 +217,7 @@ def examine_verifier(name: str, backend: Backend) -> Iterator[Check]:
         UnknownName: there is no such verifier.
     """
     card = models.find(name, policy=False)
+    yield from _weights(card)
     example = BUNDLED if card.engine == "embedded" else ENGLISH
     try:
         verifier = backend.verifier(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -130,6 +131,17 @@ def find(name: str, *, policy: bool | None = None) -> ModelCard:
         what = {True: "model", False: "verifier", None: "model or verifier"}[policy]
         raise UnknownName(f"no {what} is called {name!r}", hint=suggest(name, fitting))
     return fitting[name]
+
+
+def as_recorded(card: ModelCard) -> bool | None:
+    """Whether its weights are those that SHA256SUMS in the folder of models records; None where nothing is recorded."""
+    weights, sums = card.folder / "model.safetensors", card.folder.parent / "SHA256SUMS"
+    if not (weights.is_file() and sums.is_file()):
+        return None
+    known = dict(line.split(maxsplit=1)[::-1] for line in sums.read_text("utf-8").splitlines() if line.strip())
+    wanted = known.get(f"{card.folder.name}/{weights.name}")
+    with weights.open("rb") as file:
+        return None if wanted is None else hashlib.file_digest(file, "sha256").hexdigest() == wanted
 
 
 def unable(name: str, ability: str) -> UserError:

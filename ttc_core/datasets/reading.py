@@ -33,6 +33,8 @@ def rows(path: Path) -> list[tuple[str, Row]]:
         BadFile: no such file, of another kind, too large, or broken somewhere.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise BadFile(f"{path.name} is no ordinary file")
         if path.stat().st_size > MAX_BYTES:
             raise BadFile(f"{path.name} has more than {MAX_BYTES >> 20} MiB")
         kind = path.suffix.lower()

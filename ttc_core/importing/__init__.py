@@ -59,7 +59,10 @@ def add(format: str, path: Path, dataset: str, study: str | None = None, *, db: 
     if not dataset.strip():
         raise UserError("the data set needs a name", hint="--dataset NAME")
     module = importlib.import_module(f"{__name__}.{format}")
-    found: Imported = module.read(path, dataset)
+    try:
+        found: Imported = module.read(path, dataset)
+    except OSError as error:
+        raise UserError(f"{str(path)!r} cannot be read: {error.strerror}") from error
     if not found.problems:
         raise UserError(f"{path}: there is nothing in it")
     url = db or settings().database_url
@@ -139,6 +142,8 @@ def opened(path: Path) -> Any:
         UserError: it cannot be read, or is too large.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{str(path)!r} is no ordinary file")
         if path.stat().st_size > MAX_FILE:
             raise UserError(f"{path}: more than {MAX_FILE >> 20} MiB", hint="split the file; nothing was imported")
         return path.open("rb")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,10 +81,22 @@ def export_model(model: Llama, folder: Path, half: bool) -> None:
     weights = {llama_name(k): v.to(dtype).contiguous() for k, v in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
+    record_sum(folder)
     write_json(folder / "config.json", llama_config(model.shape, half))
     write_json(folder / "generation_config.json", {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD})
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer_json(), ensure_ascii=False, indent=1) + "\n")
     write_json(folder / "tokenizer_config.json", tokenizer_config())
+
+
+def record_sum(folder: Path) -> None:
+    """Write the weights' SHA-256 into the folder of models, where it keeps such sums (`sha256sum -c SHA256SUMS`)."""
+    sums = folder.parent / "SHA256SUMS"
+    if not sums.is_file():
+        return
+    name = f"{folder.name}/model.safetensors"
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    lines = [line for line in sums.read_text("utf-8").splitlines() if not line.endswith(f"  {name}")]
+    sums.write_text("".join(f"{line}\n" for line in sorted([*lines, f"{digest}  {name}"], key=lambda one: one[66:])))
 
 
 def import_model(folder: Path) -> Llama:

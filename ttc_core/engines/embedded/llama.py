@@ -20,6 +20,7 @@ from ttc_core.engines.embedded.attention import Floats, Ints
 from ttc_core.errors import EngineFault
 
 TILE = 64  # rows of a linear layer's product
+LONGEST = 1 << 20  # positions; rotations are computed for all of them
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,17 @@ class Llama:
             self.head = int(config.get("head_dim") or self.width // self.heads)
             self.layers, self.eps = int(config["num_hidden_layers"]), np.float32(config["rms_norm_eps"])
             self.longest = int(config["max_position_embeddings"])
+            if not 0 < self.longest <= LONGEST:
+                raise ValueError(f"max_position_embeddings must be from 1 to {LONGEST:,}")
+            if min(self.width, self.heads, self.groups, self.head) < 1 or self.heads * self.head > LONGEST:
+                raise ValueError(f"{self.heads} heads of {self.head} cannot be")
             weights = _weights(folder / "model.safetensors")
             self.parameters = sum(w.size for w in weights.values())
             self._embedding = weights["model.embed_tokens.weight"]
             self._unembedding = np.ascontiguousarray(weights.get("lm_head.weight", self._embedding).T)
             self._norm = weights["model.norm.weight"]
             self._layers = [self._layer(weights, i) for i in range(self.layers)]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             raise EngineFault(f"the model in {folder.name} cannot be loaded: {error}") from error
         base = float(config.get("rope_theta", 10_000.0))
         inverse = 1.0 / base ** (np.arange(0, self.head, 2, dtype=np.float32) / np.float32(self.head))
@@ -160,6 +165,10 @@ def _linear(x: Floats, weight: Floats) -> Floats:
 
 
 def _weights(path: Path) -> dict[str, Floats]:
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    return {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in load_file(path).items()}
+    try:
+        return {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in load_file(path).items()}
+    except SafetensorError as error:
+        raise ValueError(f"{path.name}: {error}") from error
