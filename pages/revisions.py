@@ -70,7 +70,7 @@ delete.confirmation()
 with session.told("The revisions cannot be shown"):
     chosen = pick(stored())
     if chosen:
-        view.show_run(chosen, body=body)
+        view.show_run(chosen, view.Shown(body=body))
     else:
         session.notice(
             "No revisions are stored yet",

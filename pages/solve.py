@@ -1,4 +1,4 @@
-"""Ask a question, spend a budget, watch the search."""
+"""Ask a question, spend a budget, watch the search; or two strategies side by side."""
 
 import streamlit as st
 
@@ -6,25 +6,25 @@ from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import RunView
 from ttc_core.types import RunSpec
-from ttc_core.ui import delete, session, setup, view
+from ttc_core.ui import beside, delete, onward, session, setup, view, words
 
 ORDER = 1
 TITLE = "Solve"
 
 
-def shown() -> tuple[RunView | None, bool]:
-    """The run to show, and whether it was chosen (linked or started here) rather than offered as an example."""
-    wanted = session.linked("run")
+def shown() -> tuple[RunView | None, RunView | None, bool]:
+    """The run to show, the one beside it, and whether it was chosen (linked or started here) or is an example."""
+    wanted, other = session.linked(session.RUN), session.linked(session.BESIDE)
     if wanted:
-        return runs.get(wanted), True
+        return runs.get(wanted), runs.get(other) if other else None, True
     latest = runs.listing(status="done", alone=True, limit=1).rows
-    return (runs.get(latest[0].id), False) if latest else (None, False)
+    return (runs.get(latest[0].id), None, False) if latest else (None, None, False)
 
 
-def buttons(spec: RunSpec, current: RunView | None) -> int | None:
+def buttons(spec: RunSpec, other: RunSpec | None, current: RunView | None) -> int | None:
     """Run and Continue; returns the budget to which the run on show could be continued."""
     fixed = spec.strategy in runs.catalogue().not_extendable
-    same = current is not None and current.status == "done" and setup.same_search(spec, current.spec)
+    same = current is not None and current.status == "done" and setup.same_search(spec, current.spec) and not other
     target = spec.budget if same and current and not fixed and spec.budget > current.spec.budget else None
     if target and current:
         st.button(
@@ -32,37 +32,68 @@ def buttons(spec: RunSpec, current: RunView | None) -> int | None:
             on_click=session.act, args=("extend", current.id, target),
             help=f"goes on from the {current.spec.budget} generations there are",
         )  # fmt: skip
-    if st.button(
-        "Run anew" if target else "Run", key="form_run", type="secondary" if target else "primary", width="stretch"
-    ):
-        start(spec)
+    label = "Run both" if other else "Run anew" if target else "Run"
+    if st.button(label, key="form_run", type="secondary" if target else "primary", width="stretch"):
+        start(spec, other)
     return target
 
 
-def start(spec: RunSpec) -> None:
-    """Start the search and make the page its permalink."""
+def start(spec: RunSpec, other: RunSpec | None) -> None:
+    """Start the search, or two, and make the page its permalink."""
+    started: list[str] = []
     try:
-        run_id = runs.start(spec)
+        for asked in [spec, *([other] if other else [])]:
+            started.append(runs.start(asked))
     except TTCError as error:
+        runs.delete(started)  # one of two is not what was asked for
         session.notice("This search cannot be started", str(error), error.hint)
         return
-    st.session_state["form_of"] = run_id  # the form stays as it is
-    session.link(run_id)
+    st.session_state["form_of"] = setup.shown(started[0], started[1] if other else None)  # the form stays as it is
+    session.link(None)
+    for run_id, place in zip(started, (session.RUN, session.BESIDE), strict=False):
+        session.link(run_id, place=place)
     st.rerun()
+
+
+def side_by_side(current: RunView, other: RunView) -> None:
+    """Both searches, and in words how they compare."""
+    with st.container(key="run-question"):
+        st.text(words.shown(current.spec.question))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compared"):
+        ended = current.ended and other.ended
+        st.text(beside.compared(current, other) if ended else "Two searches of the same question, side by side.")
+        st.button("Left alone", key="left_alone", type="tertiary", on_click=alone, args=(current.id,))
+        st.button("Right alone", key="right_alone", type="tertiary", on_click=alone, args=(other.id,))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        view.show_run(current.id, view.Shown(above=400, question=False))
+    with right:
+        view.show_run(other.id, view.Shown(above=400, question=False, place=session.BESIDE))
+
+
+def alone(run_id: str) -> None:
+    """Show one of two runs only."""
+    session.link(None)
+    session.link(run_id)
 
 
 session.open_page("solve")
 delete.confirmation()
-current, chosen, target = None, False, None
+onward.dialog()
+current, other, chosen, target = None, None, False, None
 with session.told("This search cannot be shown", "the Trees page lists what is stored"):
-    current, chosen = shown()
+    current, other, chosen = shown()
 with st.sidebar, session.told("The form cannot be shown"):
     if current:
-        setup.follow(current.spec, current.id)
-    asked = setup.ask(runs.catalogue())
+        setup.follow(current, other)
+    known = runs.catalogue()
+    asked = setup.ask(known)
+    asked_beside = setup.beside(known, asked)
     with st.container(key="run-buttons"):
-        target = buttons(asked, current)
-if current:
-    view.show_run(current.id, target=target, example=not chosen)
+        target = buttons(asked, asked_beside, current)
+if current and other:
+    side_by_side(current, other)
+elif current:
+    view.show_run(current.id, view.Shown(target=target, example=not chosen))
 elif not session.linked("run"):
     session.notice("No search yet", "choose a question on the left and press Run", kind="info")

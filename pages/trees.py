@@ -7,7 +7,7 @@ import streamlit as st
 
 from ttc_core import runs
 from ttc_core.runs_views import RunView
-from ttc_core.ui import component, delete, form, session, view, words
+from ttc_core.ui import component, delete, form, onward, session, view, words
 
 ORDER = 2
 TITLE = "Trees"
@@ -75,6 +75,7 @@ def listing() -> None:
         st.session_state["trees_asked"], here = asked, 0
     found = runs.listing(**asked, limit=PAGE, offset=here * PAGE)
     st.session_state["trees_page"] = here
+    st.session_state["trees_ids"] = [run.id for run in found.rows]
     if not found.rows:
         empty(any(value is not None for value in asked.values()))
         return
@@ -112,12 +113,38 @@ def close() -> None:
     session.link(None)
 
 
+def neighbour(run_id: str, places: int) -> str | None:
+    """The run so many places below this one in the list as it was last shown; None where it ends."""
+    listed: list[str] = st.session_state.get("trees_ids") or [run.id for run in runs.listing(limit=PAGE).rows]
+    at = listed.index(run_id) + places if run_id in listed else -1
+    return listed[at] if 0 <= at < len(listed) else None
+
+
+def go(run_id: str, places: int) -> None:
+    """Show the run so many places further down the list."""
+    if found := neighbour(run_id, places):
+        session.link(found)
+        session.changed()
+
+
+def opened(run_id: str) -> None:
+    """One search, with the way back and to its neighbours in the list."""
+    with st.container(horizontal=True, gap="small", key="trees-way"):
+        st.button("← All searches", key="back", type="tertiary", on_click=close)
+        for key, label, places in (("k", "↑ Previous", -1), ("j", "↓ Next", 1)):
+            st.button(
+                label, key=f"go_{key}", type="tertiary", disabled=neighbour(run_id, places) is None,
+                on_click=go, args=(run_id, places), help=f"in the list; key {key} in the tree",
+            )  # fmt: skip
+    view.show_run(run_id, view.Shown(above=360, turn=lambda places: go(run_id, places)))
+
+
 session.open_page("trees")
 delete.confirmation()
+onward.dialog()
 with session.told("The searches cannot be shown"):
     wanted = session.linked("run")
     if wanted:
-        st.button("← All searches", key="back", type="tertiary", on_click=close)
-        view.show_run(wanted, above=360)
+        opened(wanted)
     else:
         listing()

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttc_core import access, grading, models, registry, runs_checks, runs_continued, runs_documents
+from ttc_core import access, grading, models, registry, runs_checks, runs_continued, runs_documents, runs_steps
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Catalogue, Document, Listing, NodeDelta, RunView, WorkerView
 from ttc_core.settings import settings
-from ttc_core.types import Problem, RunSpec
+from ttc_core.types import Node, Problem, RunSpec
 
 if TYPE_CHECKING:
     from ttc_core.store.database import Database
@@ -137,6 +137,20 @@ def nodes(run_id: str, since: int = 0, *, db: str | None = None) -> NodeDelta:
     from ttc_core.store import repository
 
     return repository.tree(_database(db), run_id, since)
+
+
+def first_wrong(view: RunView, found: Sequence[Node]) -> list[str] | None:
+    """Which steps of a run are the first wrong one of their solution; None where nobody can check the problem's steps.
+
+    found: its nodes. A step is named by its node's id, or ``r.3#2``: the second step in it.
+    """
+    try:
+        asked = runs_checks.problem(view.spec.dataset, view.spec.problem_id) if view.spec.dataset else None
+    except UserError:  # its data set is no longer there
+        asked = None
+    if asked is None or "graph" not in asked.metadata or asked.question != view.spec.question:
+        return None
+    return runs_steps.first_wrong({**asked.metadata, "answer": asked.answer}, found, view.spec.prefix)
 
 
 def listing(
@@ -308,7 +322,7 @@ def _fill(connection: Any) -> None:
             log.warning("the example %s cannot be read: %s", path.name, error)
             continue
         repository.put(connection, run_id, spec, row, usage, found)
-    for path in sorted((settings().data_dir / "studies").glob("*.db")):
+    for path in sorted((settings().data_dir / "studies").glob("*.db.xz")):
         transfer.copy_file(path, connection)
 
 

@@ -12,7 +12,7 @@ from ttc_core.types import ROOT, Node
 def steps_to(nodes: Iterable[Node], step: str, prefix: Sequence[str] = ()) -> tuple[str, ...]:
     """The texts of the steps from the question to a step, it included; joined: the solution so far.
 
-    step: a node's id, or ``r.3#2`` for the second step of a node that holds several; prefix: what the search began with.
+    step: a node's id, or ``r.3#2``: the second step of a node that holds several; prefix: what the search began with.
 
     Raises:
         UnknownName: no such step.

@@ -176,3 +176,36 @@ def test_deleting_asks_first(url):
     assert runs.listing(db=url).total == 1
     at.button(key="delete_yes").click().run()
     assert runs.listing(db=url).total == 0
+
+
+def test_two_runs_side_by_side_are_compared_and_each_has_its_tree(url):
+    finished(url, "left1", strategy="beam_search")
+    finished(url, "right1", strategy="best_of_n")
+    at = page("solve", run="left1", beside="right1", beside_node="r.0")
+    assert not at.exception
+    trees = [json.loads(e.proto.json or e.proto.mixed.json) for e in at.get("bidi_component")]
+    assert [(tree["run"], tree["select"]) for tree in trees] == [("left1", None), ("right1", "r.0")]
+    assert "16 and 16 generations" in said(at)
+    assert at.toggle(key="form_beside").value and at.selectbox(key="form_beside_strategy").value == "best_of_n"
+    at.button(key="right_alone").click().run()
+    assert at.query_params["run"] == "right1" and "beside" not in at.query_params
+
+
+def test_a_run_and_those_that_go_on_from_it_name_each_other(url):
+    finished(url, "above1")
+    below = "below1"
+    asked = replace(spec("best_of_n", 2), prefix=("one\n",))
+    repository.add(database(url), below, asked, parent="above1", node="r.0")
+    at = page("trees", run=below)
+    assert not at.exception
+    at.button(key="kin_parent").click().run()
+    assert at.query_params["run"] == "above1" and at.query_params["node"] == "r.0"
+    assert "best of n, 2" in at.button(key=f"kin_{below}").label
+
+
+def test_next_and_previous_follow_the_list(url):
+    for run_id in ("first", "second", "third"):
+        finished(url, run_id)
+    at = page("trees", run="second")
+    at.button(key="go_j").click().run()
+    assert at.query_params["run"] == "first" and at.button(key="go_j").disabled

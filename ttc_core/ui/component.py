@@ -38,12 +38,19 @@ _tree = st.components.v2.component(
 
 
 def search_tree(
-    data: Mapping[str, Any], *, key: str, on_selected: Callable[[str], None], on_resync: Callable[[], None]
+    data: Mapping[str, Any],
+    *,
+    key: str,
+    on_selected: Callable[[str], None],
+    on_resync: Callable[[], None],
+    on_onward: Callable[[str], None],
+    on_turn: Callable[[int], None],
 ) -> None:
     """Draw a search tree.
 
     data: what `tree.Feed.payload` made; on_selected: called with the id of the step that was selected, before the next
-    payload is made, so that this can say so; on_resync: called when the browser missed a delta.
+    payload is made, so that this can say so; on_resync: called when the browser missed a delta; on_onward: with the id
+    of a step to go on from; on_turn: with 1 for the next run of the list, -1 for the one before.
     """
 
     def selected() -> None:
@@ -51,7 +58,23 @@ def search_tree(
         if value:
             on_selected(str(value[0]))
 
-    _tree(key=key, data=dict(data), on_selected_change=selected, on_resync_change=on_resync, height="content")
+    def onward() -> None:
+        if value := st.session_state[key].onward:
+            on_onward(str(value[0]))
+
+    def turn() -> None:
+        if value := st.session_state[key].turn:
+            on_turn(int(value[0]))
+
+    _tree(
+        key=key,
+        data=dict(data),
+        on_selected_change=selected,
+        on_resync_change=on_resync,
+        on_onward_change=onward,
+        on_turn_change=turn,
+        height="content",
+    )
 
 
 def _nothing() -> None:

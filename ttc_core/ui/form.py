@@ -40,18 +40,18 @@ def field(param: Param) -> Field:
     return Field("text", label, param.help, param.default)
 
 
-def key(strategy: str, name: str) -> str:
-    """Session key of a parameter's widget."""
-    return f"param_{strategy}_{name}"
+def key(strategy: str, name: str, of: str = "") -> str:
+    """Session key of a parameter's widget. of: which of several forms it belongs to."""
+    return f"{of}param_{strategy}_{name}"
 
 
-def fill(strategy: str, values: Mapping[str, Any]) -> None:
+def fill(strategy: str, values: Mapping[str, Any], of: str = "") -> None:
     """Set the form to these values; before its widgets are drawn."""
     for name, value in values.items():
-        st.session_state[key(strategy, name)] = value
+        st.session_state[key(strategy, name, of)] = value
 
 
-def ask(strategy: str, params: Sequence[Param]) -> dict[str, Any]:
+def ask(strategy: str, params: Sequence[Param], of: str = "") -> dict[str, Any]:
     """Draw the form in two columns and return the values."""
     values: dict[str, Any] = {}
     switches = [param for param in params if param.type is bool]
@@ -59,14 +59,14 @@ def ask(strategy: str, params: Sequence[Param]) -> dict[str, Any]:
     columns = st.columns(2, gap="small") if others else []
     for index, param in enumerate(others):
         with columns[index % 2]:
-            values[param.name] = _widget(strategy, param)
+            values[param.name] = _widget(strategy, param, of)
     for param in switches:
-        values[param.name] = _widget(strategy, param)
+        values[param.name] = _widget(strategy, param, of)
     return {param.name: values[param.name] for param in params}
 
 
-def _widget(strategy: str, param: Param) -> Any:
-    asked, name = field(param), key(strategy, param.name)
+def _widget(strategy: str, param: Param, of: str) -> Any:
+    asked, name = field(param), key(strategy, param.name, of)
     if name not in st.session_state:
         st.session_state[name] = asked.default
     if asked.kind == "choice":

@@ -14,6 +14,8 @@ from ttc_core.errors import TTCError
 from ttc_core.ui import words
 from ttc_core.ui.tree import Feed
 
+RUN, BESIDE = "run", "beside"  # the places of a page at which a run can be shown, as the address calls them
+PLACES = (RUN, "node", BESIDE, "beside_node")
 _CSS = Path(__file__).parent / "assets" / "page.css"
 _PAGES = Path(__file__).parents[2] / "pages"
 
@@ -25,7 +27,7 @@ def open_page(name: str) -> None:
     st.session_state.pop("ttc_changed", None)
     if st.session_state.get("ttc_page") != name:
         st.session_state["ttc_page"] = name
-        for remembered in ("ttc_feed", "form_of"):
+        for remembered in ("ttc_feeds", "form_of"):
             st.session_state.pop(remembered, None)
     problem = st.session_state.pop("ttc_problem", None)
     if problem:
@@ -52,19 +54,26 @@ def act(verb: str, *values: Any) -> None:
     changed()
 
 
-def feed(run_id: str) -> Feed:
-    """The session's feed of the run on show; a new one when another run is shown."""
-    current: Feed | None = st.session_state.get("ttc_feed")
-    if current is None or current.run != run_id:
-        current = st.session_state["ttc_feed"] = Feed(run_id)
-    return current
+def feed(run_id: str, place: str = RUN) -> Feed:
+    """The session's feed of the run on show at a place; a new one when another run is shown there."""
+    feeds: dict[str, Feed] = st.session_state.setdefault("ttc_feeds", {})
+    if place not in feeds or feeds[place].run != run_id:
+        feeds[place] = Feed(run_id)
+    return feeds[place]
 
 
-def link(run: str | None, node: str | None = None) -> None:
-    """Make the address of this page the permalink of a run (and a step of it); None: of no run."""
-    wanted = {key: value for key, value in (("run", run), ("node", node)) if value}
+def link(run: str | None, node: str | None = None, place: str = RUN) -> None:
+    """Make the address of this page the permalink of a run (and a step of it) at a place; None: of no run anywhere."""
+    keys = (place, node_key(place))
+    kept = {key: value for key, value in st.query_params.items() if run and key in PLACES and key not in keys}
+    wanted = kept | {key: value for key, value in zip(keys, (run, node), strict=True) if value}
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
+
+
+def node_key(place: str) -> str:
+    """What the step at a place is called in the address."""
+    return "node" if place == RUN else f"{place}_node"
 
 
 def page(name: str) -> Any:

@@ -9,18 +9,20 @@ import streamlit as st
 
 from ttc_core import runs
 from ttc_core.errors import TTCError
-from ttc_core.runs_views import Catalogue
+from ttc_core.runs_views import Catalogue, RunView
 from ttc_core.types import Problem, RunSpec
-from ttc_core.ui import form, words
+from ttc_core.ui import form, session, words
 
 BUNDLED, OWN = "Bundled", "My own"
 
 
-def follow(spec: RunSpec, run_id: str) -> None:
-    """Set the form to how this run was made, once; before its widgets are drawn."""
-    if st.session_state.get("form_of") == run_id:
+def follow(current: RunView, other: RunView | None = None) -> None:
+    """Set the form to how the run on show was made, and the one beside it, once; before its widgets are drawn."""
+    of = shown(current.id, other.id if other else None)
+    if st.session_state.get("form_of") == of:
         return
-    st.session_state["form_of"] = run_id
+    st.session_state["form_of"] = of
+    spec = current.spec
     bundled = bool(spec.dataset) and _known(spec)
     values = {
         "form_source": BUNDLED if bundled else OWN,
@@ -35,8 +37,17 @@ def follow(spec: RunSpec, run_id: str) -> None:
         values |= {"form_dataset": spec.dataset, f"form_problem_{spec.dataset}": spec.problem_id}
     else:
         values |= {"form_question": words.shown(spec.question), "form_answer": words.shown(spec.answer or "")}
+    values["form_beside"] = other is not None
+    if other:
+        values["form_beside_strategy"] = other.spec.strategy
+        form.fill(other.spec.strategy, other.spec.params, session.BESIDE)
     st.session_state.update(values)
     form.fill(spec.strategy, spec.params)
+
+
+def shown(run: str, other: str | None) -> str:
+    """What the form remembers of the runs that it was set to."""
+    return f"{run} {other or ''}"
 
 
 def _known(spec: RunSpec) -> bool:
@@ -73,6 +84,19 @@ def ask(catalogue: Catalogue) -> RunSpec:
         spec, strategy=strategy, params=values, budget=int(budget), seed=int(seed), model=model, verifier=verifier,
         temperature=float(temperature),
     )  # fmt: skip
+
+
+def beside(catalogue: Catalogue, spec: RunSpec) -> RunSpec | None:
+    """Ask for another strategy on the same question, models, budget and seed; None where none is wanted."""
+    help_ = "the same question, models, budget and seed; both are shown side by side"
+    if not st.toggle("Beside another strategy", key="form_beside", help=help_):
+        return None
+    names = list(catalogue.strategies)
+    first = "beam_search" if spec.strategy == "best_of_n" else "best_of_n"
+    strategy = _choice("Other strategy", names, "form_beside_strategy", wanted=first)
+    return replace(
+        spec, strategy=strategy, params=form.ask(strategy, catalogue.strategies[strategy][1], session.BESIDE)
+    )
 
 
 def _question(catalogue: Catalogue) -> RunSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -10,58 +11,103 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.runs_views import RunView
 from ttc_core.types import Usage
-from ttc_core.ui import delete, session, tree, words
+from ttc_core.ui import delete, onward, session, tree, words
 from ttc_core.ui.component import search_tree
 
 Body = Callable[[RunView], None]
 TICK = 0.5  # seconds between two looks at the database while a search runs
 COMPONENT = "ttc_tree"
+KIN = 4  # searches that go on from a search, named at its head
 _COLOURS: dict[str, Any] = {"pending": "gray", "running": "blue", "done": "gray", "failed": "red", "stopped": "orange"}
 
 
-def show_run(
-    run_id: str, *, target: int | None = None, example: bool = False, above: int = 318, body: Body | None = None
-) -> None:
-    """Show a run; polls while it is under way and reruns the page once when it has ended.
+@dataclass(frozen=True)
+class Shown:
+    """How a run is shown.
 
-    target: budget to offer for continuing, None for the double; example: nobody asked for this run, so it leaves the
-    address alone until something is selected; above: pixels of the window that are not the tree's; body: what is drawn
-    below its head, the search tree without one.
+    target   budget to offer for continuing, None for the double
+    example  nobody asked for this run, so it leaves the address alone until something is selected
+    above    pixels of the window that are not the tree's
+    body     what is drawn below its head, the search tree without one
+    place    which of the page's places it is shown at
+    question whether the question is shown
+    turn     called with 1 or -1 to go to the next or the previous run, where there is a list
     """
+
+    target: int | None = None
+    example: bool = False
+    above: int = 318
+    body: Body | None = None
+    place: str = session.RUN
+    question: bool = True
+    turn: Callable[[int], None] = lambda _: None
+
+    def key(self, name: str) -> str:
+        """Key of a container or widget: two places have the same ones."""
+        return name if self.place == session.RUN else f"{name}-{self.place}"
+
+
+def show_run(run_id: str, shown: Shown) -> None:
+    """Show a run; polls while it is under way and reruns the page once when it has ended."""
     with session.told("The search cannot be shown", "the Trees page lists what is stored"):
-        _watch(run_id, target, example, body or (lambda view: _tree(view, above)))
+        every = None if runs.get(run_id).ended else TICK
+        st.fragment(_look, run_every=every)(run_id, shown, every is not None)
 
 
-def _watch(run_id: str, target: int | None, example: bool, body: Body) -> None:
-    view = runs.get(run_id)
-    every = None if view.ended else TICK
-    st.fragment(_look, run_every=every)(run_id, target, example, body, every is not None)
-
-
-def _look(run_id: str, target: int | None, example: bool, body: Body, polling: bool) -> None:
+def _look(run_id: str, shown: Shown, polling: bool) -> None:
     with session.told("The search cannot be shown"):
         view = runs.get(run_id)
         if st.session_state.pop("ttc_changed", False) or (polling and view.ended):
             st.rerun()
-        _header(view, target, example)
+        _header(view, shown)
         _trouble(view)
-        body(view)
+        (shown.body or (lambda view: _tree(view, shown)))(view)
 
 
-def _header(view: RunView, target: int | None, example: bool) -> None:
-    with st.container(key="run-head"):
-        left, right = st.columns([3.2, 1], gap="medium", vertical_alignment="top")
+def _header(view: RunView, shown: Shown) -> None:
+    with st.container(key=shown.key("run-head")):
+        left, right = st.columns([3.2, 1] if shown.question else 2, gap="medium", vertical_alignment="top")
         with left:
-            with st.container(key="run-question"):
-                st.text(words.shown(view.spec.question))
-            st.caption(("The latest finished search. Press Run for your own. " if example else "") + _made(view))
+            if shown.question:
+                with st.container(key="run-question"):
+                    st.text(words.shown(view.spec.question))
+            example = "The latest finished search. Press Run for your own. " if shown.example else ""
+            st.caption(example + _made(view))
+            _kin(view, shown)
         with right:
-            _verdict(view)
-    with st.container(key="run-meters", horizontal=True, vertical_alignment="center", gap="medium"):
+            _verdict(view, shown)
+    with st.container(key=shown.key("run-meters"), horizontal=True, vertical_alignment="center", gap="medium"):
         for label, value, help_ in meters(view):
             st.metric(label, value, help=help_, width="content")
-        with st.container(key="run-actions", horizontal=True, horizontal_alignment="right", gap="small"):
-            _actions(view, target)
+        with st.container(key=shown.key("run-actions"), horizontal=True, horizontal_alignment="right", gap="small"):
+            _actions(view, shown)
+
+
+def _kin(view: RunView, shown: Shown) -> None:
+    """The run that this one goes on from, and those that go on from this one."""
+    below = runs.listing(parent=view.id, limit=KIN)
+    if not (view.parent or below.rows):
+        return
+    with st.container(key=shown.key("run-kin"), horizontal=True, gap="small", vertical_alignment="center"):
+        if view.parent and view.parent_node:
+            st.button(
+                f"↖ goes on from step {view.parent_node} of {view.parent}",
+                key=shown.key("kin_parent"), type="tertiary", on_click=_open,
+                args=(view.parent, view.parent_node, shown.place),
+            )  # fmt: skip
+        for run in below.rows:
+            sign = {True: " ✓", False: " ✗", None: ""}[run.correct]
+            st.button(
+                f"↳ from {run.parent_node}: {run.spec.strategy.replace('_', ' ')}, {run.spec.budget}{sign}",
+                key=shown.key(f"kin_{run.id}"), type="tertiary", on_click=_open, args=(run.id, None, shown.place),
+            )  # fmt: skip
+        if below.total > KIN:
+            st.caption(f"and {below.total - KIN} more")
+
+
+def _open(run_id: str, step: str | None, place: str) -> None:
+    session.link(run_id, step, place)
+    session.changed()
 
 
 def _made(view: RunView) -> str:
@@ -75,17 +121,15 @@ def _made(view: RunView) -> str:
     return f"{problem} · {made} · seed {spec.seed} · {models} · {words.ago(view.created)}"
 
 
-def _verdict(view: RunView) -> None:
-    with st.container(key="run-verdict", gap=None):
+def _verdict(view: RunView, shown: Shown) -> None:
+    with st.container(key=shown.key("run-verdict"), gap=None):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             if view.correct is not None:
                 st.badge("✓ right" if view.correct else "✗ wrong", color="green" if view.correct else "red")
             if view.status != "done":
                 st.badge(words.STATUS_WORDS[view.status], color=_COLOURS[view.status])
-        with st.container(key="run-answer" if view.answer is not None else "run-no-answer"):
-            st.text(
-                words.shown(view.answer) if view.answer is not None else "no answer" if view.ended else "no answer yet"
-            )
+        with st.container(key=shown.key("run-answer" if view.answer is not None else "run-no-answer")):
+            st.text(words.shown(view.answer) if view.answer is not None else "no answer" if view.ended else "no answer yet")
         if view.spec.answer is not None:
             st.text(f"known answer {words.shown(view.spec.answer)}")
         elif view.ended:
@@ -119,27 +163,28 @@ def meters(view: RunView) -> list[tuple[str, str, str]]:
     return found
 
 
-def _actions(view: RunView, target: int | None) -> None:
+def _actions(view: RunView, shown: Shown) -> None:
+    target = shown.target
     if not view.ended:
-        st.button("Stop", key="act_stop", on_click=session.act, args=("stop", view.id))
+        st.button("Stop", key=shown.key("act_stop"), on_click=session.act, args=("stop", view.id))
         return
     if view.status in ("failed", "stopped"):
         help_ = "go on from what is recorded"
-        st.button("Resume", key="act_resume", on_click=session.act, args=("resume", view.id), help=help_)
+        st.button("Resume", key=shown.key("act_resume"), on_click=session.act, args=("resume", view.id), help=help_)
     budget = target if target is not None and target > view.spec.budget else 2 * view.spec.budget
     wanted = target is not None and target > view.spec.budget
     if view.status == "done":
         fixed = runs.catalogue().not_extendable.get(view.spec.strategy)
         st.button(
             f"Continue to {budget}",
-            key="act_extend",
+            key=shown.key("act_extend"),
             type="primary" if wanted else "secondary",
             help=fixed or "the same search with a larger budget; nothing it has is sampled again",
             disabled=fixed is not None,
             on_click=session.act,
             args=("extend", view.id, budget),
         )
-    st.button("Delete…", key="act_delete", type="tertiary", on_click=delete.ask, args=([view.id],))
+    st.button("Delete…", key=shown.key("act_delete"), type="tertiary", on_click=delete.ask, args=([view.id],))
 
 
 def _trouble(view: RunView) -> None:
@@ -163,8 +208,8 @@ def stalled_words(view: RunView, worker_age: float | None) -> tuple[str, str]:
     )
 
 
-def _tree(view: RunView, above: int) -> None:
-    feed = session.feed(view.id)
+def _tree(view: RunView, shown: Shown) -> None:
+    feed = session.feed(view.id, shown.place)
     delta = runs.nodes(view.id, since=feed.since())
     facts = {
         "question": view.spec.question,
@@ -174,16 +219,29 @@ def _tree(view: RunView, above: int) -> None:
         "truth": view.spec.answer,
         "correct": view.correct,
         "rule": words.rule(view.spec),
-        "select": session.linked("node"),
-        "above": above,
+        "select": session.linked(session.node_key(shown.place)),
+        "above": shown.above,
+        "wrong": _first_wrong(view) if view.ended else None,
     }
-
     search_tree(
-        feed.payload(delta.nodes, delta.revision, facts),
-        key=COMPONENT,
-        on_selected=lambda node: session.link(view.id, node),
+        feed.payload(delta.nodes, delta.revision, facts, view.spec.prefix),
+        key=shown.key(COMPONENT),
+        on_selected=lambda node: session.link(view.id, node, shown.place),
         on_resync=feed.reset,
+        on_onward=lambda step: onward.ask(view.id, step),
+        on_turn=shown.turn,
     )
+
+
+def _first_wrong(view: RunView) -> list[str] | None:
+    """The first wrong steps of an ended run, worked out once in a session."""
+    known: dict[tuple[str, int], list[str] | None] = st.session_state.setdefault("ttc_wrong", {})
+    key = (view.id, view.revision)
+    if key not in known:
+        while len(known) > 3:
+            known.pop(next(iter(known)))
+        known[key] = runs.first_wrong(view, runs.nodes(view.id).nodes)
+    return known[key]
 
 
 def empty_words(view: RunView) -> str:

@@ -38,5 +38,5 @@ function rgb(colour) {
 }
 
 const STATE_WORDS = {
-  open: "undecided", kept: "kept", pruned: "pruned", final: "finished", failed: "failed", root: "question",
+  open: "undecided", given: "given", kept: "kept", pruned: "pruned", final: "finished", failed: "failed", root: "question",
 };

@@ -147,11 +147,24 @@ function drawGlyphs(S, nodes, radius) {
     glyph(ctx, theme, node.sx, node.sy, radius, seen(node, S.frame), S.frame != null && seen(node, S.frame) === "open" ? null : node.score);
     ctx.globalAlpha = 1;
   }
+  const marked = (node) => S.wrong.has(node.id) && (radius >= 2 || S.chosenPath.has(node.id) || S.selectedPath.has(node.id));
+  if (S.frame == null) for (const node of nodes) if (marked(node)) wrongMark(ctx, theme, node, Math.max(radius, 4));
   const chosen = S.frame == null && S.tree.nodes.get(S.chosen);
   if (chosen && chosen.sx !== undefined) ring(ctx, chosen, Math.max(radius, 3) + 4, theme.chosen, 2.2);
   for (const node of [S.tree.nodes.get(S.selected), S.hover]) {
     if (node && node.sx !== undefined) ring(ctx, node, Math.max(radius, 3) + (node.id === S.chosen ? 7 : 4), theme.text, 1.8);
   }
+}
+
+// A small cross at the upper left of a step's glyph: here its solution goes wrong for the first time.
+function wrongMark(ctx, theme, node, radius) {
+  const x = node.sx - radius - 4, y = node.sy - radius, r = Math.max(2.2, radius * 0.5);
+  ctx.strokeStyle = theme.failed;
+  ctx.lineWidth = 1.7;
+  ctx.beginPath();
+  ctx.moveTo(x - r, y - r); ctx.lineTo(x + r, y + r);
+  ctx.moveTo(x + r, y - r); ctx.lineTo(x - r, y + r);
+  ctx.stroke();
 }
 
 function ring(ctx, node, radius, colour, width) {
@@ -190,6 +203,9 @@ function glyph(ctx, theme, x, y, radius, state, score) {
   } else if (state === "final") {
     const r = radius * 0.95;
     ctx.rect(x - r, y - r, 2 * r, 2 * r);
+  } else if (state === "given") {
+    const r = radius * 1.1;
+    ctx.moveTo(x - r * 0.7, y - r); ctx.lineTo(x + r, y); ctx.lineTo(x - r * 0.7, y + r); ctx.closePath();
   } else ctx.arc(x, y, radius, 0, 7);
   if (state === "open") { // hollow: nothing decided yet
     ctx.fillStyle = theme.background;

@@ -10,7 +10,7 @@ function icon(state, score, S) {
   const shapes = {
     kept: ["circle", { r: 5 }], open: ["circle", { r: 4.4 }], pruned: ["path", { d: "M0 -5L5 0L0 5L-5 0Z" }],
     final: ["rect", { x: -4.8, y: -4.8, width: 9.6, height: 9.6 }], failed: ["path", { d: "M-4 -4L4 4M4 -4L-4 4" }],
-    root: ["circle", { r: 4 }],
+    root: ["circle", { r: 4 }], given: ["path", { d: "M-4 -5.5L5.5 0L-4 5.5Z" }],
   };
   const [tag, attributes] = shapes[state] || shapes.open;
   const shape = document.createElementNS(SVG, tag);
@@ -28,6 +28,7 @@ function nodeRow(S, node, lead = "") {
   const row = el("button", "row" + (node.id === S.selected ? " on" : ""), "", { type: "button", title: node.why || "" });
   if (lead !== "") row.append(el("span", "lead", String(lead)));
   row.append(icon(node.state, node.score, S), scoreBar(node.score), el("span", "text", oneLine(node.text) || "(empty)", { dir: "auto" }));
+  if (S.wrong.has(node.id)) row.append(el("span", "mark wrong", "✗ first wrong"));
   if (S.chosenPath.has(node.id)) row.append(el("span", "mark chosen", "chosen"));
   row.onclick = () => select(S, node.id);
   return row;
@@ -53,19 +54,20 @@ function section(title, note = "") {
 
 function drawPanel(S) {
   const { side } = S, node = S.tree.nodes.get(S.selected);
-  const tab = node && S.tab === "node" ? "node" : "answers";
-  const sign = JSON.stringify([tab, S.run, S.selected, S.theme.dark, S.data.outcome, S.data.truth, tab === "node" ? signature(S, node) : answerSignature(S)]);
+  const tab = S.tab === "node" && !node ? "answers" : S.tab;
+  const seenOf = { node: () => signature(S, node), answers: () => answerSignature(S), depths: () => S.rev }[tab]();
+  const sign = JSON.stringify([tab, S.run, S.selected, S.theme.dark, S.data.outcome, S.data.truth, S.wrong.size, seenOf]);
   if (sign === S.panelSign) return;
   S.panelSign = sign;
   const tabs = el("div", "tabs", "", { role: "tablist" });
-  for (const [name, label] of [["answers", "Answers"], ["node", "Step"]]) {
+  for (const [name, label] of [["answers", "Answers"], ["node", "Step"], ["depths", "Depths"]]) {
     const button = el("button", tab === name ? "on" : "", label, { type: "button", role: "tab", "aria-selected": String(tab === name) });
     if (name === "node" && !node) button.disabled = true;
     button.onclick = () => { S.tab = name; drawPanel(S); };
     tabs.append(button);
   }
   const content = el("div", "content");
-  (tab === "node" ? nodePanel : answersPanel)(S, content, node);
+  ({ node: nodePanel, answers: answersPanel, depths: depthsPanel })[tab](S, content, node);
   const scroll = side.dataset.of === `${tab} ${S.selected}` && side.querySelector(".content") ? side.querySelector(".content").scrollTop : 0;
   side.dataset.of = `${tab} ${S.selected}`;
   side.replaceChildren(tabs, content);
@@ -83,8 +85,10 @@ function nodePanel(S, content, node) {
   if (node.id === S.chosen) head.append(el("span", "mark chosen", "chosen answer"));
   content.append(head);
   if (node.why) content.append(el("p", "why", node.why));
+  if (S.wrong.has(node.id)) content.append(el("p", "why wrong", "✗ Here the solution goes wrong for the first time."));
   content.append(el("pre", "step-text", node.text.replace(/\n+$/, "") || "(empty)", { dir: "auto" }));
   content.append(facts(node));
+  if (node.depth) content.append(onwardButton(S, node));
   const path = pathTo(S.tree, node.id).slice(1);
   if (path.length) {
     const part = section("From the question to here", "score after each step");
@@ -99,7 +103,11 @@ function nodePanel(S, content, node) {
   if (siblings.length > 1) {
     siblings.sort((a, b) => (b.score ?? -1) - (a.score ?? -1) || a.index - b.index);
     const part = section("Siblings", `${siblings.length} continuations, best first`);
-    siblings.slice(0, 64).forEach((n) => part.append(nodeRow(S, n)));
+    for (const n of siblings.slice(0, 64)) {
+      const row = nodeRow(S, n), became = S.data.truth == null ? "" : becameWords(S, n);
+      if (became) row.append(el("span", "became", became, { title: "of the solutions finished below it" }));
+      part.append(row);
+    }
     if (siblings.length > 64) part.append(el("p", "note", `${siblings.length - 64} more below these`));
     content.append(part);
   }
@@ -108,6 +116,28 @@ function nodePanel(S, content, node) {
     node.kids.slice().sort((a, b) => (b.score ?? -1) - (a.score ?? -1)).slice(0, 64).forEach((n) => part.append(nodeRow(S, n)));
     content.append(part);
   }
+}
+
+// What came of a step: "2/3 right" of the solutions finished at or below it, "" where none was.
+function becameWords(S, node) {
+  let finished = 0, right = 0;
+  const below = [node];
+  while (below.length) {
+    const at = below.pop();
+    if (at.state === "final" && at.answer != null) { finished++; right += isRight(S, at.answer); }
+    below.push(...at.kids);
+  }
+  return finished ? `${right}/${finished} right` : "";
+}
+
+const isRight = (S, answer) => answer === S.data.truth || (S.data.correct === true && answer === S.data.outcome?.answer);
+
+function onwardButton(S, node) {
+  const button = el("button", "onward", node.finish === "end" ? "Edit and go on…" : "Go on from here…", {
+    type: "button", title: "a new search that begins with the steps up to here, as they are or edited (C)",
+  });
+  button.onclick = () => S.trigger("onward", [node.id, Date.now()]);
+  return button;
 }
 
 // "critique" for the first step of one, "" for that of a solution.
@@ -144,7 +174,7 @@ function answerGroups(S) {
   return [...groups.values()].sort((a, b) => size(b) - size(a));
 }
 
-const answerSignature = (S) => (S.data.outcome ? S.data.outcome.candidates.length : answerGroups(S).map((g) => [g.answer, g.members.length]));
+const answerSignature = (S) => (S.data.outcome ? [S.data.outcome.candidates.length, S.data.wrong?.length, S.rev] : answerGroups(S).map((g) => [g.answer, g.members.length]));
 
 function answersPanel(S, content) {
   const groups = answerGroups(S), outcome = S.data.outcome;
@@ -154,6 +184,7 @@ function answersPanel(S, content) {
   }
   const note = outcome ? S.data.rule : "finished so far; the choice comes at the end";
   content.append(el("p", "quiet", note));
+  if (outcome) whyWrong(S, content);
   const most = Math.max(...groups.map((g) => g.weight ?? g.members.length), 1e-9);
   const sum = groups.reduce((total, g) => total + (g.weight ?? g.members.length), 0) || 1;
   groups.forEach((group) => content.append(answerBlock(S, group, most, sum)));
@@ -166,7 +197,7 @@ function answerBlock(S, group, most, sum) {
   head.append(el("span", "value", group.answer ?? "no answer", { dir: "auto" }));
   const marks = el("span", "marks");
   if (chosen) marks.append(el("span", "mark chosen", "chosen"));
-  if (S.data.truth != null && (group.answer === S.data.truth || (chosen && S.data.correct))) marks.append(el("span", "mark right", "✓ right"));
+  if (S.data.truth != null && isRight(S, group.answer)) marks.append(el("span", "mark right", "✓ right"));
   else if (chosen && S.data.correct === false) marks.append(el("span", "mark wrong", "✗ wrong"));
   head.append(marks);
   head.append(el("span", "votes", `${group.members.length} ${group.members.length === 1 ? "vote" : "votes"}`));
@@ -204,6 +235,7 @@ function drawOutline(S) {
     const state = seen(node, S.frame);
     row.append(icon(state, node.score, S), el("span", "oscore", scoreText(node.score)));
     row.append(el("span", "otext" + (state === "pruned" ? " pruned" : ""), node.depth ? oneLine(node.text) : node.text, { dir: "auto" }));
+    if (S.wrong.has(node.id)) row.append(el("span", "mark wrong", "✗ first wrong"));
     if (S.chosenPath.has(node.id) && node.depth) row.append(el("span", "mark chosen", "chosen"));
     if (node.why) row.append(el("span", "owhy", node.why));
     row.onclick = () => select(S, node.id);

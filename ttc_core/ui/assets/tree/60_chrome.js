@@ -3,7 +3,7 @@ const KEYS = [
   ["← →", "parent / best continuation"], ["↑ ↓", "the step above / below"], ["Home End", "question / chosen answer"],
   ["F", "fit; again: everything at once"], ["+ −", "zoom (or wheel); drag to pan"], ["P", "focus on the selected path"],
   ["H", "hide pruned steps"], ["Enter", "fold or unfold a branch (or double-click)"], ["[ ]", "step through the search"],
-  ["Space", "play the search"], ["O", "outline"], ["?", "this list"],
+  ["Space", "play the search"], ["O", "outline"], ["D", "scores by depth"], ["C", "go on from the selected step"], ["J K", "next / previous search of the list"], ["?", "this list"],
 ];
 
 function buildBar(S) {
@@ -67,12 +67,13 @@ function drawLegend(S) {
   const scale = el("span", "scale", "", { title: "the verifier's probability that the solution is right so far" });
   scale.append(el("span", "", "P(right) 0"), ramp, el("span", "", "1"));
   foot.replaceChildren(scale);
-  for (const state of ["kept", "open", "pruned", "final", "failed"]) {
+  for (const state of ["given", "kept", "open", "pruned", "final", "failed"]) {
     if (!states.has(state)) continue;
     const item = el("span", "key");
     item.append(icon(state, state === "failed" || state === "open" ? null : 0.55, S), el("span", "", STATE_WORDS[state]));
     foot.append(item);
   }
+  if (S.wrong.size) { const item = el("span", "key"); item.append(el("b", "mark wrong", "✗"), el("span", "", "first wrong step")); foot.append(item); }
   if (S.chosen) { const item = el("span", "key"); item.append(el("i", "stroke"), el("span", "", "path of the chosen answer")); foot.append(item); }
   foot.append(el("span", "count", S.counts));
 }

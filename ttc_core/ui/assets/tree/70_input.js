@@ -89,6 +89,9 @@ function key(S, event) {
     f: () => fitOrOverview(S), "+": () => zoom(S, 1.25, ...middle), "=": () => zoom(S, 1.25, ...middle), "-": () => zoom(S, 0.8, ...middle),
     p: () => setFocus(S, !S.focus), h: () => setHidePruned(S, !S.hidePruned), Enter: () => fold(S, node), o: () => setOutline(S, !S.outlined),
     "[": () => setFrame(S, frame - 1), "]": () => setFrame(S, frame + 1), " ": () => play(S, !S.playing), "?": () => toggleHelp(S),
+    d: () => { S.tab = S.tab === "depths" ? "answers" : "depths"; drawPanel(S); },
+    c: () => { if (node.depth) S.trigger("onward", [node.id, Date.now()]); },
+    j: () => S.trigger("turn", [1, Date.now()]), k: () => S.trigger("turn", [-1, Date.now()]),
     Escape: () => { toggleHelp(S, false); if (S.focus) setFocus(S, false); if (S.frame != null) setFrame(S, 1e9); },
   };
   const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];

@@ -8,7 +8,7 @@ function mount(root) {
     side: part("side"), foot: part("foot"), live: part("live"), empty: part("empty"), outline: part("outline"),
     tree: emptyTree(""), run: null, rev: 0, data: {}, kx: 1, ky: 1, tx: 18, ty: 12, userView: false, overview: false, draws: 0, counts: "",
     selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(), keep: new Set(), hover: null, dim: null,
-    focus: null, folded: new Set(), hidePruned: false, frame: null, outlined: false, tab: "answers", openAnswers: new Set(),
+    focus: null, folded: new Set(), hidePruned: false, frame: null, outlined: false, tab: "answers", wrong: new Set(), openAnswers: new Set(),
   };
   S.ctx = S.canvas.getContext("2d");
   S.theme = readTheme(root.querySelector(".ttc"));
@@ -50,6 +50,7 @@ function receive(S, data, trigger) {
   S.chosen = data.outcome?.chosen ?? null;
   S.chosenPath = new Set(S.chosen ? solutionTo(S.tree, S.chosen).map((n) => n.id) : []);
   S.selectedPath = new Set(S.selected ? pathTo(S.tree, S.selected).map((n) => n.id) : []);
+  S.wrong = new Set(data.wrong || []);
   rememberKept(S);
   const kept = S.tree.nodes.size - 1;
   S.counts = `${kept.toLocaleString("en")} ${kept === 1 ? "step" : "steps"} · depth ${S.tree.longest}`;
@@ -81,6 +82,7 @@ export default function (component) {
   const { data, parentElement: root, setStateValue, setTriggerValue } = component;
   const S = MOUNTED.get(root) || mount(root);
   S.setState = setStateValue;
+  S.trigger = setTriggerValue;
   S.themeDirty = true;
   root.querySelector(".ttc").style.setProperty("--stage", `max(420px, calc(100vh - ${(data && data.above) || 330}px))`);
   const start = performance.now();
@@ -93,7 +95,7 @@ export default function (component) {
 
 // For tests and measurements: what is on screen, and a way to find a node on the page.
 function hook(S) {
-  window.__ttc = {
+  const api = {
     get run() { return S.run; }, get revision() { return S.rev; }, get nodes() { return S.tree.nodes.size - 1; },
     get selected() { return S.selected; }, get chosen() { return S.chosen; }, get draws() { return S.draws; },
     get applyMs() { return S.applyMs; }, get drawMs() { return S.drawMs; }, get frame() { return S.frame; },
@@ -105,5 +107,8 @@ function hook(S) {
       const node = S.tree.nodes.get(id), box = S.canvas.getBoundingClientRect();
       return node && { x: box.left + screenX(S, node), y: box.top + screenY(S, node) };
     },
+    get wrong() { return [...S.wrong]; },
   };
+  window.__ttc = api;
+  (window.__ttcs ??= {})[S.run] = api; // of each run on the page
 }
