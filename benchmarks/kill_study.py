@@ -148,6 +148,7 @@ def _work(path: Path, point: str = "", number: int = 0) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     units.passing = passing
+    units.DEATHS = 1_000_000  # no unit is to blame for these
     backend = ScriptedBackend(CAPACITY)
     log = os.open(path.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(log, b"begun\n")

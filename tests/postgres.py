@@ -37,10 +37,8 @@ class Server:
         subprocess.run([_program("initdb"), *made], check=True, capture_output=True, cwd=self._folder, **self._as)
         chosen = [s if s != "fsync=off" or not fsync else "fsync=on" for s in SETTINGS]
         options = [word for setting in (*chosen, f"unix_socket_directories={self._folder}") for word in ("-c", setting)]
-        with (self._folder / "log").open("wb") as log:
-            started = [_program("postgres"), "-D", str(data), *options]
-            self._process = subprocess.Popen(started, stdout=log, stderr=log, cwd=self._folder, **self._as)
-        self._wait()
+        self._command = [_program("postgres"), "-D", str(data), *options]
+        self._start()
 
     def url(self, template: str = "") -> str:
         """The URL of a new database: empty, or a copy of another one of this server that nobody is connected to."""
@@ -48,15 +46,28 @@ class Server:
         self._ask(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
         return f"postgresql+psycopg://ttc@/{name}?host={self._folder}"
 
+    def restart(self) -> None:
+        """Let it crash and start again: every connection is lost, nothing that was committed is."""
+        self._stop()
+        self._start()
+
     def end(self) -> None:
         """Stop it, whoever is connected, and remove its folder."""
-        self._process.send_signal(signal.SIGQUIT)  # nothing of it is needed any more
+        self._stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start(self) -> None:
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self._folder, **self._as)
+        self._wait()
+
+    def _stop(self) -> None:
+        self._process.send_signal(signal.SIGQUIT)
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _wait(self) -> None:
         import psycopg

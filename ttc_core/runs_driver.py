@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -32,7 +33,8 @@ BEAT_SECONDS = 2.0
 LOOK_SECONDS = 0.25  # how often an idle driver looks for runs: a click starts within this time
 ASK_SECONDS = 0.1  # how often a busy one looks for runs and stop requests
 SLOTS = 16  # runs under way together; more share the engines' batches no better and each take memory
-HUNG_SECONDS = 900.0  # no turn for so long (loading a large model included): the heartbeat stops
+HUNG_SECONDS = 900.0  # no turn for so long (loading a large model included): the process gives up
+HUNG = 75  # its exit code then
 
 
 @dataclass
@@ -116,8 +118,9 @@ class Driver:
         """Work on the study of this driver for as long as it is open, waiting for what other processes hold of it."""
         while not until():
             if not self.turn():
-                if not open_():
-                    return
+                with suppress(StoreBusy):
+                    if not open_():
+                        return
                 self._ended.wait(LOOK_SECONDS)
 
     def turn(self, only: Sequence[str] | None = None) -> bool:
@@ -229,12 +232,19 @@ class Driver:
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
-            if time.monotonic() - self._alive_at > HUNG_SECONDS:
-                continue
             try:
+                if (silent := time.monotonic() - self._alive_at) > HUNG_SECONDS:
+                    self._give_up(silent)
                 leases.beat(self._db, self._id)
             except StoreError as error:
                 log.warning("no heartbeat: %s", error)
+
+    def _give_up(self, silent: float) -> None:
+        """End the process: nothing else stops a model that hangs, and what is held shall go to others."""
+        why = f"its worker came to nothing for {silent:.0f} s"
+        leases.leave(self._db, self._id, hung=why)
+        log.error("given up: %s", why)
+        os._exit(HUNG)
 
 
 def _done(outcome: Outcome, spec: RunSpec) -> End:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -78,8 +79,8 @@ class UnitWork:
             written = units.held(self._db, [unit.claim.lease for unit in self._units.values()])
             self._drop(written.lost)
             self._release(written.stop)
-        while self._load() < self._room:
-            claims = units.claim(self._db, self._worker, 1, self._study)
+        while self._load() < self._room and not any(unit.claim.suspect for unit in self._units.values()):
+            claims = units.claim(self._db, self._worker, 1, self._study, suspects=not self._units)
             if not claims:
                 return
             self._begin(claims[0])
@@ -178,7 +179,8 @@ class UnitWork:
                     search.nodes.clear()
             if status:
                 self._drop([unit.claim.lease.run_id])
-                stored.check_cost(self._db, unit.claim.study)
+                with suppress(StoreBusy):  # the next unit that ends will do
+                    stored.check_cost(self._db, unit.claim.study)
         self._drop(written.lost)
         self._release(written.stop & self._units.keys())
 

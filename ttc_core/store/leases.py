@@ -89,9 +89,18 @@ def enrol(db: Database, worker: str, role: str, pid: int) -> None:
         connection.execute(delete(workers).where(workers.c.heartbeat < now - FORGET_SECONDS))
 
 
-def leave(db: Database, worker: str) -> None:
-    """Strike the worker off and give back what it still holds: that is pending again."""
+def leave(db: Database, worker: str, hung: str = "") -> None:
+    """Strike the worker off and give back what it still holds: that is pending again.
+
+    hung: why it cannot go on, if it cannot. Its units note that, its runs fail with it.
+    """
     with db.write() as connection:
+        if hung:
+            mine = update(runs).where(runs.c.status == "running", runs.c.owner == worker)
+            failed = {"status": "failed", "finished": time.time(), "error": hung, "hint": "what is recorded stays"}
+            connection.execute(mine.values(**failed, owner=None, heartbeat=None, revision=runs.c.revision + 1))
+        held = update(units).where(units.c.status == "running", units.c.owner == worker)
+        connection.execute(held.values(error=hung) if hung else held.values(attempts=units.c.attempts - 1))
         _free(connection, [worker])
         connection.execute(delete(workers).where(workers.c.id == worker))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, update
 
 from ttc_core.runs_views import STALLED_SECONDS
 from ttc_core.store.database import Database
@@ -25,7 +25,8 @@ from ttc_core.types import NO_USAGE, Node, RunSpec, Usage
 
 studies, problems, methods = table(StudyRow), table(StudyProblemRow), table(MethodRow)
 units, outcomes, pools = table(UnitRow), table(OutcomeRow), table(PoolRow)
-DEATHS = 50  # leases in a row that brought nothing new: whatever is in the unit ends its workers
+DEATHS = 5  # leases in a row that ended with their worker and brought nothing new: the unit is what ends workers
+SUSPECT = 2  # after so many a unit is worked on alone, so that no other one is blamed for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class UnitClaim:
     attempts: int
     tasks: tuple[Task, ...]
 
+    @property
+    def suspect(self) -> bool:
+        """It has ended several workers already: nothing else is to be worked on beside it."""
+        return self.attempts > SUSPECT
+
 
 @dataclass(frozen=True, slots=True)
 class SearchEnd:
@@ -109,20 +115,26 @@ def passing(point: str) -> None:
     """Named moments at which a crash would tell most: "claimed", "written", "committed". Tests end the process here."""
 
 
-def claim(db: Database, worker: str, limit: int, study: str | None = None) -> list[UnitClaim]:
-    """Lease up to `limit` units of running studies, the most urgent study first; study: of this one alone."""
+def claim(db: Database, worker: str, limit: int, study: str | None = None, *, suspects: bool = True) -> list[UnitClaim]:
+    """Lease up to `limit` units of running studies, the most urgent study first; study: of this one alone.
+
+    suspects: also units that have ended several workers; they come last.
+    """
     now = time.time()
     silent = and_(units.c.status == "running", units.c.heartbeat < now - STALLED_SECONDS)
     free = and_(or_(units.c.status == "pending", silent), studies.c.status == "running")
     if study is not None:
         free = and_(free, studies.c.id == study)
+    if not suspects:
+        free = and_(free, units.c.attempts < SUSPECT)
     of = units.join(studies, studies.c.key == units.c.study)
     with db.read() as connection:  # nothing waits most of the time, and looking must not take the writers' lock
         if not connection.execute(select(units.c.key).select_from(of).where(free).limit(1)).first():
             return []
     shown = (studies.c.id.label("study_id"), studies.c.options, studies.c.priority)
     wanted = select(units, *shown).select_from(of).where(free)
-    wanted = wanted.order_by(studies.c.priority, studies.c.created, units.c.position).limit(limit)
+    last = case((units.c.attempts < SUSPECT, 0), else_=1)
+    wanted = wanted.order_by(last, studies.c.priority, studies.c.created, units.c.position).limit(limit)
     with db.write() as connection:
         rows = connection.execute(wanted.with_for_update(skip_locked=True, of=units)).mappings().all()
         claims = [_take(connection, dict(row), worker, now) for row in rows]
@@ -134,8 +146,10 @@ def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) 
     attempts = row["attempts"] + 1
     mine = update(units).where(units.c.key == row["key"])
     if attempts > DEATHS:
-        reason = {"status": "failed", "error": f"{DEATHS} workers ended while they worked on it", "finished": now}
-        connection.execute(mine.values(**reason, owner=None, heartbeat=None, hint="see their logs; memory?"))
+        error = f"{DEATHS} workers in a row ended while they worked on it"
+        error += f", the last because {row['error']}" if row["error"] else ""
+        reason = {"status": "failed", "error": error, "hint": "see their logs; memory?", "finished": now}
+        connection.execute(mine.values(**reason, owner=None, heartbeat=None))
         return None
     epoch = row["epoch"] + 1
     held = {"status": "running", "owner": worker, "epoch": epoch, "heartbeat": now, "attempts": attempts}
@@ -263,6 +277,7 @@ def _fenced(connection: Connection, change: UnitChange, now: float) -> bool | No
     else:
         ended: dict[str, Any] = {"status": change.status, "owner": None, "error": change.error, "hint": change.hint}
         ended |= {"finished": now} if change.status != "pending" else {}
+        ended |= {"attempts": units.c.attempts - 1} if change.status == "pending" and not change.error else {}
         mine = (units.c.key == change.lease.key, units.c.epoch == change.lease.epoch, units.c.status == "running")
         last = update(units).where(*mine).values(**ended, heartbeat=None)
         row = connection.execute(last.returning(units.c.study)).first()
