@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
-from ttc_core.settings import DATA, REPOSITORY
+from ttc_core.settings import DATA, REPOSITORY, settings
 
 WORK = REPOSITORY / ".lab"
 VERBS = ("all", "data", "restore", "train", "export", "calibrate", "policy", "evaluate")
@@ -18,10 +19,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--stage", help="with train: one training stage and those it builds on; all without")
     parser.add_argument("--only", action="append", default=[], help="with evaluate: one member, may be repeated")
     parser.add_argument("--verifier", default="mini-implicit", help="with policy: the verifier it is fitted with")
-    parser.add_argument("--problems", type=int, default=200, help="with policy: how many it is fitted on")
+    parser.add_argument("--problems", type=int, help="with policy: how many it is fitted on (default 200; quick: 24)")
     parser.add_argument(
         "--preset", choices=("quick", "full", "large"), default="full",
-        help="quick: a third of the tokens; large: eight times as many, for a machine with a GPU",
+        help="quick: ten minutes; large: eight times the tokens of full, for a machine with a GPU",
     )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
@@ -34,6 +35,9 @@ def main(arguments: list[str] | None = None) -> None:
     from ttc_core.lab import evaluating, family, members, policy_fitting, problems
 
     torch.set_num_threads(options.threads)
+    os.environ["TTC_DATA_DIR"] = str(options.data)  # searches, here and in processes beside, are with these models
+    settings.cache_clear()
+    count = family.PRESETS[options.preset].problems
     sets, work = options.data / "problems", options.work / options.preset
     if options.verb in ("all", "data"):
         problems.write_problem_sets(sets)
@@ -45,11 +49,11 @@ def main(arguments: list[str] | None = None) -> None:
     if options.verb in ("all", "export"):
         members.export_family(work, options.data, options.preset)
     if options.verb in ("all", "calibrate"):
-        members.calibrate_family(options.data, options.preset)
+        members.calibrate_family(options.data, options.preset, count)
     if options.verb in ("all", "policy"):
-        policy_fitting.fit_policy(options.data, options.verifier, options.problems)
+        policy_fitting.fit_policy(options.data, options.verifier, options.problems or count or policy_fitting.PROBLEMS)
     if options.verb in ("all", "evaluate"):
-        evaluating.evaluate_family(options.data, work, options.only)
+        evaluating.evaluate_family(options.data, work, options.only, count)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ SMALL = "mini-s"  # the policy that all verifiers judge
 SAMPLES = {"mini-s": 64, "mini-m": 16, "mini-l": 8}  # solutions per test problem
 OTHER_SAMPLES = 8
 SIZES = (1, 2, 4, 8, 16, 32, 64)
-WIDE_PROBLEMS, WIDE_SAMPLES = 150, 256
+WIDE_SHARE, WIDE_SAMPLES = 0.3, 256  # of the problems, with so many samples each
 BIN_SAMPLES = 32
 BEAMS: tuple[tuple[int, int], ...] = ((4, 4), (8, 4), (16, 4), (64, 4), (64, 8))  # (N, M)
 WIDE_BEAMS: tuple[tuple[int, int], ...] = ((256, 4), (256, 16))
@@ -58,6 +58,11 @@ class Evaluation:
     data: Path
     kept: Path
     problems: Sequence[dict[str, Any]]
+
+    @property
+    def wide(self) -> int:
+        """Return the number of problems of the widest pool and searches."""
+        return max(1, int(len(self.problems) * WIDE_SHARE))
 
     def folder(self, name: str) -> Path:
         """Return the folder of a member."""
@@ -97,13 +102,16 @@ class Evaluation:
     def pool(self, wide: bool) -> Rolls:
         """Return the solutions of mini-s that all verifiers judge."""
         if wide:
-            return self.rolls(SMALL, WIDE_SAMPLES, seed=404, problems=WIDE_PROBLEMS)
+            return self.rolls(SMALL, WIDE_SAMPLES, seed=404, problems=self.wide)
         return self.rolls(SMALL, SAMPLES[SMALL], seed=202)
 
 
-def evaluate_family(data: Path, work: Path, only: Sequence[str] = ()) -> None:
-    """Measure the members (or only those named) and write cards, README files and REPORT.md."""
-    e = Evaluation(data, work / "evaluation", read_problem_set(data / "problems" / "mini-test.jsonl"))
+def evaluate_family(data: Path, work: Path, only: Sequence[str] = (), count: int | None = None) -> None:
+    """Measure the members (or only those named) and write cards, README files and REPORT.md.
+
+    count: on the first so many test problems; None: all.
+    """
+    e = Evaluation(data, work / "evaluation", read_problem_set(data / "problems" / "mini-test.jsonl")[:count])
     names = [m.name for m in MEMBERS if (data / "models" / m.name).exists()] + ["mini-implicit"]
     for name in [n for n in names if not only or n in only]:
         kind = read_card(e.folder(name))["kind"]
@@ -204,7 +212,7 @@ def verifier_results(e: Evaluation, name: str) -> dict[str, Any]:
         "accuracy_by_n": {m: {str(n): interval(v) for n, v in row.items()} for m, row in table.items()},
         "accuracy_by_n_and_bin": {m: {str(n): by_bin(v, bins) for n, v in row.items()} for m, row in table.items()},
         "weighted_minus_majority": {str(n): interval(table["weighted"][n] - table["majority"][n]) for n in SIZES[1:]},
-        f"accuracy_at_{WIDE_SAMPLES}_on_{WIDE_PROBLEMS}_problems": {m: interval(v) for m, v in wide.items()},
+        f"accuracy_at_{WIDE_SAMPLES}_on_{e.wide}_problems": {m: interval(v) for m, v in wide.items()},
         "searches": search_results(e, name, models, bins, table["weighted"]),
     }
 
@@ -241,7 +249,7 @@ def search_results(
     results: dict[str, Any] = {}
     tables = [(BEAMS if verifier in SEARCHED else FEW_BEAMS, len(problems))]
     if verifier == WIDELY_SEARCHED:
-        tables.append((WIDE_BEAMS, min(WIDE_PROBLEMS, len(problems))))
+        tables.append((WIDE_BEAMS, e.wide))
     for beams, count in tables:
         for n, m in beams:
             sampled = accuracy("best_of_n", n, {}, count)

@@ -27,8 +27,32 @@ LARGE = Shape(width=192, layers=7, heads=12, inner=480, vocabulary=len(vocabular
 
 
 @dataclass(frozen=True)
+class Preset:
+    """How much is done of what made the shipped family.
+
+    Attributes:
+        share: of the tokens and the solutions seen.
+        small: of the tokens that the small policy sees.
+        batch: most tokens a batch; few tokens are worth more in small ones.
+        problems: of each problem set, as many are calibrated, fitted and measured on; None: as the shipped family.
+    """
+
+    share: float = 1.0
+    small: float = 1.0
+    batch: int = 1_000_000
+    problems: int | None = None
+
+
+PRESETS = {
+    "quick": Preset(share=0.01, small=0.2, batch=2048, problems=24),
+    "full": Preset(),
+    "large": Preset(share=8.0, small=8.0),
+}
+
+
+@dataclass(frozen=True)
 class Place:
-    """Where and how the family is made: folders of checkpoints and problem sets, "full" or "quick", cpu or cuda."""
+    """Where and how the family is made: folders of checkpoints and problem sets, one of PRESETS, cpu or cuda."""
 
     work: Path
     problems: Path
@@ -37,7 +61,15 @@ class Place:
 
     def scaled(self, amount: int) -> int:
         """Return the share of an amount that the preset takes."""
-        return max(1, int(amount * PRESETS[self.preset]))
+        return max(1, int(amount * PRESETS[self.preset].share))
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """Return a recipe with the preset's tokens and batches; the rate follows the square root of the batch."""
+        preset = PRESETS[self.preset]
+        share = preset.small if recipe.name in SMALL_POLICY else preset.share
+        batch = min(recipe.batch, preset.batch)
+        lr = recipe.lr * (batch / recipe.batch) ** 0.5
+        return replace(recipe, tokens=max(1, int(recipe.tokens * share)), batch=batch, lr=lr)
 
     def finished(self, stage: str) -> tuple[Llama, list[dict[str, Any]]]:
         """Return the model of a stage, trained first where it is not, and the summaries of its trainings."""
@@ -159,7 +191,7 @@ STAGES = {
     )
 }
 FIRST_WEIGHTS = 1  # seed of the weights that a training from scratch starts with
-PRESETS = {"quick": 0.3, "full": 1.0, "large": 8.0}  # tokens and solutions seen, beside those of the shipped family
+SMALL_POLICY = ("mini-s-base", "mini-s")  # what all others start from or judge
 STEP_VALUE_FILES = 6
 OWN_CHUNKS, OWN_SEED = 4, 79
 
@@ -183,7 +215,7 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
     if finished.exists():
         return finished
     place = Place(work, problems, preset, device)
-    recipe = replace(stage.recipe, tokens=place.scaled(stage.recipe.tokens))
+    recipe = place.recipe(stage.recipe)
     history: list[dict[str, Any]] = []
     if stage.base is None:
         import torch
@@ -208,6 +240,6 @@ def run_process_reward(work: Path, problems: Path, preset: str = "full", device:
         preset: one of PRESETS.
     """
     place = Place(work, problems, preset, device)
-    recipe = replace(PROCESS_REWARD, tokens=place.scaled(PROCESS_REWARD.tokens))
+    recipe = place.recipe(PROCESS_REWARD)
     trunk, history = place.finished("mini-m-long")
     return train_process_reward(trunk, recipe, _judged(place), work, history, device)

@@ -128,10 +128,13 @@ def restore_family(work: Path, data: Path) -> None:
             save_model(finished, import_model(folder), training=read_card(folder)["training"])
 
 
-def calibrate_family(data: Path, preset: str) -> None:
-    """Fit every verifier's scores to probabilities on validation rollouts of mini-s and write its verifier.json."""
+def calibrate_family(data: Path, preset: str, count: int | None = None) -> None:
+    """Fit every verifier's scores to probabilities on validation rollouts of mini-s and write its verifier.json.
+
+    count: of the validation problems, the first so many; None: all.
+    """
     reference = import_model(data / "models" / "mini-s")
-    problems = read_problem_set(data / "problems" / "mini-validation.jsonl")
+    problems = read_problem_set(data / "problems" / "mini-validation.jsonl")[:count]
     rollouts = roll(reference, problems, CALIBRATION_SAMPLES, seed=101)
     _calibrate_implicit(data, preset, problems, rollouts)
     for member in MEMBERS:
