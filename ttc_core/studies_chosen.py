@@ -5,6 +5,7 @@ What is not asked for is what the study has most outcomes of. Methods without a 
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,8 +49,14 @@ class Chosen:
             return studies.pool(self.study, self.dataset, model=self.model, verifier=self.verifier, db=self.db)
         return studies.pool(self.study, self.dataset, model=self.model, db=self.db)
 
+    def larger_ones(self) -> list[str]:
+        """Models of the study that have more parameters, the largest first."""
+        sizes = {str(other): parameters(of) for other, of in self.others.groupby("model")}
+        names = [other for other, size in sizes.items() if size > parameters(self.outcomes)]
+        return sorted(names, key=sizes.__getitem__, reverse=True)
+
     def larger(self, name: str | None = None) -> tuple[pd.DataFrame | None, str | None]:
-        """Outcomes of a larger model where it answers at once, and its name; (None, None) if the study has none.
+        """Outcomes of a larger model where it answers at once, greedily if there are such, and its name; (None, None) if the study has none.
 
         Arguments:
             name: which; None for the largest.
@@ -60,15 +67,15 @@ class Chosen:
         if name is not None:
             rows = _named(self.others, "model", name)
         else:
-            sizes = {str(other): parameters(of) for other, of in self.others.groupby("model")}
-            names = [other for other, size in sizes.items() if size > parameters(self.outcomes)]
+            names = self.larger_ones()
             if not names:
                 return None, None
-            name = max(names, key=sizes.__getitem__)
+            name = names[0]
             rows = self.others[self.others["model"] == name]
         rows = rows[rows["budget"] == rows["budget"].min()]
         single = rows[rows["strategy"] == "single"]
-        return (single if len(single) else rows), name
+        greedy = single[[bool(json.loads(params).get("greedy")) for params in single["params"]]]
+        return next(of for of in (greedy, single, rows) if len(of)), name
 
 
 def choose(

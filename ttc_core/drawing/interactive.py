@@ -38,8 +38,8 @@ def plotly(info: Info, ink: str = BLACK, height: int = HEIGHT) -> Figure:
         template="simple_white",
         height=height * rows,
         barmode="overlay",
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        legend={"orientation": "h", "y": -0.16 / rows, "yanchor": "top"},
+        margin={"l": 10, "r": 10, "t": 30, "b": 88},  # below the axis its name, below that the legend
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
     )
     return figure
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from ttc_core import studies
 from ttc_core.analysis import documents
 from ttc_core.export import tables
-from ttc_core.studies_chosen import Chosen, choose
+from ttc_core.studies_chosen import Chosen, choose, parameters
 from ttc_core.studies_views import StudyView
 from ttc_core.ui import session
 
 RESAMPLES = 400
+DIFFICULTY = "oracle: the share of a problem's samples that are right; predicted: their mean final score"
 SAMPLE = "sample"  # the shipped study
 
 
@@ -48,6 +51,12 @@ def one_of(title: str, options: Sequence[str], key: str, width: int = 180, **mor
     return chosen
 
 
+@st.cache_resource(show_spinner="Reading the study", max_entries=16)
+def outcomes(study: str, revision: str) -> pd.DataFrame:
+    """All of its outcomes; not to be changed."""
+    return studies.outcomes(study)
+
+
 @st.cache_resource(show_spinner="Reading the study", max_entries=8)
 def chosen(study: str, revision: str, verifier: str | None = None) -> Chosen:
     """Its outcomes of one model with one verifier on one data set."""
@@ -66,3 +75,28 @@ def frontier(study: str, revision: str, axis: str, by: str, verifier: bool) -> d
     found = chosen(study, revision)
     made = documents.curves(found.outcomes, found.pool(), axis, by, verifier=verifier, resamples=RESAMPLES)
     return made | {"of": f"{found.model}, {found.verifier or 'no verifier'}, {found.dataset}"}
+
+
+@st.cache_data(show_spinner="Comparing with the larger model", max_entries=8)
+def exchange(study: str, revision: str) -> dict[str, Any] | None:
+    """The exchange with the study's larger model at the paper's R, and "large_model"; None without one."""
+    found = chosen(study, revision)
+    large, name = found.larger()
+    if large is None:
+        return None
+    times = parameters(large) / parameters(found.outcomes)
+    made = documents.exchanges(found.outcomes, large, found.pool(), tables.RATIOS, times, resamples=RESAMPLES)
+    return made | {"large_model": name}
+
+
+@st.cache_data(show_spinner="Comparing with the larger model", max_entries=16)
+def standings(study: str, revision: str, by: str, larger: str | None) -> dict[str, Any]:
+    """The small model and the larger one at every budget; "small", "large" are their names, "times" M as measured."""
+    found = chosen(study, revision)
+    large, name = found.larger(larger)
+    times = None if large is None else parameters(large) / parameters(found.outcomes)
+    both = documents.rivals(found.outcomes, large, found.pool(), by)
+    of = f"{found.model}, {found.verifier or 'no verifier'}, {found.dataset}"
+    return documents.standings(both, resamples=RESAMPLES) | {
+        "small": found.model, "large": name, "times": None if times is None or math.isnan(times) else times, "of": of,
+    }  # fmt: skip

@@ -1,0 +1,165 @@
+"""Where to begin: what a study found, a search to start, and what happened lately."""
+
+import random
+from collections import Counter
+
+import streamlit as st
+
+from ttc_core import runs, studies
+from ttc_core.drawing.interactive import plotly
+from ttc_core.errors import TTCError
+from ttc_core.runs_views import RunView
+from ttc_core.studies_views import StudyView
+from ttc_core.types import RunSpec
+from ttc_core.ui import component, frontier, headline, session, study, words
+
+ORDER = 0
+TITLE = "Home"
+TICK = 2.0  # seconds between two looks at searches, studies and the worker
+RECENT = 6
+BUDGET = 16
+COLOURS = {"running": "blue", "paused": "orange", "cancelled": "gray", "failed": "red", "done": "green"}
+
+
+def solve() -> None:
+    """Start a search on a bundled problem drawn by chance and watch it on Solve."""
+    known = runs.catalogue()
+    try:
+        problem = random.choice(runs.problems("mini-test"))
+        declared = known.strategies["beam_search"][1]
+        run_id = runs.start(
+            RunSpec(problem.question, "beam_search", BUDGET, random.randrange(1000),
+                    {param.name: param.default for param in declared}, "mini-test", problem.id)
+        )  # fmt: skip
+    except TTCError as error:
+        session.notice("This search cannot be started", str(error), error.hint)
+        return
+    st.switch_page(session.page("solve"), query_params={"run": run_id})
+
+
+def summary(views: dict[str, StudyView]) -> None:
+    """What the sample study found (or the newest one, without it), as a chart and three sentences."""
+    name = study.SAMPLE if study.SAMPLE in views else next(iter(views))
+    document = study.frontier(name, study.revision(views[name]), "generations", "oracle", True)
+    i = headline.at(document)
+    exchange = study.exchange(name, study.revision(views[name]))
+    told = [headline.saving(document, i), headline.choices(document, i)]
+    told += [headline.exchanged(exchange, exchange["large_model"])] if exchange else []
+    dark = st.context.theme.type == "dark"
+    with st.container(key="headline"):
+        for value, sentence in told:
+            number, text = st.columns([1, 4.2], vertical_alignment="center", gap="small")
+            number.metric("worth", value, label_visibility="collapsed")
+            text.text(sentence)
+        figure = plotly(headline.chart(document, i), frontier.INK[dark], 350)
+        st.plotly_chart(figure, key="chart", theme="streamlit", config={"displayModeBar": False})
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="headline-links"):
+            st.caption(
+                f"Study {name}: {document['of']}; {words.count(document['problems'])} problems.", width="content"
+            )
+            st.page_link(session.page("frontier"), label="The frontier", query_params={"study": name})
+            if exchange:
+                st.page_link(session.page("exchange"), label="The exchange", query_params={"study": name})
+
+
+def begin() -> None:
+    """What this is, in a sentence, and the first thing to do."""
+    st.subheader("Answers that get better with more compute")
+    st.caption(
+        "Sample many solutions and let a verifier choose, or search over steps of reasoning: watch it happen as a "
+        "tree, and measure what it is worth."
+    )
+    with st.container(horizontal=True, gap="small", key="begin"):
+        if st.button("Solve one now", type="primary", key="solve_now",
+                     help=f"a bundled problem drawn by chance, by beam search with {BUDGET} generations"):  # fmt: skip
+            solve()
+        if st.button("Ask your own", key="solve_own"):
+            st.switch_page(session.page("solve"))
+
+
+def lately() -> None:
+    """State of worker and models, recent searches and studies; looks again by itself."""
+    with session.told("What happened lately cannot be shown"):
+        state()
+        found = runs.listing(alone=True, limit=RECENT)
+        st.markdown("##### Recent searches")
+        if found.rows:
+            opened, _ = component.run_list([row(view) for view in found.rows], key="recent_runs", short=True)
+            if opened:
+                st.switch_page(session.page("trees"), query_params={"run": opened})
+            if found.total > RECENT:
+                st.page_link(session.page("trees"), label=f"All {words.count(found.total)} searches")
+        else:
+            st.caption("None yet.")
+        st.markdown("##### Studies")
+        listed = studies.listing()
+        for view in listed[:RECENT]:
+            one_study(view)
+        if not listed:
+            st.page_link(session.page("studies"), label="None yet: begin one")
+
+
+def row(view: RunView) -> dict[str, object]:
+    """One line of the recent searches."""
+    spec = view.spec
+    return {
+        "id": view.id,
+        "question": " ".join(spec.question.split())[:300],
+        "answer": view.answer,
+        "correct": view.correct,
+        "strategy": f"{spec.strategy.replace('_', ' ')}, {spec.budget}",
+        "status": words.STATUS_WORDS[view.status],
+        "state": view.status,
+        "when": words.ago(view.created),
+    }
+
+
+def one_study(view: StudyView) -> None:
+    """Name, state and accuracy; a bar while it is under way."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key=f"study-{view.id.replace('.', '_')}"
+    ):
+        st.page_link(session.page("studies"), label=view.id, query_params={"study": view.id})
+        st.badge(view.status, color=COLOURS[view.status])
+        st.caption(f"{words.count(view.outcomes)} outcomes · {words.ago(view.created)}", width="content")
+    if not view.ended:
+        total = sum(view.units.values())
+        st.progress((view.units["done"] + view.units["failed"]) / total if total else 1.0)
+
+
+def state() -> None:
+    """Whether searches can be carried out, by whom, and with which models."""
+    worker, known = runs.worker_state(), runs.catalogue()
+    cards = [*known.models.values(), *known.verifiers.values()]
+    ready = Counter(card.engine for card in cards if not card.lacks)
+    if worker.alive:
+        st.badge("worker ready", color="green")
+    else:
+        session.notice(
+            "No worker is running", hint="searches wait; start one with: python -m ttc_core worker", kind="warning"
+        )
+    named = [f"{n} ready on {engine}" if engine else f"{n} that need no engine" for engine, n in ready.items()]
+    lacking = len(cards) - sum(ready.values())
+    st.caption(
+        f"Models and verifiers: {', '.join(named) or 'none is ready'}"
+        + (f"; {lacking} more lack something" if lacking else "")
+        + "."
+    )
+    st.page_link(session.page("models"), label="Models")
+
+
+session.open_page("home")
+if session.linked("run"):  # searches were at / once
+    st.switch_page(session.page("solve"), query_params=st.query_params.to_dict())
+left, right = st.columns([1.45, 1], gap="large")
+with left:
+    begin()
+    result = st.container()
+with right:
+    st.fragment(lately, run_every=TICK)()
+with result, session.told("No study can be summed up"):
+    views = study.measured()
+    if views:
+        summary(views)
+    else:
+        study.nothing()
