@@ -1,4 +1,4 @@
-"""Carry out the study files of this folder with the embedded models and write what came of them: NAME.toml -> NAME.db.
+"""Carry out the study files of this folder with the embedded models; of NAME.toml comes NAME.db.xz.
 
     python data/studies/make.py [--database FILE]
 
@@ -7,6 +7,7 @@ starts with the studies that lie here.
 """
 
 import argparse
+import lzma
 import sqlite3
 import sys
 from pathlib import Path
@@ -35,15 +36,15 @@ def main() -> None:
             studies.start(file, db=url)
         studies.resume(name, db=url)
         studies.work(name, db=url)
-        write(name, url)
+        write(name, url, made.parent)
 
 
-def write(name: str, url: str) -> None:
-    """Put one finished study into a file of its own, as small as it gets."""
+def write(name: str, url: str, made: Path) -> None:
+    """Pack one finished study into a file of its own, as small as it gets. made: a folder for what is packed."""
     view = studies.progress(name, db=url)
     if view.status != "done":
         raise SystemExit(f"the study {name} is {view.status}: {view.units}")
-    target = HERE / f"{name}.db"
+    target, packed = made / f"{name}.db", HERE / f"{name}.db.xz"
     target.unlink(missing_ok=True)
     shipped = Database(f"sqlite:///{target}")
     ensure(shipped)
@@ -53,7 +54,8 @@ def write(name: str, url: str) -> None:
     with sqlite3.connect(target, isolation_level=None) as plain:
         plain.execute("PRAGMA journal_mode = DELETE")
         plain.execute("VACUUM")
-    sys.stdout.write(f"{target.name}: {target.stat().st_size:,} bytes, {view.outcomes:,} outcomes\n")
+    packed.write_bytes(lzma.compress(target.read_bytes()))
+    sys.stdout.write(f"{packed.name}: {packed.stat().st_size:,} bytes, {view.outcomes:,} outcomes\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import sqlite3
 from contextlib import closing
 
@@ -93,7 +94,7 @@ def test_a_new_database_receives_the_studies_in_the_data_folder(made, tmp_path, 
     (tmp_path / "studies").mkdir()
     with closing(sqlite3.connect(path)) as journalled:
         journalled.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    (tmp_path / "studies" / "carried.db").write_bytes(path.read_bytes())
+    (tmp_path / "studies" / "carried.db.xz").write_bytes(lzma.compress(path.read_bytes()))
     monkeypatch.setenv("TTC_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("TTC_EXAMPLES", "1")
     settings.cache_clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -25,11 +27,17 @@ BATCH = 2000  # rows written together
 def snapshot(path: Path) -> Iterator[Database]:
     """A SQLite file's content at the newest schema; the file stays as it is, whatever its schema version.
 
+    One that is called NAME.xz is unpacked.
+
     Raises:
         StoreFault: it is no database of this workbench or of an earlier one.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "source.db"
+        if path.suffix == ".xz":
+            packed, path = path, Path(folder) / "unpacked.db"
+            with lzma.open(packed) as source_file, path.open("wb") as file:
+                shutil.copyfileobj(source_file, file)
         with translated(), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as original:
             with closing(sqlite3.connect(copy)) as backup:
                 original.backup(backup)  # with what its journal holds
