@@ -39,9 +39,11 @@ def taken_by_loops(accuracy, copies, bin_of, fold_of, k, fold):
     for b in range(accuracy.shape[2]):
         options = []
         for m in range(accuracy.shape[1]):
-            known = [a for a in accuracy[train, m, b] if not math.isnan(a)]
+            run = [at for at in range(b + 1) if not np.isnan(accuracy[:, m, at]).all()]
+            spent = run[-1] if run else b
+            known = [a for a in accuracy[train, m, spent] if not math.isnan(a)]
             mean = sum(known) / len(known) if known else -math.inf
-            options.append((mean, mean * (1 - mean) / len(known) if known else 0.0, (m, b)))
+            options.append((mean, mean * (1 - mean) / len(known) if known else 0.0, (m, spent)))
         best = max(options, key=lambda option: option[0])
         if before and before[0] - best[0] > 2 * math.sqrt(before[1] + best[1]):
             best = before
@@ -180,7 +182,11 @@ def test_fixed_edges_make_fixed_bins():
 def test_costs_and_limits():
     frame = worlds.outcomes(np.ones((2, 3, 3)), [1, 2, 4])
     tokens = cost(frame, "tokens")
-    assert tokens[frame.method == "best_of_n"].tolist()[:3] == [110, 210, 410]  # 10 computed of the prompt, policy, verifier
+    assert tokens[frame.method == "best_of_n"].tolist()[:3] == [
+        110,
+        210,
+        410,
+    ]  # 10 computed of the prompt, policy, verifier
     assert cost(frame, "tokens", verifier=False)[0] == 60
     assert cost(frame, "flops")[0] == 150e6 and cost(frame, "seconds")[2] == 2
     found = measured(frame, "tokens")

@@ -100,7 +100,7 @@ def frontier(
     by_bin = ratio(sums.sum(1)[0], counts.sum(1)[0])  # (K, MB)
     by_bin = by_bin.reshape(binning.count, *measured.accuracy.shape[1:])
     number = np.broadcast_to(counts.sum(1)[0], sums.sum(1)[0].shape).reshape(by_bin.shape)
-    taken = chosen(np.where(np.isnan(by_bin), -np.inf, by_bin), number)  # (K, B)
+    taken = chosen(np.where(np.isnan(by_bin), -np.inf, by_bin), number, pipeline.source)  # (K, B)
     of = pipeline.placed(ones)[0]
     regrets = _regret(measured, pipeline.followed())
     made = {name: _interval(value[0], drawn[name]) for name, value in point.items()}

@@ -51,7 +51,7 @@ class Pipeline:
         # (P, 2 MB): accuracies and whether they are known; the second half is left out where all are.
         self.table = flat if self.complete else np.concatenate([flat, known.reshape(p, -1)], axis=1)
         self.measured, self.binning, self.charge, self.crossed = measured, binning, charge, crossed
-        self.budgets = np.asarray(measured.budgets, float)
+        self.budgets, self.source = np.asarray(measured.budgets, float), within(measured)
         self.order = difficulty.ranked(binning.values, measured.problems)
         rng = np.random.default_rng([seed, 0])
         self.folds = [_halves(self.order, rng) for _ in range(folds)] if crossed else [np.zeros(p, np.int64)]
@@ -117,7 +117,7 @@ class Pipeline:
         """(R, F, K, B) the method and budget (index into MB) with the best mean on the other fold, see `chosen`."""
         shape = (*sums.shape[:3], self.m, self.b)
         means, numbers = _known(sums, numbers).reshape(shape), np.broadcast_to(numbers, sums.shape).reshape(shape)
-        return chosen(means, numbers)[:, ::-1]
+        return chosen(means, numbers, self.source)[:, ::-1]
 
     def _efficiency(self, optimal: Floats, base: Floats) -> Floats:
         """(R, B) budget over the crossing, held within what the budgets can tell."""
@@ -138,19 +138,30 @@ class Pipeline:
         return words
 
 
-def chosen(means: Floats, numbers: Floats) -> Ints:
+def within(measured: Measured) -> Ints:
+    """(M, B) index of the budget at which a method was run, of those not above each; where there is none, the same."""
+    run = (~np.isnan(measured.accuracy)).any(axis=0)
+    last = np.maximum.accumulate(np.where(run, np.arange(run.shape[1]), -1), axis=1)
+    return np.asarray(np.where(last < 0, np.arange(run.shape[1]), last), np.int64)
+
+
+def chosen(means: Floats, numbers: Floats, source: Ints) -> Ints:
     """(..., B) index into MB of what a policy takes at each budget.
 
-    It takes the best method at that budget, of equals the first, or goes on with what it took at the budget before, and
-    spends less than it has, where that is better by more than two standard errors. Without this margin the best of
-    many smaller budgets is soon one that was lucky: five equal methods seem worth 0.8 times themselves.
+    It takes the best method at the dearest budget it was run with within that one, of equals the first; or it goes on
+    with what it took at the budget before, and spends less than it has, where that is better by more than two standard
+    errors. Without this margin the best of many smaller budgets is soon one that was lucky: five equal methods seem
+    worth 0.8 times themselves.
 
     Arguments:
         means: (..., M, B) accuracies, minus infinity where there are none.
         numbers: (..., M, B) problems behind them.
+        source: (M, B) as `within` gives it.
     """
     m, b = means.shape[-2:]
-    best = means.argmax(axis=-2) * b + np.arange(b)  # at exactly this budget
+    there = np.take_along_axis(means, np.broadcast_to(source, means.shape), axis=-1)
+    first = there.argmax(axis=-2)
+    best = first * b + source[first, np.arange(b)]
     flat = (*means.shape[:-2], m * b)
     value, number = (np.take_along_axis(x.reshape(flat), best, axis=-1) for x in (means, numbers))
     with np.errstate(invalid="ignore"):
