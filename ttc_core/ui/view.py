@@ -129,7 +129,8 @@ def _verdict(view: RunView, shown: Shown) -> None:
             if view.status != "done":
                 st.badge(words.STATUS_WORDS[view.status], color=_COLOURS[view.status])
         with st.container(key=shown.key("run-answer" if view.answer is not None else "run-no-answer")):
-            st.text(words.shown(view.answer) if view.answer is not None else "no answer" if view.ended else "no answer yet")
+            none = "no answer" if view.ended else "no answer yet"
+            st.text(none if view.answer is None else words.shown(view.answer))
         if view.spec.answer is not None:
             st.text(f"known answer {words.shown(view.spec.answer)}")
         elif view.ended:

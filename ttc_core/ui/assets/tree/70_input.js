@@ -78,6 +78,12 @@ function onward(S, node) {
   return kids.find((n) => S.chosenPath.has(n.id)) || kids.sort((a, b) => (b.score ?? -1) - (a.score ?? -1))[0];
 }
 
+// To another search of the list; a selection that is not yet told would lead back to this one.
+function turn(S, places) {
+  clearTimeout(S.telling);
+  S.trigger("turn", [places, Date.now()]);
+}
+
 function key(S, event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const node = S.tree.nodes.get(S.selected) || S.tree.nodes.get(ROOT), go = (to) => { if (to) { select(S, to.id); readable(S, to); redraw(S); } };
@@ -91,7 +97,7 @@ function key(S, event) {
     "[": () => setFrame(S, frame - 1), "]": () => setFrame(S, frame + 1), " ": () => play(S, !S.playing), "?": () => toggleHelp(S),
     d: () => { S.tab = S.tab === "depths" ? "answers" : "depths"; drawPanel(S); },
     c: () => { if (node.depth) S.trigger("onward", [node.id, Date.now()]); },
-    j: () => S.trigger("turn", [1, Date.now()]), k: () => S.trigger("turn", [-1, Date.now()]),
+    j: () => turn(S, 1), k: () => turn(S, -1),
     Escape: () => { toggleHelp(S, false); if (S.focus) setFocus(S, false); if (S.frame != null) setFrame(S, 1e9); },
   };
   const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
