@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
+import logging
 import re
 
 import pytest
 
 from tests.hostile.payloads import NUMBERS, SHORT, TEXTS, all_in_one, samples, trace, written
+from tests.unit.test_architecture import module, sources
 from tests.unit.test_ui_pages import page, url  # noqa: F401
 from ttc_core import importing, runs, studies, studies_export
-from ttc_core.__main__ import main
+from ttc_core.__main__ import _Printable, main
 from ttc_core.drawing.info import Axis, Info, Panel, Series, Style
 from ttc_core.drawing.presets import preset
 from ttc_core.export import pgfplots, text
@@ -133,3 +136,29 @@ def test_pages_are_drawn_whatever_a_run_holds(url, tmp_path, hostile):  # noqa: 
         for said in (*at.markdown, *at.caption):
             assert len(said.value) < 30_000 or "<style" in said.value  # the page's own
             assert "window" not in re.sub("`[^`]*`", "", said.value)
+
+
+def test_an_error_that_quotes_a_file_drives_no_terminal(store, tmp_path, capsys):
+    path = tmp_path / "\x1b]0;title\x07\x9b2K.jsonl"
+    path.write_text("{")
+    assert main(["import", "samples", str(path), "--dataset", "d", "--study", "s", "--db", store]) == 2
+    out, err = capsys.readouterr()
+    assert "no JSON" in err and {c for c in out + err if not c.isprintable()} == {"\n"}
+    record = logging.LogRecord("ttc", logging.INFO, "", 1, "run %s failed: %s", ("r", TEXTS["terminal"]), None)
+    assert {c for c in _Printable("%(message)s").format(record) if not c.isprintable()} <= {"\n"}
+
+
+EVALUATING = ("sympify", "parse_expr", "eval_expr", "read_pickle", "literal_eval", "unsafe_load", "from_string")
+
+
+@pytest.mark.parametrize("path", sources(), ids=module)
+def test_no_source_has_a_way_from_text_to_a_program(path):
+    """Neither by the calls that `test_architecture` forbids nor by those of libraries that end in `eval` or pickle."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            assert name not in EVALUATING, f"line {node.lineno}"
+            given = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
+            assert not given.get("allow_pickle") and not given.get("shell") and not given.get("trust_remote_code")
+            if isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "torch.load":
+                assert given.get("weights_only") is True
