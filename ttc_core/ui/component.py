@@ -89,10 +89,17 @@ _list = st.components.v2.component(
 )
 
 
-def run_list(rows: Sequence[Mapping[str, Any]], *, key: str) -> tuple[str | None, list[str]]:
-    """Draw stored searches as a table; returns the id of the one just opened, and the ids of those ticked."""
+def run_list(rows: Sequence[Mapping[str, Any]], *, key: str, short: bool = False) -> tuple[str | None, list[str]]:
+    """Draw stored searches as a table; returns the id of the one just opened, and the ids of those ticked.
+
+    short: question, answer, strategy, status and age alone, to open and not to tick.
+    """
     shown = _list(
-        key=key, data={"rows": list(rows)}, on_open_change=_nothing, on_marked_change=_nothing, height="content"
+        key=key,
+        data={"rows": list(rows), "short": short},
+        on_open_change=_nothing,
+        on_marked_change=_nothing,
+        height="content",
     )
     return shown.open, list(shown.marked or [])
 
