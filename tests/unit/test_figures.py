@@ -17,7 +17,7 @@ import pytest
 from tests.unit import analysis_worlds as worlds
 from tests.unit.test_cli import ttc, url  # noqa: F401 (fixtures)
 from tests.unit.test_cli_analysis import imported, samples  # noqa: F401 (fixtures)
-from ttc_core import registry
+from ttc_core import registry, runs
 from ttc_core.analysis import difficulty, documents
 from ttc_core.analysis.pool import Pool
 from ttc_core.drawing import bars, presets, printing
@@ -34,6 +34,7 @@ from ttc_core.drawing.info import (
     styles,
 )
 from ttc_core.drawing.interactive import plotly
+from ttc_core.drawing.trees import tree
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.export import text, writing
 from ttc_core.export.tables import StudyTables
@@ -265,7 +266,7 @@ def test_names_and_numbers():
     assert labelled("best_of_n select=majority") == "best-of-N (majority)" and labelled(OPTIMAL) == "compute-optimal"
     assert labelled("beam_search width=0 rounds=3") == "beam search (width √N, rounds 3)"
     assert [plain(v) for v in (4.0, 256.0, 0.79, 257.75, 20_000.0, 3.1e9)] == ["4", "256", "0.79", "258", "20k", "3.1G"]
-    assert [text.cell(t) for t in ("=1", "+1", "-1", "@x", "a=1")] == ["'=1", "'+1", "'-1", "'@x", "a=1"]
+    assert [text.cell(t) for t in ("=1", "+1", "-1", "@x", "a=1")] == ["'=1", "+1", "-1", "'@x", "a=1"]
     assert text.tex("50 % of $5_{a}") == r"50 \% of \$5\_\{a\}"
 
 
@@ -312,6 +313,28 @@ def test_the_command_writes_figures_of_a_stored_study(ttc, imported, tmp_path): 
     ]:
         code, out, err = ttc(*ask, *change)
         assert (code, out) == (2, "") and sentence in err and err.count("\n") == 1, (change, err)
+
+
+def test_a_tree_shows_every_node_and_the_way_to_the_answer(ttc, url, tmp_path):  # noqa: F811
+    example = REPOSITORY / "data/examples/2-mini-test-0005-beam_search.json"
+    runs.ensure_database(db=url)
+    run_id = runs.import_run(json.loads(example.read_text("utf-8")), db=url)
+    nodes, outcome = runs.nodes(run_id, db=url).nodes, runs.get(run_id, db=url).outcome
+    info = tree("tree", nodes, outcome.chosen, "x")
+    [panel] = info.panels
+    way = line(info, "way to the answer")
+    assert way.x[-1] == outcome.chosen.count(".") and list(way.x) == sorted(way.x)
+    marks = [s for s in panel.series if s.kind == "points"]
+    assert {s.name for s in marks} >= {"solution", "pruned"}
+    assert sum(len(s.x) for s in marks) + len(way.x) - 1 == len(nodes)
+    assert len([s for s in panel.series if s.kind == "guide"]) == len(nodes)
+    places = [place for s in marks for place in zip(s.x, s.y, strict=True)]
+    assert len(set(places)) == len(places), "no node hides another"
+    forms = "pdf,svg,png,tex,csv,md"
+    code, out, err = ttc("figures", "--run", run_id, "--out", str(tmp_path / "t"), "--format", forms, "--preset", "acl")
+    assert code == 0 and len(list((tmp_path / "t").iterdir())) == 7, err
+    code, out, err = ttc("figures", "--run", "nope", "--out", str(tmp_path / "n"))
+    assert (code, out) == (2, "") and "no run is called" in err and not (tmp_path / "n").exists()
 
 
 def test_unknown_names_say_what_there_is(study):

@@ -20,6 +20,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     """What `figures` takes."""
     of = verb.add_mutually_exclusive_group(required=True)
     of.add_argument("--study", metavar="S")
+    of.add_argument("--run", metavar="RUN_ID", help="the tree of a stored run")
     of.add_argument("--bundle", metavar="FILE", help="of the study in a bundle, drawn as it was there")
     verb.add_argument("--out", metavar="DIR", required=True, help="folder, made where it is missing")
     _drawn(verb, "pdf")
@@ -64,7 +65,25 @@ def figures(args: argparse.Namespace) -> int:
     drawn = replace(Drawn(formats=["pdf"]), **_asked(args))
     drawn.check()
     runs.ensure_database(db=args.db)
-    return _write(args, args.study, drawn, args.db)
+    return _write(args, args.study, drawn, args.db) if args.run is None else _tree(args, drawn)
+
+
+def _tree(args: argparse.Namespace, drawn: Drawn) -> int:
+    """The one figure of a run."""
+    from ttc_core import runs
+    from ttc_core.drawing.trees import tree
+    from ttc_core.export import writing
+
+    view, nodes = runs.get(args.run, db=args.db), runs.nodes(args.run, db=args.db).nodes
+    if not nodes:
+        raise UserError(f"run {args.run!r} has no nodes yet")
+    spec = view.spec
+    about = f"{spec.strategy} with {spec.model}, budget {spec.budget}, on {spec.problem_id or 'a question'}"
+    figure = tree(f"tree-{view.id}", nodes, view.outcome.chosen if view.outcome else None, about)
+    chosen = drawn.check()
+    small = replace(chosen, marker=chosen.marker * 0.6)  # nodes are many
+    made = writing.write_figures([figure], Path(args.out), drawn.formats, small, drawn.dpi)
+    return _show(args, made, [])
 
 
 def _write(args: argparse.Namespace, study: str, drawn: Drawn, db: str | None) -> int:

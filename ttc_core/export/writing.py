@@ -89,8 +89,6 @@ def write(
             asked for by name is not possible. Nothing is written then.
     """
     check(forms)
-    if not 20 <= dpi <= 2400:
-        raise BadValue(f"dots an inch are from 20 to 2400, not {dpi}")
     figures, left_out = [], []
     for name in registry.names("figure") if names is None else names:
         registry.get("figure", name)
@@ -101,6 +99,20 @@ def write(
             if names is not None:
                 raise
             left_out.append(LeftOut(name, str(error)))
+    return write_figures(figures, folder, forms, preset, dpi), left_out
+
+
+def write_figures(
+    figures: Sequence[Info], folder: Path, forms: Sequence[str], preset: Preset, dpi: int = 300
+) -> list[Written]:
+    """Write these figures into a folder, which is made where it is missing.
+
+    Raises:
+        UnknownName: no such format; BadValue: the folder cannot be written, or dpi is out of its range.
+    """
+    check(forms)
+    if not 20 <= dpi <= 2400:
+        raise BadValue(f"dots an inch are from 20 to 2400, not {dpi}")
     made = []
     for figure in figures:
         drawn = printing.written(figure, preset, [form for form in forms if form in printing.FORMATS], dpi)
@@ -114,4 +126,4 @@ def write(
         except OSError as error:
             raise BadValue(f"{folder} cannot be written: {error.strerror}") from error
         made.append(Written(figure.name, list(content), figure.caption))
-    return made, left_out
+    return made
