@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ttc_core import studies
+from ttc_core import studies, studies_pools
 from ttc_core.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -37,17 +37,22 @@ class Chosen:
     others: pd.DataFrame
     db: str | None
 
+    def pool_rows(self) -> list[dict[str, Any]]:
+        """The samples of the same model as stored, scored by the same verifier where there are such; [] without any."""
+        of = {"model": self.model, "db": self.db}
+        rated = studies.pool_rows(self.study, self.dataset, verifier=self.verifier, **of) if self.verifier else []
+        return rated or studies.pool_rows(self.study, self.dataset, **of)
+
     def pool(self) -> Pool:
-        """The samples of the same model, scored by the same verifier where there are such.
+        """The same for analysis.
 
         Raises:
             UserError: there are none.
         """
-        if self.verifier and studies.pool_rows(
-            self.study, self.dataset, model=self.model, verifier=self.verifier, db=self.db
-        ):
-            return studies.pool(self.study, self.dataset, model=self.model, verifier=self.verifier, db=self.db)
-        return studies.pool(self.study, self.dataset, model=self.model, db=self.db)
+        rows = self.pool_rows()
+        if not rows:
+            return studies.pool(self.study, self.dataset, model=self.model, db=self.db)  # says so
+        return studies_pools.gathered(rows)
 
     def larger_ones(self) -> list[str]:
         """Models of the study that have more parameters, the largest first."""
@@ -56,7 +61,9 @@ class Chosen:
         return sorted(names, key=sizes.__getitem__, reverse=True)
 
     def larger(self, name: str | None = None) -> tuple[pd.DataFrame | None, str | None]:
-        """Outcomes of a larger model where it answers at once, greedily if there are such, and its name; (None, None) if the study has none.
+        """Outcomes of a larger model where it answers at once, and its name; (None, None) if the study has none.
+
+        Where it did so both greedily and by sampling they are the greedy ones, as in the paper.
 
         Arguments:
             name: which; None for the largest.
