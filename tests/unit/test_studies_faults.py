@@ -16,6 +16,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import event
 
+from benchmarks import stop_study
 from benchmarks.kill_study import _in_child as in_child
 from tests.unit.test_studies import BEAM, add
 from ttc_core import runs, runs_driver, studies
@@ -161,6 +162,11 @@ def test_a_server_that_is_restarted_is_waited_for(postgres, newest):
     studies.work("s", backend=ScriptedBackend(64), until=until, db=url)
     assert restarted
     check_goes_on(url)
+
+
+def test_a_stopped_worker_that_goes_on_after_another_took_over_writes_nothing(tmp_path):
+    report = stop_study.measure(tmp_path, 1, seed=2)
+    assert report["stopped"] == 1 and stop_study.fine(report), report
 
 
 # --- units that end their workers ------------------------------------------------------------------------------------
