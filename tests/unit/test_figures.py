@@ -36,9 +36,10 @@ from ttc_core.drawing.info import (
 from ttc_core.drawing.interactive import plotly
 from ttc_core.drawing.trees import tree
 from ttc_core.errors import UnknownName, UserError
-from ttc_core.export import text, writing
+from ttc_core.export import listing, text, writing
 from ttc_core.export.tables import StudyTables
 from ttc_core.settings import REPOSITORY
+from ttc_core.types import Node
 
 HOSTILE = r"=HYPERLINK(1) \input{/etc/passwd} $x_1^2$ <b>&%#~ {√中"
 PROBLEMS = 30
@@ -248,7 +249,9 @@ def test_hostile_names_stay_text(tmp_path):
 def test_latex_compiles_every_figure_and_table(tmp_path):
     made, left_out = writing.write(tables(hostile=True), tmp_path, ["tex"], presets.preset("neurips"))
     assert not left_out
-    inputs = "\n".join(rf"\noindent\input{{{file}}}\clearpage" for one in made for file in one.files)
+    (tmp_path / "way.tex").write_text(listing.as_latex([Node("r.0", "r", HOSTILE, "end", answer=HOSTILE)], HOSTILE))
+    files = [file for one in made for file in one.files] + ["way.tex"]
+    inputs = "\n".join(rf"\noindent\input{{{file}}}\clearpage" for file in files)
     document = (
         "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs,pgfplots}\n"
         "\\usepgfplotslibrary{groupplots}\\pgfplotsset{compat=1.17}\n\\begin{document}\n" + inputs + "\n\\end{document}"
@@ -332,7 +335,10 @@ def test_a_tree_shows_every_node_and_the_way_to_the_answer(ttc, url, tmp_path): 
     assert len(set(places)) == len(places), "no node hides another"
     forms = "pdf,svg,png,tex,csv,md"
     code, out, err = ttc("figures", "--run", run_id, "--out", str(tmp_path / "t"), "--format", forms, "--preset", "acl")
-    assert code == 0 and len(list((tmp_path / "t").iterdir())) == 7, err
+    assert code == 0 and len(list((tmp_path / "t").iterdir())) == 8, err
+    listed = (tmp_path / "t" / f"tree-{run_id}-way.tex").read_text()
+    [chosen] = [node for node in nodes if node.id == outcome.chosen]
+    assert listed.count(r" \\") == len(way.x) and f"& {chosen.score:.3f} & {outcome.answer} " in listed
     code, out, err = ttc("figures", "--run", "nope", "--out", str(tmp_path / "n"))
     assert (code, out) == (2, "") and "no run is called" in err and not (tmp_path / "n").exists()
 

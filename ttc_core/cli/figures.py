@@ -71,19 +71,25 @@ def figures(args: argparse.Namespace) -> int:
 def _tree(args: argparse.Namespace, drawn: Drawn) -> int:
     """The one figure of a run."""
     from ttc_core import runs
-    from ttc_core.drawing.trees import tree
-    from ttc_core.export import writing
+    from ttc_core.drawing.trees import tree, way_to
+    from ttc_core.export import listing, writing
 
     view, nodes = runs.get(args.run, db=args.db), runs.nodes(args.run, db=args.db).nodes
     if not nodes:
         raise UserError(f"run {args.run!r} has no nodes yet")
     spec = view.spec
     about = f"{spec.strategy} with {spec.model}, budget {spec.budget}, on {spec.problem_id or 'a question'}"
-    figure = tree(f"tree-{view.id}", nodes, view.outcome.chosen if view.outcome else None, about)
+    answer = view.outcome.chosen if view.outcome else None
+    figure = tree(f"tree-{view.id}", nodes, answer, about)
     chosen = drawn.check()
     small = replace(chosen, marker=chosen.marker * 0.6)  # nodes are many
-    made = writing.write_figures([figure], Path(args.out), drawn.formats, small, drawn.dpi)
-    return _show(args, made, [])
+    [made] = writing.write_figures([figure], Path(args.out), drawn.formats, small, drawn.dpi)
+    if "tex" in drawn.formats:
+        name = f"tree-{view.id}-way.tex"
+        text = listing.as_latex(way_to(nodes, answer), about).encode("ascii", "backslashreplace")
+        writing.put(Path(args.out), {name: text})
+        made.files.append(name)
+    return _show(args, [made], [])
 
 
 def _write(args: argparse.Namespace, study: str, drawn: Drawn, db: str | None) -> int:

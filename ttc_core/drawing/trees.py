@@ -29,7 +29,7 @@ def tree(name: str, nodes: Sequence[Node], chosen: NodeId | None, about: str) ->
     """
     known = {node.id: node for node in nodes}
     x, y = _places(nodes)
-    way = _way(known, chosen)
+    way = [node.id for node in way_to(nodes, chosen)]
     series = []
     for node in nodes:
         if node.parent in x:
@@ -37,7 +37,7 @@ def tree(name: str, nodes: Sequence[Node], chosen: NodeId | None, about: str) ->
             ends = ([x[node.parent], x[node.id]], [y[node.parent], y[node.id]])
             series.append(Series("edge", *ends, PALE if given_up else PLAIN, kind="guide"))
     if chosen in known:
-        path = [ROOT, *reversed(way)]
+        path = [ROOT, *way]
         places = ([x[i] for i in path], [y[i] for i in path])
         series.append(Series("way to the answer", *places, Style(BLACK, "solid", "circle")))
     for state, (entry, style) in KINDS.items():
@@ -78,10 +78,11 @@ def _places(nodes: Sequence[Node]) -> tuple[dict[NodeId, float], dict[NodeId, fl
     return x, y
 
 
-def _way(known: dict[NodeId, Node], chosen: NodeId | None) -> list[NodeId]:
-    """From the chosen node up to below the root."""
-    way = []
+def way_to(nodes: Sequence[Node], chosen: NodeId | None) -> list[Node]:
+    """The nodes from below the root to the chosen one; [] where there is none."""
+    known = {node.id: node for node in nodes}
+    way: list[Node] = []
     while chosen in known:
-        way.append(chosen)
+        way.insert(0, known[chosen])
         chosen = known[chosen].parent
-    return [node for node in way if node is not None]
+    return way

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,11 +119,20 @@ def write_figures(
         content = {f"{figure.name}.{form}": data for form, data in drawn.items()}
         for form in (form for form in forms if form not in printing.FORMATS):
             content |= files(figure, form, preset, dpi)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, data in content.items():
-                (folder / name).write_bytes(data)
-        except OSError as error:
-            raise BadValue(f"{folder} cannot be written: {error.strerror}") from error
+        put(folder, content)
         made.append(Written(figure.name, list(content), figure.caption))
     return made
+
+
+def put(folder: Path, content: Mapping[str, bytes]) -> None:
+    """Write files into a folder, which is made where it is missing.
+
+    Raises:
+        BadValue: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in content.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise BadValue(f"{folder} cannot be written: {error.strerror}") from error
