@@ -12,6 +12,7 @@ import pytest
 from benchmarks import kill_study
 from ttc_core import runs, studies
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend, scripted_problems
+from ttc_core.cli import studies as cli
 from ttc_core.errors import EngineBusy, EngineFault, UnknownName, UserError
 from ttc_core.runs_checks import named
 from ttc_core.runs_driver import Driver
@@ -268,3 +269,13 @@ def test_names_are_taken_once(url):
     add(url)
     with pytest.raises(UserError, match="already"):
         add(url)
+
+
+def test_progress_in_a_terminal(url, capsys):
+    add(url)
+    asked = iter(range(1_000_000))
+    with cli._bar("s", lambda: next(asked) > 1_000_000, url) as until:
+        studies.work("s", until=until, backend=ScriptedBackend(512), db=url)
+    said = " ".join(capsys.readouterr().err.split())
+    view = studies.progress("s", db=url)
+    assert "12/12 units" in said and f"accuracy {view.accuracy[0]:.1%}" in said

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ttc_core.errors import UserError
 from ttc_core.studies import StudyView
 
 TELL_SECONDS = 5.0
+BAR_SECONDS = 1.0
 
 
 def sweep(args: argparse.Namespace) -> int:
@@ -67,7 +69,9 @@ def _carry_out(study: str, args: argparse.Namespace) -> int:
     from ttc_core.worker import Terminated
 
     ended = Terminated()
-    studies.work(study, until=_telling(study, ended, args.db), db=args.db)
+    told = _bar if sys.stderr.isatty() else _telling
+    with told(study, ended, args.db) as until:
+        studies.work(study, until=until, db=args.db)
     view = studies.progress(study, db=args.db)
     _show(view, args)
     if view.status == "failed":
@@ -75,7 +79,8 @@ def _carry_out(study: str, args: argparse.Namespace) -> int:
     return int(view.status == "failed")
 
 
-def _telling(study: str, ended: Callable[[], bool], db: str | None) -> Callable[[], bool]:
+@contextmanager
+def _telling(study: str, ended: Callable[[], bool], db: str | None) -> Iterator[Callable[[], bool]]:
     """The same question, and a line of progress on stderr now and then."""
     due = [time.monotonic() + TELL_SECONDS]
 
@@ -85,13 +90,47 @@ def _telling(study: str, ended: Callable[[], bool], db: str | None) -> Callable[
             due[0] = time.monotonic() + TELL_SECONDS
         return ended()
 
-    return ask
+    yield ask
+
+
+@contextmanager
+def _bar(study: str, ended: Callable[[], bool], db: str | None) -> Iterator[Callable[[], bool]]:
+    """The same question, and in a terminal a bar with the numbers of the page Studies."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    parts = (TextColumn("{task.description}"), BarColumn(12), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
+    due = [0.0]
+
+    def look() -> None:
+        view = studies.progress(study, db=db)
+        ended_units = view.units["done"] + view.units["failed"]
+        numbers = ", ".join(reversed(_numbers(view)))  # what a narrow terminal cuts off is said last
+        bar.update(task, completed=ended_units, total=sum(view.units.values()), said=f"units  {numbers}")
+        due[0] = time.monotonic() + BAR_SECONDS
+
+    def ask() -> bool:
+        if time.monotonic() >= due[0]:
+            look()
+        return ended()
+
+    with Progress(*parts, console=Console(stderr=True)) as bar:
+        task = bar.add_task(study, total=None, said="")
+        yield ask
+        look()
 
 
 def line(view: StudyView) -> str:
     """Where a study stands, on one line."""
     total = sum(view.units.values())
-    parts = [f"{view.id}: {view.status}", f"{view.units['done']} of {total} units"]
+    parts = [f"{view.id}: {view.status}", f"{view.units['done']} of {total} units", *_numbers(view)]
+    if view.why:
+        parts.append(view.why)
+    return ", ".join(parts)
+
+
+def _numbers(view: StudyView) -> list[str]:
+    parts = []
     if view.units["failed"]:
         parts.append(f"{view.units['failed']} failed")
     if view.accuracy is not None:
@@ -101,9 +140,7 @@ def line(view: StudyView) -> str:
         parts.append(f"{view.tokens_per_second:,.0f} tokens/s")
     if view.eta is not None and not view.ended:
         parts.append(f"about {_duration(view.eta)} left")
-    if view.why:
-        parts.append(view.why)
-    return ", ".join(parts)
+    return parts
 
 
 def _duration(seconds: float) -> str:
