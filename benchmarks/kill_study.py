@@ -124,6 +124,11 @@ def _in_child(work: Callable[[], None], seconds: float = 1200.0) -> int:
 def _prepare(path: Path) -> None:
     url = f"sqlite:///{path}"
     runs.ensure_database(db=url)
+    prepare(url, STUDY)
+
+
+def prepare(url: str, name: str) -> None:
+    """Store the study, for workers to carry out."""
     best, beam = named("strategy", "best_of_n", {}), named("strategy", "beam_search", {})
     methods = [
         NewMethod(POLICY, VERIFIER, "best_of_n", vars(best), "pool", [POOL], samples=POOL),
@@ -133,7 +138,7 @@ def _prepare(path: Path) -> None:
     blocks = [(first, BLOCK) for first in range(0, PROBLEMS, BLOCK)]
     planned = [NewUnit(0, POOL, 0, *block) for block in blocks]
     planned += [NewUnit(2, budget, 0, *block) for budget in (4, BUDGET) for block in blocks]
-    new = NewStudy(STUDY, "sweep", "", {"kept": [0, 7]}, scripted_problems(PROBLEMS), methods, planned)
+    new = NewStudy(name, "sweep", "", {"kept": [0, 7]}, scripted_problems(PROBLEMS), methods, planned)
     with database.database(url).write() as connection:
         stored.create(connection, new)
 
