@@ -5,36 +5,20 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ttc_core import studies
-from ttc_core.analysis import documents
 from ttc_core.analysis.difficulty import WAYS
 from ttc_core.drawing.info import labelled
-from ttc_core.studies_chosen import choose
-from ttc_core.ui import frontier, session, words
+from ttc_core.ui import frontier, session, study, words
 
 ORDER = 5
 TITLE = "Frontier"
-RESAMPLES = 400
-DIFFICULTY = "oracle: the share of a problem's samples that are right; predicted: their mean final score"
-
-
-@st.cache_data(show_spinner="Resampling the problems", max_entries=32)
-def computed(study: str, revision: str, axis: str, by: str, verifier: bool) -> dict[str, Any]:
-    """The frontier's document. revision: changes when the study has more outcomes."""
-    found = choose(study)
-    made = documents.curves(found.outcomes, found.pool(), axis, by, verifier=verifier, resamples=RESAMPLES)
-    of = (found.model, found.verifier or "no verifier", found.dataset)
-    return made | {"of": ", ".join(words.named(name) for name in of)}
 
 
 def pick(names: list[str]) -> dict[str, Any]:
     """The row of choices; all of it is in the address."""
-    if session.linked("study") not in names:
-        st.session_state["study"] = names[0]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
-        study = st.selectbox("Study", names, index=None, key="study", bind="query-params", width=260)
+        name = study.pick(names)
         axis = st.selectbox("Cost", list(frontier.AXES), key="axis", bind="query-params", width=150)
-        by = st.selectbox("Difficulty", list(WAYS), key="by", bind="query-params", width=150, help=DIFFICULTY)
+        by = st.selectbox("Difficulty", list(WAYS), key="by", bind="query-params", width=150, help=study.DIFFICULTY)
         verifier = st.toggle(
             "Count the verifier",
             value=True,
@@ -42,7 +26,7 @@ def pick(names: list[str]) -> dict[str, Any]:
             bind="query-params",
             disabled=axis not in ("tokens", "flops"),
         )
-    return {"study": study or names[0], "axis": axis, "by": by, "verifier": verifier}
+    return {"study": name, "axis": axis, "by": by, "verifier": verifier}
 
 
 def show(document: dict[str, Any]) -> None:
@@ -52,8 +36,8 @@ def show(document: dict[str, Any]) -> None:
     left_out = [f"{words.count(n)} {what}" for what, n in dropped.items() if n]
     st.caption(
         f"{document['of']}; {words.count(document['problems'])} problems. The policy is chosen in each bin on one half "
-        f"of the problems and measured on the other; bands and brackets are 95 % intervals by {RESAMPLES} resamples of "
-        "the problems through the whole pipeline."
+        f"of the problems and measured on the other; bands and brackets are 95 % intervals by {study.RESAMPLES} "
+        "resamples of the problems through the whole pipeline."
         + (f" Left out for want of a verdict or of samples: {', '.join(left_out)}." if left_out else "")
     )
     with st.expander("Numbers"):
@@ -67,10 +51,10 @@ def show(document: dict[str, Any]) -> None:
 
 session.open_page("frontier")
 with session.told("This frontier cannot be drawn", "the Studies page shows what the study holds"):
-    views = {view.id: view for view in studies.listing() if view.outcomes}
+    views = study.measured()
     if not views:
-        session.notice("No study has outcomes yet", hint="start one on the Studies page", kind="info")
+        study.nothing()
     else:
         asked = pick(list(views))
         chosen = views[asked["study"]]
-        show(computed(**asked, revision=f"{chosen.created} {chosen.outcomes}"))
+        show(study.frontier(**asked, revision=study.revision(chosen)))

@@ -14,7 +14,7 @@ from ttc_core.analysis import documents
 from ttc_core.export import tables
 from ttc_core.studies_chosen import Chosen, choose, parameters
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import session
+from ttc_core.ui import session, words
 
 RESAMPLES = 400
 DIFFICULTY = "oracle: the share of a problem's samples that are right; predicted: their mean final score"
@@ -74,7 +74,7 @@ def frontier(study: str, revision: str, axis: str, by: str, verifier: bool) -> d
     """The frontier's document. verifier: whether its tokens and FLOPs count."""
     found = chosen(study, revision)
     made = documents.curves(found.outcomes, found.pool(), axis, by, verifier=verifier, resamples=RESAMPLES)
-    return made | {"of": f"{found.model}, {found.verifier or 'no verifier'}, {found.dataset}"}
+    return made | {"of": _of(found)}
 
 
 @st.cache_data(show_spinner="Comparing with the larger model", max_entries=8)
@@ -96,7 +96,18 @@ def standings(study: str, revision: str, by: str, larger: str | None) -> dict[st
     large, name = found.larger(larger)
     times = None if large is None else parameters(large) / parameters(found.outcomes)
     both = documents.rivals(found.outcomes, large, found.pool(), by)
-    of = f"{found.model}, {found.verifier or 'no verifier'}, {found.dataset}"
+    of = _of(found)
     return documents.standings(both, resamples=RESAMPLES) | {
         "small": found.model, "large": name, "times": None if times is None or math.isnan(times) else times, "of": of,
     }  # fmt: skip
+
+
+@st.cache_resource(show_spinner="Reading the samples", max_entries=4)
+def pool_rows(study: str, revision: str, verifier: str | None) -> list[dict[str, Any]]:
+    """Its samples as stored; not to be changed."""
+    return chosen(study, revision, verifier).pool_rows()
+
+
+def _of(found: Chosen) -> str:
+    """Model, verifier and data set for a line of Markdown."""
+    return ", ".join(words.named(name) for name in (found.model, found.verifier or "no verifier", found.dataset))

@@ -1,0 +1,105 @@
+"""How far the verifier can be trusted: calibration, by step, over-optimisation, and its confident mistakes."""
+
+import pandas as pd
+import streamlit as st
+
+from ttc_core.drawing.interactive import plotly
+from ttc_core.export import writing
+from ttc_core.export.tables import StudyTables
+from ttc_core.studies_views import StudyView
+from ttc_core.ui import examples, frontier, session, study, words
+
+ORDER = 7
+TITLE = "Verifier"
+MEASURES = (
+    ("ece", "Calibration error", "expected calibration error: mean distance of score and share right; 0 is best"),
+    ("brier", "Brier score", "mean squared distance of score and outcome; 0 is best"),
+    ("auc", "AUC", "probability that a right sample scores above a wrong one; 0.5 is chance"),
+    ("within", "AUC inside a problem", "the same among samples of one problem: what choosing depends on"),
+)
+
+
+def draw(name: str, tables: StudyTables) -> None:
+    """One registered figure with its caption; what the study does not have is said."""
+    with session.told(f"No figure of {name.replace('_', ' ')}"):
+        info = writing.info(name, tables)
+        figure = plotly(info, frontier.INK[st.context.theme.type == "dark"])
+        if name == "reliability":
+            st.plotly_chart(figure, key="reliability", theme="streamlit", on_select=selected, selection_mode="points")
+        else:
+            st.plotly_chart(figure, key=name, theme="streamlit")
+        st.text(words.shown(info.caption))
+
+
+def selected() -> None:
+    """A point of the reliability diagram was clicked: its bar is looked at."""
+    points = st.session_state["reliability"]["selection"]["points"]
+    if points and 0 <= points[0]["x"] <= 1:
+        st.session_state["bucket"] = examples.bucket(points[0]["x"], 10)
+
+
+def confident(name: str, view: StudyView, verifier: str | None, tables: StudyTables) -> None:
+    """A bar of the diagram and the samples in it that came out against it."""
+    bars = tables.reliability()["bars"]
+    full = [b for b, bar in enumerate(bars) if bar["count"]]
+    st.subheader("Confident mistakes", anchor="mistakes")
+    if st.session_state.get("bucket", full[-1]) not in full:
+        st.session_state["bucket"] = full[-1]
+    at = st.select_slider(
+        "Score", full, value=None if "bucket" in st.session_state else full[-1], key="bucket", bind="query-params",
+        format_func=lambda b: f"{bars[b]['low']:.1f}–{bars[b]['high']:.1f}", help="or click the diagram",
+    )  # fmt: skip
+    found = examples.mistakes(study.pool_rows(name, study.revision(view), verifier), at, len(bars))
+    bar = bars[at]
+    st.caption(
+        f"{words.count(bar['count'])} samples score {bar['low']:.1f} to {bar['high']:.1f}; {100 * bar['right']:.1f} % "
+        f"of them are right. Below: those that are {'wrong' if 2 * at + 1 > len(bars) else 'right all the same'}."
+    )
+    if not found:
+        st.caption("There are none.")
+        return
+    shown = pd.DataFrame(found)[["problem", "question", "answer", "gold", "score", "steps", "times"]]
+    config = {"score": st.column_config.NumberColumn(format="%.3f"), "gold": "known answer",
+              "steps": st.column_config.LineChartColumn("scores of its steps", y_min=0, y_max=1)}  # fmt: skip
+    table = st.dataframe(shown, hide_index=True, key=f"mistakes-{at}", on_select="rerun", selection_mode="single-row",
+                         column_config=config, height=340)  # fmt: skip
+    if lines := table["selection"]["rows"]:
+        one(found[lines[0]])
+
+
+def one(sample: dict[str, object]) -> None:
+    """The question, what was answered, and its tree where it was kept."""
+    with st.container(border=True, key="mistake"):
+        st.text(words.shown(str(sample["question"])))
+        st.text(f"answered {sample['answer']}, known answer {sample['gold']}; score {sample['score']:.3f}")
+        if sample["text"]:
+            st.code(str(sample["text"]), language=None, wrap_lines=True)
+        if sample["run"]:
+            where = {"run": str(sample["run"]), "node": str(sample["node"])}
+            st.page_link(session.page("trees"), label="Its tree", query_params=where)
+        else:
+            st.caption("The tree of this search was not kept: keep_trees in a study file says of how many problems.")
+
+
+session.open_page("verifier")
+with session.told("The verifier cannot be shown", "the Studies page shows what the study holds"):
+    views = study.measured()
+    if not views:
+        study.nothing()
+    else:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
+            name = study.pick(list(views))
+            view = views[name]
+            rated = study.outcomes(name, study.revision(view))["verifier"].fillna("")
+            verifiers = [v for v in rated.value_counts().index if v]
+            by = study.one_of("Verifier", verifiers, "verifier", width=220) if verifiers else None
+        tables = study.tables_of(name, study.revision(view), by)
+        found = tables.reliability()
+        with st.container(horizontal=True, gap="medium", key="run-meters"):
+            for key, title, help_ in MEASURES:
+                value = "–" if found[key] is None else f"{found[key]:.3f}"
+                st.metric(title, value, help=help_, width="content")
+        draw("reliability", tables)
+        confident(name, view, by, tables)
+        draw("over_optimisation", tables)
+        draw("aggregation", tables)

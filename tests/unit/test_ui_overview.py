@@ -1,0 +1,67 @@
+"""Home, Exchange and Verifier without a browser: empty, and what they compute."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.unit.test_ui_frontier import document, imported  # noqa: F401 (fixtures)
+from tests.unit.test_ui_pages import component, page, said, url  # noqa: F401 (a fixture)
+from ttc_core import studies
+from ttc_core.analysis import documents, exchange
+from ttc_core.ui import examples, headline
+from ttc_core.ui import exchange as drawn
+
+
+@pytest.mark.parametrize("name", ["home", "exchange", "verifier", "frontier"])
+def test_an_empty_page_says_what_to_do(url, name):  # noqa: F811
+    at = page(name)
+    assert not at.exception and "No study has outcomes yet" in said(at)
+
+
+@pytest.mark.parametrize("name", ["home", "exchange", "verifier"])
+def test_an_imported_study_is_shown(imported, name):  # noqa: F811
+    at = page(name, study="one")
+    assert not at.exception, at.exception
+    if name == "exchange":
+        shown = component(at, "ttc_exchange")
+        assert (shown["M"], shown["R"], len(shown["bins"])) == (14.0, 0.79, 5)
+        assert "The study has no larger model" in said(at)
+
+
+def test_the_headline_says_what_the_document_holds(document):  # noqa: F811
+    i = headline.at(document)
+    found = document["efficiency"][str(document["budgets"][i])]
+    number, sentence = headline.saving(document, i)
+    assert f"{found['mean']:.1f}×" in number and f"{document['budgets'][i] / found['mean']:.3g} generations" in sentence
+    _, sentence = headline.choices(document, i)
+    assert f"{100 * document['gain']['mean'][i]:+.1f} points" in sentence
+
+
+def test_tables_for_the_browser_hold_what_stars_say():
+    rng = np.random.default_rng(0)
+    small, large = rng.random((40, 3)), rng.random(40)
+    both = documents.Rivals([1.0, 4.0, 16.0], small, large, [0, 1] * 20, 2)
+    made = documents.standings(both, resamples=50)
+    stars = exchange.stars(both.budgets, small, large, both.bins, 1.0, [1.0], resamples=50)  # M = 1: a budget of 1
+    assert made["grid"][0] == 1 and {1.0, 4.0, 16.0} <= set(made["grid"])
+    for star, of in zip(stars, made["bins"], strict=True):
+        assert of["gain"]["mean"][0] == pytest.approx(star.gain[0])
+        assert of["gain"]["low"][0] == pytest.approx(star.gain[1])
+    json.dumps(made, allow_nan=False)
+
+
+@pytest.mark.parametrize(("text", "place"), [("4", 4), (None, 14), ("x", 14), ("nan", 14), ("1e9", 14), ("-1", 14)])
+def test_a_slider_in_the_address(text, place):
+    assert drawn.place(text, 14.0, drawn.M_RANGE) == place
+
+
+def test_mistakes_are_the_confident_ones(imported, url):  # noqa: F811
+    rows = studies.pool_rows("one", db=url)
+    high = examples.mistakes(rows, 9, 10)
+    assert high and all(not one["right"] and one["score"] >= 0.9 for one in high)
+    assert [one["score"] for one in high] == sorted((one["score"] for one in high), reverse=True)
+    low = examples.mistakes(rows, 0, 10)
+    assert low and all(one["right"] and one["score"] < 0.1 for one in low)
