@@ -31,7 +31,7 @@ def chains(served, database):
 
 
 def test_attempts_stand_on_rows_below_one_another(served, open_page, chains):
-    page = open_page(f"{served}/?run={chains}")
+    page = open_page(f"{served}/solve?run={chains}")
     page.wait_for_function(f"{TREE} && window.__ttc.run === {chains!r}", timeout=90_000)
     page.wait_for_timeout(400)  # rows glide to their places
     first = [[page.evaluate(f"window.__ttc.position('r.{c}{'.0' * k}#1')") for k in range(8)] for c in range(2)]
@@ -44,7 +44,7 @@ def test_attempts_stand_on_rows_below_one_another(served, open_page, chains):
 
 
 def test_the_way_to_an_attempt_names_the_attempts_before_it(served, open_page, chains):
-    page = open_page(f"{served}/?run={chains}&node=r.0.0.0")
+    page = open_page(f"{served}/solve?run={chains}&node=r.0.0.0")
     page.locator(".side .note", has_text="attempt 3").wait_for(timeout=90_000)
     assert page.locator(".side .note", has_text="attempt").all_inner_texts() == ["attempt 1", "attempt 2", "attempt 3"]
     page.locator(".side h4", has_text="Revised in").wait_for()

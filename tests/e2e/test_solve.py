@@ -32,7 +32,7 @@ def click(page, node):
 
 @pytest.fixture
 def searched(served, open_page):
-    page = open_page(served)
+    page = open_page(f"{served}/solve")
     page.get_by_role("button", name="Run", exact=True).wait_for(timeout=90_000)
     run_id, *_ = run_search(page)
     page.get_by_role("button", name="Continue to").first.wait_for()  # the page has noticed the end
@@ -117,7 +117,7 @@ def test_trees_finds_the_run_and_opens_it(served, open_page, searched):
 
 def test_the_page_works_in_the_dark_at_900_pixels(served, open_page, searched):
     _, run_id = searched
-    page = open_page(f"{served}/?run={run_id}", color_scheme="dark")
+    page = open_page(f"{served}/solve?run={run_id}", color_scheme="dark")
     page.set_viewport_size({"width": 900, "height": 900})
     page.wait_for_function(TREE, timeout=90_000)
     page.locator(".ttc.dark").wait_for()

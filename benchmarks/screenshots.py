@@ -1,0 +1,136 @@
+"""Pictures of every page, as `docs/screenshots/NAME-{light,dark,narrow}.webp`, and of empty and huge ones.
+
+    python -m benchmarks.screenshots [NAME ...]
+
+It starts the app on a new database with the shipped examples, and once more on an empty one, and needs chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ttc_core import runs
+from ttc_core.settings import REPOSITORY
+from ttc_core.types import RunSpec
+
+OUT = REPOSITORY / "docs" / "screenshots"
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1440, "height": 900}},
+    "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
+    "narrow": {"viewport": {"width": 900, "height": 900}},
+}
+SETTLED = 3500  # ms after the page says that it has run: charts and rows glide
+QUALITY = 72  # of WebP
+
+
+@contextmanager
+def served(database: str, examples: bool) -> Iterator[str]:
+    """Address of the app, with its worker, on a database."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {**os.environ, "TTC_DATABASE_URL": database, "TTC_EXAMPLES": str(int(examples))}
+    command = [sys.executable, "-m", "ttc_core", "serve", "--no-browser", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
+    try:
+        while True:
+            try:
+                with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+                    break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit("the app did not start") from None
+                time.sleep(0.3)
+        yield address
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def addresses(database: str) -> dict[str, str]:
+    """What to take pictures of: a name and the address below the app's."""
+    wrong = next(run.id for run in runs.listing(correct=False, alone=True, db=database).rows)
+    asked = RunSpec("", "beam_search", 8, dataset="mini-test", problem_id="mini-test-0005")
+    pair = [runs.start(spec, db=database) for spec in (asked, RunSpec("", "best_of_n", 8, **_problem(asked)))]
+    edited = runs.continue_from(wrong, "r.0", db=database)
+    huge = runs.start(RunSpec("", "beam_search", 512, dataset="mini-test", problem_id="mini-test-0002"), db=database)
+    runs.execute([*pair, edited, huge], db=database)
+    pages = {path.stem: f"/{path.stem}" for path in sorted((REPOSITORY / "pages").glob("[!_]*.py"))}
+    first = next((name for name, page in pages.items() if name == "home"), "solve")
+    pages[first] = "/"  # the first page has no path of its own
+    return {
+        **pages,
+        "tree": f"/trees?run={wrong}",
+        "tree-step": f"/trees?run={wrong}&node=r.2",
+        "beside": f"/solve?run={pair[0]}&beside={pair[1]}",
+        "onward": f"/trees?run={edited}",
+        "huge": f"/trees?run={huge}",
+    }
+
+
+def _problem(spec: RunSpec) -> dict[str, str]:
+    return {"dataset": spec.dataset, "problem_id": spec.problem_id}
+
+
+def picture(browser: Any, address: str, look: str, name: str) -> int:
+    """Take one; returns its size in bytes."""
+    from PIL import Image
+
+    context = browser.new_context(**LOOKS[look])
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(address, wait_until="commit")
+    page.locator("[data-testid=stMainBlockContainer]").wait_for()
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    page.wait_for_timeout(SETTLED)
+    file = OUT / f"{name}-{look}.webp"
+    with Image.open(io.BytesIO(page.screenshot())) as shot:
+        shot.convert("RGB").save(file, "WEBP", quality=QUALITY, method=6)
+    context.close()
+    return file.stat().st_size
+
+
+def main() -> None:
+    """All pages, or those named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*")
+    wanted = parser.parse_args().names
+    from playwright.sync_api import sync_playwright
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        total = 0
+        full, empty = (f"sqlite:///{Path(folder) / name}.db" for name in ("full", "empty"))
+        runs.ensure_database(db=full)
+        listed = addresses(full)
+        with served(full, examples=True) as address:
+            for name, path in listed.items():
+                if not wanted or name in wanted:
+                    total += sum(picture(browser, address + path, look, name) for look in LOOKS)
+                    print(name, flush=True)
+        with served(empty, examples=False) as address:
+            for name in ("solve", "trees", "revisions", "studies", "frontier"):
+                if not wanted or "empty" in wanted:
+                    total += picture(browser, f"{address}/{name}", "light", f"empty-{name}")
+        browser.close()
+    print(f"{total / 1e6:.2f} MB in {OUT.relative_to(REPOSITORY)}")
+
+
+if __name__ == "__main__":
+    main()
