@@ -1,0 +1,276 @@
+"""Write docs/science.md: what the paper found and what the shipped studies show, phenomenon by phenomenon.
+
+    python data/studies/science.py
+
+Every number and every verdict on the page comes from here; an interval that holds 0 (or 1, of a multiple) decides
+nothing.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+
+from ttc_core.analysis import comparison, difficulty, documents, quality  # noqa: E402
+from ttc_core.settings import REPOSITORY  # noqa: E402
+from ttc_core.store.database import Database  # noqa: E402
+from ttc_core.store.migrate import ensure  # noqa: E402
+from ttc_core.store.transfer import copy_file  # noqa: E402
+from ttc_core.studies_chosen import Chosen, choose, parameters  # noqa: E402
+
+PAGE = REPOSITORY / "docs" / "science.md"
+BINS, RESAMPLES = 5, 400
+RATIOS = (0.16, 0.79, 22.0)
+WEIGHTED, BEAM = "best_of_n select=weighted", "beam_search width=4"
+
+
+def page() -> str:
+    """The whole page."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'studies.db'}"
+        ensure(Database(url))
+        for file in sorted(HERE.glob("*.db.xz")):
+            with Database(url).write() as connection:
+                copy_file(file, connection)
+        own, weak = choose("sample", db=url), choose("mini-mc", db=url)
+        reviser = choose("sample", model="mini-reviser", db=url)
+        parts = [_head(own), _search(own), _bins(own), _ahead(own), _over(own, weak), _revisions(reviser)]
+        return "\n\n".join([*parts, _exchange(own), _predicted(own)]) + "\n"
+
+
+def _head(own: Chosen) -> str:
+    frame = own.outcomes
+    rows = [
+        [name, *(_share(of[of["budget"] == b]["correct"]) for b in sorted(frame["budget"].unique()))]
+        for name, of in frame.groupby("method", sort=False)
+    ]
+    head = ["", *map(str, sorted(frame["budget"].unique()))]
+    return (
+        "# The paper's findings and the sample study\n\n"
+        "Written by `python data/studies/science.py`; no number is typed by hand. The paper is Snell et al. (2024, "
+        f"arXiv 2408.03314). The study is `sample`: {frame['problem'].nunique()} problems of {own.dataset}, "
+        f"{own.model} judged by {own.verifier}, one seed; the weak verifier is that of the study `mini-mc`. "
+        "Intervals are 95 %, by a bootstrap over problems. Bin 1 is the easiest of five, by the pass rate of the pool.\n\n"
+        "Accuracy by generations:\n\n" + _table(head, rows)
+    )
+
+
+def _search(own: Chosen) -> str:
+    rows, all_ = [], []
+    for by in ("oracle", "predicted"):
+        found = _curves(own, by)
+        multiples = {n: found["efficiency"][str(n)] for n in (8, 16, 32, 64)}
+        all_ += list(multiples.values())
+        rows.append([by, *(_multiple(m) for m in multiples.values())])
+    verdict = "agrees" if all(m["low"] > 1 for m in all_) else "undecided"
+    return _section(
+        "Choosing by difficulty",
+        "choosing the strategy by difficulty needs up to 4 times less compute than best-of-N.",
+        "times that weighted best-of-N needs the compute of the cross-validated policy, by difficulty and generations:",
+        verdict,
+        _table(["difficulty", "8", "16", "32", "64"], rows),
+    )
+
+
+def _bins(own: Chosen) -> str:
+    rows, found = [], {}
+    for n in (4, 16, 64):
+        differences = _by_bin(own, (BEAM, n), (WEIGHTED, n))
+        found[n] = differences
+        rows.append([n, *map(_difference, differences)])
+    falls = all(d.high < 0 for d in found[64][:1])
+    wins = all(d.low > 0 for d in found[16][3:])
+    verdict = f"{'agrees' if wins else 'undecided'} on hard bins; {'agrees' if falls else 'does not show'} on easy ones"
+    return _section(
+        "Beam search by difficulty",
+        "beam search is better in the medium bins, worse in the easy ones, and nothing helps in the hardest.",
+        "beam search of width 4 less weighted best-of-N, in points, by generations and bin:",
+        verdict,
+        _table(["generations", *_bin_names()], rows)
+        + f"\n\nThat beam search helps in the hardest bin too is the family's doing: {_reached(own):.0%} of its "
+        "problems are solved by at least one of 256 samples, so that there is something to find.",
+    )
+
+
+def _ahead(own: Chosen) -> str:
+    names = ("lookahead_search width=0 k=1", "lookahead_search width=0 k=3")
+    pairs = [(name, n, _whole(own, (name, n), ("beam_search width=0", n))) for name in names for n in (4, 16, 64)]
+    verdict = "agrees" if all(d.high < 0 for _, _, d in pairs) else "agrees in part"
+    return _section(
+        "Lookahead search",
+        "at equal cost lookahead search is worse than beam search, for its rollouts cost generations.",
+        "lookahead less beam search, both with M = sqrt(N), in points:",
+        verdict,
+        _table(["", "4", "16", "64"], [[k, *(_difference(d) for name, _, d in pairs if name == k)] for k in names]),
+    )
+
+
+def _over(own: Chosen, weak: Chosen) -> str:
+    rows, falls = [], []
+    for chosen in (own, weak):
+        differences = _by_bin(chosen, (BEAM, 64), (BEAM, 4))
+        rows.append([chosen.verifier, *map(_difference, differences)])
+        falls.append([d.high < 0 for d in differences])
+    best = "best_of_n select=best"
+    rows.append([f"{weak.verifier}, best-of-N", *map(_difference, _by_bin(weak, (best, 64), (best, 4)))])
+    verdict = f"agrees with {weak.verifier}: {sum(falls[1])} bins fall; {sum(falls[0])} with {own.verifier}"
+    return _section(
+        "Over-optimising the verifier",
+        "on easy questions beam search falls with more budget, for it exploits the verifier's mistakes.",
+        "beam search of width 4 at 64 generations less itself at 4, in points, by verifier and bin:",
+        verdict,
+        _table(["verifier", *_bin_names()], rows)
+        + "\n\nWhether it shows depends on the verifier, for the search is the same: inside a problem a right sample "
+        f"scores above a wrong one with a chance of {quality.within_problems(own.pool()):.2f} by {own.verifier} and of "
+        f"{quality.within_problems(weak.pool()):.2f} by {weak.verifier}.",
+    )
+
+
+def _revisions(reviser: Chosen) -> str:
+    budgets = (4, 8, 16)
+    rows = [
+        [f"{n} attempts in {c} chain{'s'[: c > 1]}", *map(_difference, _by_bin(reviser, _chains(c, n), _chains(n, n)))]
+        for n in budgets
+        for c in (1, 2, 4, 8)
+        if c < n
+    ]
+    whole = [_whole(reviser, _chains(1, n), (WEIGHTED, n)) for n in budgets]
+    found = _curves(reviser, "oracle")
+    first = _by_bin(reviser, _chains(1, 16), _chains(16, 16))
+    verdict = f"sequential against parallel {'agrees' if all(d.low > 0 for d in whole) else 'agrees in part'}"
+    verdict += f"; best on easy questions {'agrees' if first[0].low > 0 else 'does not show'}"
+    multiples = ", ".join(f"{_multiple(found['efficiency'][str(n)])} at {n}" for n in budgets)
+    return _section(
+        "Revisions",
+        "one chain of revisions is better than parallel samples; easy questions like long chains, hard ones a mixture; "
+        "choosing the ratio by difficulty needs up to 4 times less compute.",
+        f"one chain less weighted best-of-N of the same model: {', '.join(map(_difference, whole))} points at "
+        f"{', '.join(map(str, budgets))} generations; the policy's multiple is {multiples}. Ratios less purely "
+        "parallel chains, in points:",
+        verdict,
+        _table(["", *_bin_names()], rows),
+    )
+
+
+def _exchange(own: Chosen) -> str:
+    large, name = own.larger()
+    if large is None:
+        raise SystemExit("the study has no larger model")
+    times = parameters(large) / parameters(own.outcomes)
+    found = documents.exchanges(own.outcomes, large, own.pool(), RATIOS, times)
+    rows = [
+        [_bin_names()[b], *(_interval(star["gain"], 100) for star in of["stars"])] for b, of in enumerate(found["bins"])
+    ]
+    gains = [star["gain"] for of in found["bins"] for star in of["stars"]]
+    verdict = (
+        f"agrees in part: the small model is ahead in {sum(g['low'] > 0 for g in gains)} of {len(gains)} places, "
+        f"behind in {sum(g['high'] < 0 for g in gains)}"
+    )
+    return _section(
+        "Test-time compute against parameters",
+        "on easy and medium questions, and where little is inferred, a small model with test-time compute beats one 14 "
+        "times larger at equal FLOPs; on hard ones pretraining is worth more.",
+        f"{own.model} with its policy less {name} ({times:.1f} times the parameters, greedy), in points, by R:",
+        verdict,
+        _table(["", *(f"R = {r:g}" for r in RATIOS)], rows),
+    )
+
+
+def _predicted(own: Chosen) -> str:
+    same = documents.bins(own.pool(), "predicted")["agreement"]
+    gap = _curves(own, "predicted")
+    at = gap["budgets"].index(64)
+    lost = {end: gap["gap"][end][at] for end in ("mean", "low", "high")}
+    return _section(
+        "Predicted difficulty",
+        "difficulty predicted by the verifier serves nearly as well as the oracle's.",
+        f"rank correlation {same['spearman']:.2f}, {same['same']:.0%} of problems in the same bin; at 64 generations "
+        f"oracle bins are better by {_interval(lost, 100)} points.",
+        "agrees" if lost["low"] <= 0 else "agrees in part",
+        "",
+    )
+
+
+_MADE: dict[tuple[str, str], dict[str, Any]] = {}
+
+
+def _curves(chosen: Chosen, by: str) -> dict[str, Any]:
+    """The frontier's document, made once."""
+    key = (chosen.model, by)
+    if key not in _MADE:
+        _MADE[key] = documents.curves(chosen.outcomes, chosen.pool(), by=by, resamples=RESAMPLES)
+    return _MADE[key]
+
+
+def _reached(own: Chosen) -> float:
+    """Share of the hardest bin's problems that any sample of the pool solves."""
+    pool = own.pool()
+    hardest = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, BINS).of == BINS - 1
+    return float(pool.correct[hardest].any(axis=1).mean())
+
+
+def _by_bin(chosen: Chosen, one: tuple[str, int], other: tuple[str, int]) -> list[comparison.Difference]:
+    pool = chosen.pool()
+    of = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, BINS).of
+    a, b = (_right(chosen, *which).reindex(pool.problems).to_numpy(float) for which in (one, other))
+    return [comparison.compare(a[of == k], b[of == k]) for k in range(BINS)]
+
+
+def _whole(chosen: Chosen, one: tuple[str, int], other: tuple[str, int]) -> comparison.Difference:
+    a, b = (_right(chosen, *which) for which in (one, other))
+    return comparison.compare(a.to_numpy(float), b.reindex(a.index).to_numpy(float))
+
+
+def _right(chosen: Chosen, method: str, budget: int) -> "pd.Series[float]":
+    frame = chosen.outcomes
+    of = frame[(frame["method"] == method) & (frame["budget"] == budget)]
+    return of.assign(right=of["correct"].astype(float)).groupby("problem")["right"].mean()
+
+
+def _chains(chains: int, n: int) -> tuple[str, int]:
+    return f"revisions chains={chains}", n
+
+
+def _section(title: str, paper: str, here: str, verdict: str, table: str) -> str:
+    return (
+        f"## {title}\n\nThe paper: {paper}\n\nHere: {here}\n\n{table + chr(10) * 2 if table else ''}Verdict: {verdict}."
+    )
+
+
+def _table(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in lines)
+
+
+def _bin_names() -> list[str]:
+    return [f"bin {k + 1}" for k in range(BINS)]
+
+
+def _share(values: "pd.Series[Any]") -> str:
+    return f"{float(values.astype(float).mean()):.3f}" if len(values) else "-"
+
+
+def _difference(d: comparison.Difference) -> str:
+    return _interval({"mean": d.mean, "low": d.low, "high": d.high}, 100)
+
+
+def _interval(value: dict[str, float], times: float = 1) -> str:
+    mean, low, high = (np.round(times * value[name], 1) + 0.0 for name in ("mean", "low", "high"))
+    return f"{mean:.1f} ({low:.1f} to {high:.1f})"
+
+
+def _multiple(value: dict[str, Any]) -> str:
+    return f"{value['bound']} {value['mean']:.1f} ({value['low']:.1f} to {value['high']:.1f})".strip()
+
+
+if __name__ == "__main__":
+    os.makedirs(PAGE.parent, exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
