@@ -1,11 +1,14 @@
 """Figures for papers and slides: how each looks in print, and its files."""
 
 import io
+import tempfile
 import zipfile
+from pathlib import Path
 
 import streamlit as st
 
 from ttc_core import registry, studies
+from ttc_core.bundle import writing as bundle
 from ttc_core.drawing.info import Info
 from ttc_core.drawing.presets import FAMILIES, PRESETS, preset
 from ttc_core.errors import UserError
@@ -57,6 +60,35 @@ def show(figure: Info, study: str, revision: str, size: str, family: str) -> Non
                 )  # fmt: skip
 
 
+def everything(study: str, revision: str, names: list[str], size: str, family: str) -> bytes:
+    """These figures in all formats, as an archive."""
+    files = [drawn(study, revision, name, form, size, family) for name in names for form in writing.FORMATS]
+    return packed({name: content for of in files for name, content in of.items()})
+
+
+def bundled(study: str, size: str, family: str) -> bytes:
+    """The bundle of the study, with its figures as they are chosen here."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{study}.zip"
+        bundle.write(study, file, bundle.Drawn(preset=size, family=family))
+        return file.read_bytes()
+
+
+def offer(study: str, revision: str, names: list[str], size: str, family: str) -> None:
+    """All figures at once, and the bundle of a study on which nobody works."""
+    with st.container(horizontal=True, gap="small", key="all-files"):
+        st.download_button(
+            f"All {len(names)} figures in all formats", lambda: everything(study, revision, names, size, family),
+            file_name=f"{study}-figures.zip", key="all-figures", on_click="ignore", disabled=not names,
+        )  # fmt: skip
+        st.download_button(
+            "Bundle", lambda: bundled(study, size, family), file_name=f"{study}.zip", key="bundle", on_click="ignore",
+            disabled=not studies.progress(study).ended,
+            help="Figures, data, model cards with checksums, versions and seeds, and the commands that draw the "
+            "figures from the data and repeat the study. For a study that has ended or is paused; takes some seconds.",
+        )  # fmt: skip
+
+
 def packed(files: dict[str, bytes]) -> bytes:
     """One file as it is, several in an archive that is the same for the same files."""
     if len(files) == 1:
@@ -78,6 +110,7 @@ def gallery(study: str, revision: str, size: str, family: str) -> None:
             left_out.append(f"{name.replace('_', ' ')}: {error}")
     chosen = st.pills("Figures", [f.name for f in found], selection_mode="multi", default=[f.name for f in found][:1],
                       format_func=lambda name: name.replace("_", " "), key="chosen")  # fmt: skip
+    offer(study, revision, [figure.name for figure in found], size, family)
     for figure in found:
         if figure.name in chosen:
             show(figure, study, revision, size, family)

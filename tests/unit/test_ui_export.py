@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
@@ -24,7 +26,8 @@ def test_the_gallery_shows_what_the_study_has(database_url, samples):  # noqa: F
     at = page(study="s", preset="acl")
     assert not at.exception
     shown = [button.label for button in at.get("download_button")]
-    assert shown == ["PDF", "SVG", "PNG", "TEX", "CSV", "MD"]
+    assert shown[2:] == ["PDF", "SVG", "PNG", "TEX", "CSV", "MD"]
+    assert re.fullmatch(r"All \d+ figures in all formats", shown[0]) and shown[1] == "Bundle"
     assert any("10 problems" in t.value for t in at.text)
     at.session_state["chosen"] = ["difficulty", "reliability"]
     at.run()
