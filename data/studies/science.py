@@ -58,8 +58,8 @@ def _head(own: Chosen) -> str:
         "Written by `python data/studies/science.py`; no number is typed by hand. The paper is Snell et al. (2024, "
         f"arXiv 2408.03314). The study is `sample`: {frame['problem'].nunique()} problems of {own.dataset}, "
         f"{own.model} judged by {own.verifier}, one seed; the weak verifier is that of the study `mini-mc`. "
-        "Intervals are 95 %, by a bootstrap over problems. Bin 1 is the easiest of five, by the pass rate of the pool.\n\n"
-        "Accuracy by generations:\n\n" + _table(head, rows)
+        "Intervals are 95 %, by a bootstrap over problems. Bin 1 is the easiest of five, by the pass rate of the "
+        "pool.\n\nAccuracy by generations:\n\n" + _table(head, rows)
     )
 
 
