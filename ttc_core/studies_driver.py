@@ -21,7 +21,7 @@ from ttc_core.store import studies as stored
 from ttc_core.store import units
 from ttc_core.store.database import Database
 from ttc_core.store.leases import End
-from ttc_core.store.units import SearchChange, SearchEnd, Task, UnitChange, UnitClaim
+from ttc_core.store.units_values import SearchChange, SearchEnd, Task, UnitChange, UnitClaim
 from ttc_core.studies_pools import Replay, columns, solutions
 from ttc_core.types import Node, NodeId, Outcome, Usage
 

@@ -20,7 +20,7 @@ from ttc_core.store import leases, units, upkeep
 from ttc_core.store import studies as stored
 from ttc_core.store.database import database
 from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
-from ttc_core.store.units import UnitChange
+from ttc_core.store.units_values import UnitChange
 
 PROBLEMS = [replace(problem, answer=str(i % 4)) for i, problem in enumerate(scripted_problems(6))]
 BEST, BEAM = vars(named("strategy", "best_of_n", {})), vars(named("strategy", "beam_search", {}))

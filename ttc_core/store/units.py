@@ -10,105 +10,22 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, update
 
 from ttc_core.runs_views import STALLED_SECONDS
 from ttc_core.store.database import Database
-from ttc_core.store.leases import End, Lease, Written, put_nodes
+from ttc_core.store.leases import Lease, Written, put_nodes
 from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
 from ttc_core.store.rows import USAGE, node_row, row_node, row_usage, spec_row, usage_row
 from ttc_core.store.schema import MethodRow, OutcomeRow, PoolRow, StudyProblemRow, StudyRow, UnitRow, table
-from ttc_core.types import NO_USAGE, Node, RunSpec, Usage
+from ttc_core.store.units_values import SUSPECT, Method, SearchChange, Task, UnitChange, UnitClaim
+from ttc_core.types import NO_USAGE, RunSpec
 
 studies, problems, methods = table(StudyRow), table(StudyProblemRow), table(MethodRow)
 units, outcomes, pools = table(UnitRow), table(OutcomeRow), table(PoolRow)
 DEATHS = 5  # leases in a row that ended with their worker and brought nothing new: the unit is what ends workers
-SUSPECT = 2  # after so many a unit is worked on alone, so that no other one is blamed for it
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A row of `study_methods`. budgets: at which it is to be reported; samples: of the pool it is, 0 for others."""
-
-    key: int
-    model: str
-    verifier: str
-    strategy: str
-    params: Mapping[str, Any]
-    label: str
-    temperature: float
-    budgets: tuple[int, ...]
-    samples: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One search of a unit that has not ended, with what was recorded of it. problem: its position in the study."""
-
-    run_id: str
-    key: int
-    problem: int
-    spec: RunSpec
-    nodes: tuple[Node, ...]
-    usage: Usage
-
-
-@dataclass(frozen=True, slots=True)
-class UnitClaim:
-    """A unit taken over: its method, the methods that are served from it if it is a pool, and its open searches."""
-
-    lease: Lease
-    study: str
-    options: Mapping[str, Any]
-    priority: int
-    method: Method
-    served: tuple[Method, ...]
-    seed: int
-    attempts: int
-    tasks: tuple[Task, ...]
-
-    @property
-    def suspect(self) -> bool:
-        """It has ended several workers already: nothing else is to be worked on beside it."""
-        return self.attempts > SUSPECT
-
-
-@dataclass(frozen=True, slots=True)
-class SearchEnd:
-    """What a search came to: rows of `outcomes`, of `pools`, and its end as a run where the tree is kept."""
-
-    outcomes: Sequence[Mapping[str, Any]]
-    pools: Sequence[Mapping[str, Any]]
-    kept: End | None
-
-
-@dataclass(frozen=True, slots=True)
-class SearchChange:
-    """What happened to a search of a unit since its last change.
-
-    fresh: how many of the nodes were not recorded before; error: why it could not go on.
-    """
-
-    task: Task
-    nodes: Sequence[Node] = ()
-    usage: Usage | None = None
-    end: SearchEnd | None = None
-    error: str = ""
-    fresh: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class UnitChange:
-    """The same for a unit. status: "done", "failed" or "pending" (to be tried again) when it is given up, else ""."""
-
-    lease: Lease
-    searches: Sequence[SearchChange] = field(default=())
-    status: str = ""
-    error: str = ""
-    hint: str = ""
 
 
 def passing(point: str) -> None:
