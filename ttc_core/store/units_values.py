@@ -9,9 +9,8 @@ from typing import Any
 from ttc_core.store.leases import End, Lease
 from ttc_core.types import Node, RunSpec, Usage
 
-SUSPECT = (
-    2  # leases that brought nothing new: after so many a unit is worked on alone, so that no other one is blamed for it
-)
+# Leases that brought nothing new: after so many a unit is worked on alone, so that no other one is blamed for it.
+SUSPECT = 2
 
 
 @dataclass(frozen=True, slots=True)
