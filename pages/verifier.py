@@ -47,7 +47,7 @@ def confident(name: str, view: StudyView, verifier: str | None, tables: StudyTab
         st.session_state["bucket"] = full[-1]
     at = st.select_slider(
         "Score", full, value=None if "bucket" in st.session_state else full[-1], key="bucket", bind="query-params",
-        format_func=lambda b: f"{bars[b]['low']:.1f}–{bars[b]['high']:.1f}", help="or click the diagram",
+        format_func=lambda b: f"{bars[b]['low']:.1f}–{bars[b]['high']:.1f}", help="or click the diagram", width=640,
     )  # fmt: skip
     found = examples.mistakes(study.pool_rows(name, study.revision(view), verifier), at, len(bars))
     bar = bars[at]
@@ -101,5 +101,7 @@ with session.told("The verifier cannot be shown", "the Studies page shows what t
                 st.metric(title, value, help=help_, width="content")
         draw("reliability", tables)
         confident(name, view, by, tables)
+        st.subheader("Choosing by its scores", anchor="choosing")
         draw("over_optimisation", tables)
+        st.subheader("Step scores made one", anchor="aggregation")
         draw("aggregation", tables)
