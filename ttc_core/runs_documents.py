@@ -150,7 +150,7 @@ def _as(where: str, value: Any, wanted: Any) -> Any:
     raise UserError(f"{where} has the wrong type: {str(value)[:40]!r}")
 
 
-_NODE = re.compile(r"r(\.[!-,/:-~-]{0,20}[0-9]{1,9}){0,5000}")
+_NODE = re.compile(r"r(\.[!-\-/-~]{0,20}[0-9]{1,9}){0,5000}")  # a branch's name may hold digits
 _MOST = 2**63 - 1  # what a database column holds
 
 # JSON has no infinities; these stand for them

@@ -31,6 +31,10 @@ name = "best_of_n"
 [[strategies]]
 name = "beam_search"
 set = { width = 2 }
+[[strategies]]
+name = "lookahead_search"      # its rollouts have names of their own in the tree
+set = { k = 1 }
+budgets = [2]
 """
 DRAWN = writing.Drawn(formats=["svg", "csv"], dpi=40, resamples=10)
 FIRST = "tables/outcomes.jsonl"
@@ -82,7 +86,7 @@ def test_a_study_is_the_same_elsewhere_and_so_is_its_bundle(made, tmp_path):
     studies.start(STUDY.replace("carried", "here"), db=target)
     assert reading.add(path, db=target) == "carried"
     one, two = studies.outcomes("carried", db=source), studies.outcomes("carried", db=target)
-    assert len(one) == 16 and one.drop(columns="run").equals(two.drop(columns="run"))
+    assert len(one) == 20 and one.drop(columns="run").equals(two.drop(columns="run"))
     assert (one["run"].notna() == two["run"].notna()).all()
     was, now = (runs.nodes(frame["run"].dropna().iloc[0], db=db).nodes for frame, db in ((one, source), (two, target)))
     assert was == now
