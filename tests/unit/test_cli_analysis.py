@@ -180,3 +180,40 @@ def test_a_mistake_costs_one_sentence(ttc, imported):  # noqa: F811
         code, out, err = ttc(*command.split())
         assert (code, out) == (2, "") and sentence in err, (command, err)
         assert err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_ties_holes_and_ungraded_samples_from_a_file_are_as_by_hand(ttc, tmp_path):  # noqa: F811
+    """Equal scores, no answer, no score, different numbers of samples, and a problem whose answer nobody knows."""
+    asked = [
+        ("東京", [("東京", 0.5), ("京都", 0.9), ("東京", 0.9), (None, 0.95), ("京都", None)]),
+        ("4", [("4", 0.2), ("5", 0.2), ("4", None)]),
+        (None, [("4", 0.2)]),
+    ]
+    lines = [
+        {"id": f"q{i}", "question": "?", **({"answer": gold} if gold else {}), "samples": []}
+        for i, (gold, _) in enumerate(asked)
+    ]
+    for line, (_, found) in zip(lines, asked, strict=True):
+        for answer, score in found:
+            said = {"answer": answer} if answer else {"text": "no idea"}
+            line["samples"].append(said if score is None else {**said, "score": score})
+    path = tmp_path / "holes.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    assert ttc("import", "samples", str(path), "--dataset", "h", "--study", "h")[0] == 0
+    found = shown(ttc("estimate", "--dataset", "h", "--n", "1,2,3", "--json"))
+    assert found.pop("dropped") == {"samples": 1, "problems": 1}
+    for metric in ("majority", "best", "weighted"):
+        for k in (1, 2, 3):
+            shares = [np.mean([_won(s, metric, gold) for s in combinations(row, k)]) for gold, row in asked[:2]]
+            assert found[metric][str(k)] == pytest.approx(np.mean(shares), abs=1e-9), (metric, k)
+    assert "left out: 1 samples" in ttc("estimate", "--dataset", "h", "--n", "1")[1]
+
+
+def _won(subset, metric, gold):
+    totals = {}
+    for answer, score in subset:
+        if answer is None or (metric != "majority" and score is None):
+            continue
+        before, vote = totals.get(answer, 0.0), 1.0 if metric == "majority" else score
+        totals[answer] = max(before, vote) if metric == "best" else before + vote
+    return bool(totals) and max(totals, key=totals.get) == gold
