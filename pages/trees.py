@@ -114,8 +114,13 @@ def close() -> None:
 
 
 def neighbour(run_id: str, places: int) -> str | None:
-    """The run so many places below this one in the list as it was last shown; None where it ends."""
-    listed: list[str] = st.session_state.get("trees_ids") or [run.id for run in runs.listing(limit=PAGE).rows]
+    """The run so many places below this one in the list; None where it ends.
+
+    The list is the page of it that was last shown, for a permalink the latest searches that belong to no study.
+    """
+    listed: list[str] = st.session_state.get("trees_ids") or [
+        run.id for run in runs.listing(alone=True, limit=PAGE).rows
+    ]
     at = listed.index(run_id) + places if run_id in listed else -1
     return listed[at] if 0 <= at < len(listed) else None
 

@@ -56,6 +56,10 @@ def test_the_page_says_why_an_answer_is_wrong_and_shows_scores_by_depth(served, 
     page.get_by_role("tab", name="Depths").click()
     depth = page.evaluate("Math.max(...window.__ttc.ids.map((id) => id.split('.').length - 1))")
     assert page.locator(".depth").count() == depth
+
+
+def test_a_key_goes_to_the_next_search_of_the_list(served, open_page, wrong):
+    page = opened(open_page, served, wrong)
     page.locator("canvas").first.focus()
     page.keyboard.press("j")
     page.wait_for_url(lambda url: wrong not in url)
