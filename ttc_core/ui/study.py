@@ -12,6 +12,7 @@ import streamlit as st
 from ttc_core import studies
 from ttc_core.analysis import documents
 from ttc_core.export import tables
+from ttc_core.settings import settings
 from ttc_core.studies_chosen import Chosen, choose, parameters
 from ttc_core.studies_views import StudyView
 from ttc_core.ui import session, words
@@ -22,8 +23,11 @@ SAMPLE = "sample"  # the shipped study
 
 
 def measured() -> dict[str, StudyView]:
-    """The studies that have outcomes, newest first."""
-    return {view.id: view for view in studies.listing() if view.outcomes}
+    """The studies that have outcomes, newest first; of those that came with the program the sample study first."""
+    found = [view for view in studies.listing() if view.outcomes]
+    shipped = {path.stem for path in (settings().data_dir / "studies").glob("*.toml")}
+    order = sorted(found, key=lambda view: (view.id in shipped, view.id != SAMPLE))
+    return {view.id: view for view in order}
 
 
 def revision(view: StudyView) -> str:
