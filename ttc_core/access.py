@@ -37,6 +37,7 @@ LIMITS = ("budget", "running", "starts")
 ANYONE = "anyone"
 HOUR = 3600.0
 STARTS = ("runs.start", "runs.extend", "runs.resume", "studies.start", "studies.resume")
+NEW = ("runs.start", "studies.start", "runs.import_run", "importing.add", "reading.add")
 MAX_FILE = 1 << 20  # characters
 
 
@@ -175,7 +176,7 @@ class Asked:
     @property
     def ids(self) -> list[str]:
         """Of what is to be changed; [] for what is made anew."""
-        if self.verb in ("runs.start", "studies.start", "runs.import_run", "importing.add"):
+        if self.verb in NEW:
             return []
         return [self.first] if isinstance(self.first, str) else [str(one) for one in self.first]
 

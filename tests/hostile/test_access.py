@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from ttc_core import access, importing, runs, studies
 from ttc_core.access import Refused, read
+from ttc_core.bundle import reading
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Catalogue
 from ttc_core.settings import REPOSITORY, settings
@@ -20,6 +21,7 @@ LOOKING = {  # what everybody who may look may call: it stores nothing
     "runs": {"steps_to", "continue_from", "get", "nodes", "first_wrong", "listing", "worker_state", "problems",
              "problem", "grader", "disagreements", "catalogue", "revises", "ensure_database", "export_run"},
     "studies": {"plan", "exists", "listing", "progress", "outcomes", "pool", "pool_rows", "describe"},
+    "reading": {"opened"},
     "importing": {"formats", "lines", "opened", "parsed", "graded"},
 }  # fmt: skip
 RULES = """\
@@ -56,7 +58,7 @@ def shared(url, tmp_path, monkeypatch):
 
 
 def test_every_function_that_changes_something_is_guarded():
-    for module in (runs, studies, importing):
+    for module in (runs, studies, importing, reading):
         name = module.__name__.rpartition(".")[2]
         public = {n for n, f in vars(module).items()
                   if inspect.isfunction(f) and f.__module__ == module.__name__ and not n.startswith("_")}  # fmt: skip
@@ -76,6 +78,7 @@ def change(verb, run_id="", study=""):
         "execute": lambda: runs.execute([run_id]),
         "add data set": lambda: runs.add_dataset("x", None),
         "import run": lambda: runs.import_run({}),
+        "import bundle": lambda: reading.add(REPOSITORY / "none.zip"),
         "import": lambda: importing.add("samples", REPOSITORY / "none.jsonl", "d", "s"),
         "start study": lambda: studies.start(STUDY.format("other", 4)),
         "work": lambda: studies.work(study),
@@ -86,7 +89,8 @@ def change(verb, run_id="", study=""):
     }[verb]
 
 
-VERBS = ("start", "extend", "stop", "resume", "delete", "execute", "add data set", "import run", "import",
+VERBS = ("start", "extend", "stop", "resume", "delete", "execute", "add data set", "import run",
+         "import bundle", "import",
          "start study", "work", "resume study", "pause", "cancel", "delete study")  # fmt: skip
 
 

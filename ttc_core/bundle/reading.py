@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ttc_core import runs, runs_documents, studies
+from ttc_core import access, runs, runs_documents, studies
 from ttc_core.bundle import FORMAT
 from ttc_core.bundle.archive import Archive
 from ttc_core.bundle.writing import Drawn
@@ -60,6 +60,7 @@ def opened(path: Path) -> Iterator[Opened]:
             zipped.close()
 
 
+@access.changes("admin")
 def add(path: Path, study: str | None = None, *, db: str | None = None) -> str:
     """Import the study of a bundle, under another name if one is given; returns its name.
 

@@ -13,7 +13,7 @@ from ttc_core.store.schema import AuditRow, RunRow, StudyRow, UnitRow, table
 
 audit, runs, studies, units = table(AuditRow), table(RunRow), table(StudyRow), table(UnitRow)
 OPEN = ("pending", "running")
-NEW = ("runs.start", "runs.import_run", "studies.start", "importing.add")
+NEW = ("runs.start", "runs.import_run", "studies.start", "importing.add", "reading.add")
 
 
 def record(db: Database, who: str, role: str, verb: str, of: str, allowed: bool) -> None:
