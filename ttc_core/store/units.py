@@ -38,7 +38,7 @@ def claim(db: Database, worker: str, limit: int, study: str | None = None, *, su
     suspects: also units that have ended several workers; they come last.
     """
     now = time.time()
-    silent = and_(units.c.status == "running", units.c.heartbeat < now - STALLED_SECONDS)
+    silent = and_(units.c.status == "running", units.c.heartbeat < now - STALLED_SECONDS, units.c.owner != worker)
     free = and_(or_(units.c.status == "pending", silent), studies.c.status == "running")
     if study is not None:
         free = and_(free, studies.c.id == study)
