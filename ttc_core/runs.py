@@ -6,7 +6,6 @@ Every function takes `db`, a database URL; None means the configured one. The da
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttc_core import access, grading, models, registry, runs_checks, runs_continued, runs_documents, runs_steps
+from ttc_core import (
+    access,
+    grading,
+    models,
+    registry,
+    runs_checks,
+    runs_continued,
+    runs_documents,
+    runs_shipped,
+    runs_steps,
+)
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Catalogue, Document, Listing, NodeDelta, RunView, WorkerView
@@ -270,7 +279,7 @@ def ensure_database(*, db: str | None = None) -> None:
     """
     from ttc_core.store import migrate
 
-    migrate.ensure(_database(db), _fill)
+    migrate.ensure(_database(db), runs_shipped.fill)
 
 
 @access.changes()
@@ -307,23 +316,6 @@ def import_run(document: Document, *, db: str | None = None) -> str:
     with _database(db).write() as connection:
         repository.put(connection, run_id, spec, row, usage, found)
     return run_id
-
-
-def _fill(connection: Any) -> None:
-    """What a new database begins with: the example runs and the shipped studies."""
-    from ttc_core.store import repository, transfer
-
-    if not settings().examples:
-        return
-    for path in sorted((settings().data_dir / "examples").glob("*.json")):
-        try:
-            run_id, spec, row, usage, found = runs_documents.parse(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, UserError) as error:  # no reason not to start
-            log.warning("the example %s cannot be read: %s", path.name, error)
-            continue
-        repository.put(connection, run_id, spec, row, usage, found)
-    for path in sorted((settings().data_dir / "studies").glob("*.db.xz")):
-        transfer.copy_file(path, connection)
 
 
 def _database(url: str | None) -> Database:

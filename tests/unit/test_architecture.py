@@ -60,6 +60,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.runs_steps",
         "ttc_core.runs_documents",
         "ttc_core.runs_driver",
+        "ttc_core.runs_shipped",
         "ttc_core.runs",
         "ttc_core.access",
         "ttc_core.studies",
