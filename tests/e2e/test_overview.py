@@ -48,7 +48,7 @@ def test_the_sliders_of_the_exchange_are_drawn_by_the_browser_and_are_in_the_add
         page.keyboard.press("ArrowLeft")
     page.wait_for_function("window.__ttcExchange.R < 1")
     assert page.locator(".exchange .budget b").inner_text() != said
-    page.wait_for_function("new URLSearchParams(location.search).get('r') < 1")
+    page.wait_for_function("Number(new URLSearchParams(location.search).get('r')) === window.__ttcExchange.R")
     r = page.evaluate("window.__ttcExchange.R")
     other = open_page(page.url)
     other.wait_for_function(f"{EXCHANGE} && Math.abs(window.__ttcExchange.R - {r}) < 1e-9")
