@@ -22,7 +22,7 @@ VLLM := .venv-vllm
 GPU := $(shell command -v nvidia-smi)
 ONLY_GPU := torchvision torchaudio torchcodec triton
 
-.PHONY: help app install dev lab test lint types format unit e2e bench vllm demo-real examples sums sbom clean
+.PHONY: help app docs install dev lab test lint types format unit e2e bench vllm demo-real examples sums sbom clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,10 @@ sbom: $(APP)  ## what is installed, with versions and licences, as CycloneDX JSO
 format: $(DEV)  ## let ruff format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(APP) requirements-docs.txt  ## the documentation as a site, in site/
+	$(BIN)/python -m pip install -q -r requirements-docs.txt -c constraints.txt
+	PYTHONPATH=. $(BIN)/python -m mkdocs build --strict -q
 
 install: $(APP)  ## what the app needs, into .venv
 dev: $(DEV)  ## and what the tests need

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 
@@ -26,13 +27,13 @@ PREFIX = ".venv/bin/python -m ttc_core "
 __all__ = ["drop", "unscanned"]  # fixtures
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+def blocks(language: str, text: str = TEXT) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def commands() -> Iterator[list[str]]:
+def commands(text: str = TEXT) -> Iterator[list[str]]:
     """Every command in a sh block, as words without the comment."""
-    for block in blocks("sh"):
+    for block in blocks("sh", text):
         yield from (words for line in block.splitlines() if (words := shlex.split(line, comments=True)))
 
 
@@ -43,6 +44,15 @@ def ours() -> list[list[str]]:
 def test_every_command_is_make_or_ours():
     assert {words[0] for words in commands()} == {"make", PREFIX.split()[0]}
     assert {words[0] for words in ours()} == set(command_line.VERBS), "every verb is shown, and no other"
+
+
+@pytest.mark.parametrize("page", sorted((REPOSITORY / "docs").rglob("*.md")), ids=lambda page: page.stem)
+def test_what_the_documentation_shows_is_in_the_readme_where_it_is_run_or_is_understood(page):
+    text = page.read_text("utf-8")
+    for words in commands(text):
+        assert words in [*commands(), ["make", "app"]] or command_line.parser().parse_args(words[3:])
+    for block in blocks("toml", text):
+        assert tomllib.loads(block)
 
 
 def test_every_make_target_exists():
