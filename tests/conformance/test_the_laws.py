@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import random
 import sys
 from dataclasses import replace
 
@@ -196,6 +197,7 @@ def test_a_fault_is_caught(fault, drop):
     assert HONEST.count(old) == 1
     case = drop(HONEST.replace(old, new))
     for name in broken:
+        random.seed(1)  # else the one that draws from global random numbers draws the same twice now and then
         with pytest.raises(AssertionError):
             LAWS[name](case)
 
