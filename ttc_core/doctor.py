@@ -235,6 +235,10 @@ def examine_verifier(name: str, backend: Backend) -> Iterator[Check]:
         )
     )
     for node in (right, wrong):
+        if not node.scores and not verifier.models:
+            advice = "`doctor --model M` says whether the engine of M gives log-probabilities and confidences"
+            yield Check("scores", None, "reads what is recorded while a policy samples: no example has that", advice)
+            return
         if not node.scores:
             yield Check("scores", False, node.why, "is the model the one that this kind of verifier reads?")
             return

@@ -43,6 +43,12 @@ def test_the_embedded_verifiers_tell_right_from_wrong(capsys, name):
     assert checks["step ends found"]["found"] == "6 scores for 6 steps"
 
 
+def test_a_verifier_of_what_sampling_records_is_not_tried_on_a_written_example(capsys):
+    code, checks = examined(capsys, "--verifier", "self_certainty")
+    assert code == 0 and [*checks] == ["scores"] and checks["scores"]["ok"] is None
+    assert "doctor --model" in checks["scores"]["advice"]
+
+
 def test_a_model_that_is_not_set_up(capsys):
     code, checks = examined(capsys, "--model", "qwen3-0-6b")
     assert code == 1 and checks["reached"]["ok"] is False and "base_url" in checks["reached"]["found"]
