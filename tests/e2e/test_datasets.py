@@ -23,7 +23,7 @@ def test_a_file_becomes_a_data_set(served, open_page):
     page.get_by_role("button", name="Add", exact=True).click()
     try:
         page.get_by_text("Nothing was added").wait_for(state="detached")
-        page.goto(f"{served}/?run=")
+        page.goto(f"{served}/solve?run=")
         page.locator('[data-testid="stSelectbox"]').filter(has_text="Data set").locator("input").first.click()
         page.get_by_role("option", name="from-the-page").wait_for()
     finally:
