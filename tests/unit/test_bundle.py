@@ -15,6 +15,7 @@ from tests.unit.test_cli import ttc, url  # noqa: F401 (fixtures)
 from ttc_core import runs, studies
 from ttc_core.bundle import archive, provenance, reading, writing
 from ttc_core.errors import UserError
+from ttc_core.models import ModelCard
 from ttc_core.store import migrate
 from ttc_core.store.database import Database
 
@@ -279,3 +280,12 @@ def test_a_size_that_lies_is_refused(made, tmp_path):
         assert size > 10 == zipped.getinfo(FIRST).file_size
     with pytest.raises(UserError, match="damaged|checksum"):
         archive.Archive(path)
+
+
+def test_a_card_does_not_say_where_a_model_runs_or_where_its_key_lies(tmp_path, monkeypatch):
+    where = {"endpoints": ["http://127.0.0.1:8123"], "base_url": "http://127.0.0.1:8124"}
+    where |= {"key_env": "A_SECRET_PLACE", "key_file": "/a/secret/place"}
+    card = ModelCard("far", "policy", "openai_http", 7, tmp_path, {"model": "x", **where})
+    monkeypatch.setattr(provenance.models, "catalogue", lambda: {"far": card})
+    found = provenance.cards(["far"])
+    assert found["far"]["card"] == {"model": "x"}

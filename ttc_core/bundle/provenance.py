@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARTS = ("model", "of", "policy", "reference")  # keys by which a verifier names the models it reads
-PRIVATE = ("base_url", "key_env")  # keys of a card that say where it runs, not what it is
+PRIVATE = ("base_url", "endpoints", "key_env", "key_file")  # keys of a card that say where it runs, not what it is
 OPTIONAL = ("torch", "transformers", "vllm")
 
 
