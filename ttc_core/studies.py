@@ -200,14 +200,16 @@ def outcomes(study: str, dataset: str | None = None, *, db: str | None = None) -
         row["failed"] = row["failed_samples"] + row["failed_scores"]
         row["unspent"] = max(0, row["budget"] - row["generations"])
     found = {name: [row[names.get(name, name)] for row in rows] for name in COLUMNS}
-    frame = pd.DataFrame({name: [_readable(value) for value in values] for name, values in found.items()})
+    frame = pd.DataFrame({name: _readable(values) for name, values in found.items()})
     return frame.astype({"correct": "boolean", "score": "float64", "seconds": "float64"})
 
 
-def _readable(value: Any) -> Any:
+def _readable(values: list[Any]) -> list[Any]:
+    """A column with its texts as tables can hold them; few of them are different."""
     from ttc_core.store.columns import readable
 
-    return readable(value) if isinstance(value, str) else value
+    texts = {value: readable(value) for value in set(values) if isinstance(value, str)}
+    return [texts.get(value, value) for value in values] if texts else values
 
 
 def pool(

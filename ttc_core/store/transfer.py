@@ -35,12 +35,12 @@ def snapshot(path: Path) -> Iterator[Database]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "source.db"
         if path.suffix == ".xz":
-            packed, path = path, Path(folder) / "unpacked.db"
-            with lzma.open(packed) as source_file, path.open("wb") as file:
-                shutil.copyfileobj(source_file, file)
-        with translated(), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as original:
-            with closing(sqlite3.connect(copy)) as backup:
-                original.backup(backup)  # with what its journal holds
+            with lzma.open(path) as packed, copy.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+        else:
+            with translated(), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as original:
+                with closing(sqlite3.connect(copy)) as backup:
+                    original.backup(backup)  # with what its journal holds
         source = Database(f"sqlite:///{copy}")
         migrate.ensure(source)
         try:
