@@ -12,14 +12,11 @@ moment is left, counted, and another one is chosen.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import random
 import signal
 import sqlite3
 import sys
-import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -37,15 +34,7 @@ PATIENCE = 60.0
 
 def main() -> int:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    os.environ["TTC_EXAMPLES"] = "0"  # databases begin empty
-    with tempfile.TemporaryDirectory() as folder:
-        report = measure(Path(folder), args.times, args.seed)
-    print(json.dumps(report, indent=2))
-    return 0 if fine(report) else 1
+    return kill_study.reported(__doc__, "--times", 100, measure, fine)
 
 
 def fine(report: dict[str, Any]) -> bool:

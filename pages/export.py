@@ -12,36 +12,28 @@ from ttc_core.bundle import writing as bundle
 from ttc_core.drawing.info import Info
 from ttc_core.drawing.presets import FAMILIES, PRESETS, preset
 from ttc_core.errors import UserError
-from ttc_core.export import tables, writing
+from ttc_core.export import writing
 from ttc_core.ui import session
+from ttc_core.ui import study as of_study
 
 ORDER = 9
 TITLE = "Export"
-RESAMPLES = 400
 PIXELS = 96  # an inch on a screen: the preview is as large as the figure will be
-
-
-@st.cache_resource(show_spinner="Computing the tables", max_entries=4)
-def computed(study: str, revision: str) -> tables.StudyTables:
-    """The study's tables. revision: changes when the study has more outcomes."""
-    return tables.of_study(study, resamples=RESAMPLES)
 
 
 @st.cache_data(show_spinner="Drawing", max_entries=200)
 def drawn(study: str, revision: str, name: str, form: str, size: str, family: str) -> dict[str, bytes]:
     """The files of one figure in one format."""
-    return writing.files(writing.info(name, computed(study, revision)), form, preset(size, family))
+    return writing.files(writing.info(name, of_study.tables_of(study, revision)), form, preset(size, family))
 
 
 def pick(names: list[str]) -> tuple[str, str, str]:
     """Study, preset and type; all of it is in the address."""
-    if session.linked("study") not in names:
-        st.session_state["study"] = names[0]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
-        study = st.selectbox("Study", names, index=None, key="study", bind="query-params", width=260)
+        study = of_study.pick(names)
         size = st.selectbox("Preset", list(PRESETS), key="preset", bind="query-params", width=160)
         family = st.selectbox("Type", list(FAMILIES), key="type", bind="query-params", width=120)
-    return study or names[0], size, family
+    return study, size, family
 
 
 def show(figure: Info, study: str, revision: str, size: str, family: str) -> None:
@@ -105,7 +97,7 @@ def gallery(study: str, revision: str, size: str, family: str) -> None:
     found, left_out = [], []
     for name in registry.names("figure"):
         try:
-            found.append(writing.info(name, computed(study, revision)))
+            found.append(writing.info(name, of_study.tables_of(study, revision)))
         except UserError as error:
             left_out.append(f"{name.replace('_', ' ')}: {error}")
     chosen = st.pills("Figures", [f.name for f in found], selection_mode="multi", default=[f.name for f in found][:1],
@@ -122,9 +114,9 @@ def gallery(study: str, revision: str, size: str, family: str) -> None:
 
 session.open_page("export")
 with session.told("The figures cannot be drawn", "the Studies page shows what the study holds"):
-    views = {view.id: view for view in studies.listing() if view.outcomes}
+    views = of_study.measured()
     if not views:
-        session.notice("No study has outcomes yet", hint="start one on the Studies page", kind="info")
+        of_study.nothing()
     else:
         asked, size, family = pick(list(views))
-        gallery(asked, f"{views[asked].created} {views[asked].outcomes}", size, family)
+        gallery(asked, of_study.revision(views[asked]), size, family)

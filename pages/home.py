@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import streamlit as st
 
@@ -99,19 +100,9 @@ def lately() -> None:
             st.page_link(session.page("studies"), label="None yet: begin one")
 
 
-def row(view: RunView) -> dict[str, object]:
-    """One line of the recent searches."""
-    spec = view.spec
-    return {
-        "id": view.id,
-        "question": " ".join(spec.question.split())[:300],
-        "answer": view.answer,
-        "correct": view.correct,
-        "strategy": f"{spec.strategy.replace('_', ' ')}, {spec.budget}",
-        "status": words.STATUS_WORDS[view.status],
-        "state": view.status,
-        "when": words.ago(view.created),
-    }
+def row(view: RunView) -> dict[str, Any]:
+    """One line of the recent searches: the strategy with its budget, which has no column there."""
+    return component.run_row(view, strategy=f"{view.spec.strategy.replace('_', ' ')}, {view.spec.budget}")
 
 
 def one_study(view: StudyView) -> None:

@@ -50,21 +50,14 @@ def pick(title: str, options: list[str], key: str, width: int = 160) -> str | No
 def row(run: RunView, defaults: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """One line of the list."""
     spec = run.spec
-    return {
-        "id": run.id,
-        "question": " ".join(spec.question.split())[:300],
-        "answer": run.answer,
-        "correct": run.correct,
-        "problem": spec.problem_id or "own question",
-        "strategy": spec.strategy.replace("_", " "),
-        "parameters": words.strategy(spec, defaults.get(spec.strategy, {})),
-        "budget": spec.budget,
-        "nodes": words.count(run.nodes),
-        "tokens": words.count(run.usage.policy_tokens),
-        "status": words.STATUS_WORDS[run.status],
-        "state": run.status,
-        "when": words.ago(run.created),
-    }
+    return component.run_row(
+        run,
+        problem=spec.problem_id or "own question",
+        parameters=words.strategy(spec, defaults.get(spec.strategy, {})),
+        budget=spec.budget,
+        nodes=words.count(run.nodes),
+        tokens=words.count(run.usage.policy_tokens),
+    )
 
 
 def listing() -> None:

@@ -192,7 +192,7 @@ class Asked:
             )
         if role == "admin":
             return
-        own = audit.started_by(self._database(), self.who.name)
+        own = audit.started_by(self._database(), self.who.name, NEW)
         if other := [one for one in self.ids if one not in own]:
             raise Refused(
                 f"{other[0]} was started by somebody else", hint="ask that person, or whoever runs this workbench"

@@ -13,7 +13,6 @@ from ttc_core.store.schema import AuditRow, RunRow, StudyRow, UnitRow, table
 
 audit, runs, studies, units = table(AuditRow), table(RunRow), table(StudyRow), table(UnitRow)
 OPEN = ("pending", "running")
-NEW = ("runs.start", "runs.import_run", "studies.start", "importing.add", "reading.add")
 
 
 def record(db: Database, who: str, role: str, verb: str, of: str, allowed: bool) -> None:
@@ -23,10 +22,10 @@ def record(db: Database, who: str, role: str, verb: str, of: str, allowed: bool)
         connection.execute(insert(audit), row)
 
 
-def started_by(db: Database, who: str) -> set[str]:
-    """The ids of the runs and studies that this person made."""
+def started_by(db: Database, who: str, verbs: Sequence[str]) -> set[str]:
+    """The ids of the runs and studies that this person made by one of these."""
     with db.read() as connection:
-        mine = select(audit.c.of).where(audit.c.who == who, audit.c.verb.in_(NEW), audit.c.allowed)
+        mine = select(audit.c.of).where(audit.c.who == who, audit.c.verb.in_(verbs), audit.c.allowed)
         return set(connection.execute(mine).scalars())
 
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from ttc_core.runs_views import RunView
+from ttc_core.ui import words
+
 ASSETS = Path(__file__).parent / "assets"
 HTML = """
 <div class="ttc"><div class="frame">
@@ -89,10 +92,25 @@ _list = st.components.v2.component(
 )
 
 
+def run_row(view: RunView, **more: Any) -> dict[str, Any]:
+    """What `run_list` needs of a stored search; more: what else its columns show."""
+    return {
+        "id": view.id,
+        "question": " ".join(view.spec.question.split())[:300],
+        "answer": view.answer,
+        "correct": view.correct,
+        "strategy": view.spec.strategy.replace("_", " "),
+        "status": words.STATUS_WORDS[view.status],
+        "state": view.status,
+        "when": words.ago(view.created),
+        **more,
+    }
+
+
 def run_list(rows: Sequence[Mapping[str, Any]], *, key: str, short: bool = False) -> tuple[str | None, list[str]]:
     """Draw stored searches as a table; returns the id of the one just opened, and the ids of those ticked.
 
-    short: question, answer, strategy, status and age alone, to open and not to tick.
+    rows: of `run_row`; short: question, answer, strategy, status and age alone, to open and not to tick.
     """
     shown = _list(
         key=key,
