@@ -49,7 +49,7 @@ def summary(views: dict[str, StudyView]) -> None:
     dark = st.context.theme.type == "dark"
     with st.container(key="headline"):
         for value, sentence in told:
-            number, text = st.columns([1, 4.2], vertical_alignment="center", gap="small")
+            number, text = st.columns([1, 3.4], vertical_alignment="center", gap="small")
             number.metric("worth", value, label_visibility="collapsed")
             text.text(sentence)
         figure = plotly(headline.chart(document, i), frontier.INK[dark], 350)
