@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ttc_core import runs
 from ttc_core.settings import REPOSITORY
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -23,6 +25,9 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 START_SECONDS = 60.0
+SEEN = """() => ({url: location.href, page: document.body.innerText.slice(0, 1500),
+  trees: Object.values(window.__ttcs || {}).map(t =>
+    ({run: t.run, revision: t.revision, nodes: t.nodes, chosen: t.chosen, selected: t.selected}))})"""
 
 
 def _free_port() -> int:
@@ -38,18 +43,24 @@ def database(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory, database) -> Iterator[str]:
+def log_file(tmp_path_factory):
+    """What the served app and its worker say."""
+    return tmp_path_factory.mktemp("served") / "log"
+
+
+@pytest.fixture(scope="session")
+def served(log_file, database) -> Iterator[str]:
     """Address of `python -m ttc_core serve` (app and worker) on a new database."""
-    folder, port = tmp_path_factory.mktemp("served"), _free_port()
+    port = _free_port()
     env = {**os.environ, "TTC_DATABASE_URL": database, "TTC_EXAMPLES": "1"}
     command = [sys.executable, "-m", "ttc_core", "serve", "--no-browser", "--port", str(port)]
-    with open(folder / "log", "wb") as log:
+    with open(log_file, "wb") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=log, stderr=log)
     address, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
     try:
         while not _healthy(address):
             if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail("serve did not come up: " + (folder / "log").read_text(errors="replace")[-2000:])
+                pytest.fail("serve did not come up: " + log_file.read_text(errors="replace")[-2000:])
             time.sleep(0.2)
         yield address
     finally:
@@ -76,6 +87,34 @@ def browser():
         pytest.skip("chromium is not installed: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With a failure comes what the browser, the database and the app's log say at that moment."""
+    report = yield
+    if report.when == "call" and report.failed and "served" in item.funcargs:
+        report.sections += _scene(item.funcargs)
+    return report
+
+
+def _scene(fixtures) -> list[tuple[str, str]]:
+    pages = [page for context in fixtures["browser"].contexts for page in context.pages]
+    database = fixtures["database"]
+    newest = runs.listing(db=database, limit=8).rows
+    return [
+        *((f"page {n}", _seen(page)) for n, page in enumerate(pages, start=1)),
+        ("worker", str(runs.worker_state(db=database))),
+        ("newest runs", "\n".join(f"{run.id} {run.status} {run.usage.generations} {run.error}" for run in newest)),
+        ("log of the app", fixtures["log_file"].read_text(errors="replace")[-6000:]),
+    ]
+
+
+def _seen(page) -> str:
+    try:
+        return json.dumps(page.wait_for_function(SEEN, timeout=5_000).json_value(), indent=1)
+    except Exception as error:  # it crashed, or hangs
+        return repr(error)
 
 
 @pytest.fixture
