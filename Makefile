@@ -58,7 +58,7 @@ demo-real: $(VLLM)/.installed  ## SmolLM2-135M under a vLLM server: GSM8K questi
 examples: $(APP)  ## make the searches that a first visit shows anew, with the embedded models
 	@$(BIN)/python data/examples/make.py
 
-sums:  ## record the SHA-256 of the bundled models' weights, which `doctor` checks
+sums:  ## record the SHA-256 of the bundled models' weights, which are checked when they are loaded
 	cd data/models && LC_ALL=C sha256sum */model.safetensors >SHA256SUMS
 
 sbom: $(APP)  ## what is installed, with versions and licences, as CycloneDX JSON on stdout; fails on unknown licences

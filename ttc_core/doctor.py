@@ -105,9 +105,11 @@ class Probes:
 
 
 def _weights(card: models.ModelCard) -> Iterator[Check]:
-    """Whether the weights are the recorded ones, where any are recorded."""
+    """Whether the weights are the recorded ones; of weights of one's own nothing need be recorded."""
     same = models.as_recorded(card)
-    if same is not None:
+    if same is None and (card.folder / models.WEIGHTS).is_file():
+        yield Check("weights", None, "no sum is recorded: taken as they are", "`make sums` records one")
+    elif same is not None:
         found = "as SHA256SUMS records them" if same else "another file than SHA256SUMS records"
         yield Check("weights", same, found, "" if same else "fetch them again, or record the new ones: make sums")
 

@@ -15,6 +15,7 @@ from ttc_core.errors import TTCError, UnknownName, UserError
 from ttc_core.models_file import POLICY as POLICY
 from ttc_core.settings import settings
 
+WEIGHTS = "model.safetensors"  # in the folder of a model
 ABILITIES = {  # keys of a card, and what a model can do whose card has them: "revises": 4, "critiques": true
     "revises": "revise its own attempts",
     "critiques": "criticise its solutions and write them anew",
@@ -133,15 +134,22 @@ def find(name: str, *, policy: bool | None = None) -> ModelCard:
     return fitting[name]
 
 
-def as_recorded(card: ModelCard) -> bool | None:
-    """Whether its weights are those that SHA256SUMS in the folder of models records; None where nothing is recorded."""
-    weights, sums = card.folder / "model.safetensors", card.folder.parent / "SHA256SUMS"
-    if not (weights.is_file() and sums.is_file()):
+def recorded(folder: Path) -> str | None:
+    """The SHA-256 that SHA256SUMS in the folder of models has for a model's weights; None where it has none."""
+    sums = folder.parent / "SHA256SUMS"
+    if not sums.is_file():
         return None
-    known = dict(line.split(maxsplit=1)[::-1] for line in sums.read_text("utf-8").splitlines() if line.strip())
-    wanted = known.get(f"{card.folder.name}/{weights.name}")
+    known = (line.partition("  ") for line in sums.read_text("utf-8").splitlines())
+    return next((digest for digest, _, name in known if name == f"{folder.name}/{WEIGHTS}"), None)
+
+
+def as_recorded(card: ModelCard) -> bool | None:
+    """Whether its weights are those that are recorded of it; None where nothing is recorded, or it has no weights."""
+    weights, wanted = card.folder / WEIGHTS, recorded(card.folder)
+    if wanted is None or not weights.is_file():
+        return None
     with weights.open("rb") as file:
-        return None if wanted is None else hashlib.file_digest(file, "sha256").hexdigest() == wanted
+        return hashlib.file_digest(file, "sha256").hexdigest() == wanted
 
 
 def unable(name: str, ability: str) -> UserError:

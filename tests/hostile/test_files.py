@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from ttc_core import importing, models, runs, studies
+from ttc_core.backend import LocalBackend
 from ttc_core.datasets import reading
 from ttc_core.datasets.reading import BadFile
 from ttc_core.engines.embedded.llama import Llama
@@ -77,20 +78,47 @@ def test_a_hostile_configuration_is_refused(model, key):
         Llama(model)
 
 
-def test_weights_are_the_recorded_ones(tmp_path, monkeypatch):
+@pytest.fixture
+def family(tmp_path, monkeypatch):
+    """A copy of the bundled models, in use."""
+    copied = shutil.copytree(DATA / "models", tmp_path / "models")
+    monkeypatch.setenv("TTC_DATA_DIR", str(tmp_path))
+    settings.cache_clear()
+    yield copied
+    settings.cache_clear()
+
+
+def test_weights_are_the_recorded_ones(family):
     cards = models.catalogue()
     assert [name for name, card in cards.items() if models.as_recorded(card) is False] == []
     assert models.as_recorded(cards["mini-s"]) is True
-    changed = shutil.copytree(DATA / "models", tmp_path / "models")
-    weights = changed / "mini-s" / "model.safetensors"
+    weights = family / "mini-s" / "model.safetensors"
     weights.write_bytes(RAW[:-1] + bytes([RAW[-1] ^ 1]))
-    monkeypatch.setenv("TTC_DATA_DIR", str(tmp_path))
-    settings.cache_clear()
-    try:
-        assert models.as_recorded(models.catalogue()["mini-s"]) is False
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
+    assert models.as_recorded(models.catalogue()["mini-s"]) is False
+
+
+@pytest.mark.parametrize("place", [8 + LENGTH, len(RAW) // 2, len(RAW) - 1])
+def test_a_changed_bit_of_recorded_weights_is_refused_where_they_are_loaded(family, place):
+    assert Llama(family / "mini-s").parameters
+    changed = bytearray(RAW)
+    changed[place] ^= 1
+    (family / "mini-s" / "model.safetensors").write_bytes(changed)
+    with pytest.raises(EngineFault, match="another file than SHA256SUMS records"):
+        LocalBackend().engine("mini-s")
+    with pytest.raises(EngineFault, match="another file"):
+        Llama(family / "mini-s")
+    assert Llama(family / "mini-reviser").parameters
+
+
+def test_weights_of_ones_own_load_with_a_note(family, caplog):
+    own = (family / "mini-s").rename(family / "own")
+    (own / "model.safetensors").write_bytes(RAW[:-1] + bytes([RAW[-1] ^ 1]))
+    with caplog.at_level("INFO"):
+        assert Llama(own).parameters
+    assert "own: no sum is recorded" in caplog.text
+    with caplog.at_level("INFO"):
+        caplog.clear()
+        assert Llama(family / "mini-m").parameters and not caplog.text
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------

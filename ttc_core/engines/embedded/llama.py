@@ -9,17 +9,23 @@ they were computed in a prompt, while decoding or while scoring, alone or beside
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ttc_core import models
 from ttc_core.engines.embedded.attention import Floats, Ints
 from ttc_core.errors import EngineFault
 
+log = logging.getLogger(__name__)
+
 TILE = 64  # rows of a linear layer's product
+HINT = "fetch it again; `make sums` records weights that you changed yourself"
 LONGEST = 1 << 20  # positions; rotations are computed for all of them
 
 
@@ -49,7 +55,7 @@ class Llama:
         """Read a folder in Hugging Face layout; weights stored in fp16 or fp32, computed with in fp32.
 
         Raises:
-            EngineFault: a file is missing or broken, or the architecture is not a plain Llama.
+            EngineFault: a file is missing, broken or not the recorded one, or the architecture is not a plain Llama.
         """
         try:
             config = json.loads((folder / "config.json").read_text("utf-8"))
@@ -64,14 +70,14 @@ class Llama:
                 raise ValueError(f"max_position_embeddings must be from 1 to {LONGEST:,}")
             if min(self.width, self.heads, self.groups, self.head) < 1 or self.heads * self.head > LONGEST:
                 raise ValueError(f"{self.heads} heads of {self.head} cannot be")
-            weights = _weights(folder / "model.safetensors")
+            weights = _weights(folder)
             self.parameters = sum(w.size for w in weights.values())
             self._embedding = weights["model.embed_tokens.weight"]
             self._unembedding = np.ascontiguousarray(weights.get("lm_head.weight", self._embedding).T)
             self._norm = weights["model.norm.weight"]
             self._layers = [self._layer(weights, i) for i in range(self.layers)]
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
-            raise EngineFault(f"the model in {folder.name} cannot be loaded: {error}") from error
+            raise EngineFault(f"the model in {folder.name} cannot be loaded: {error}", hint=HINT) from error
         base = float(config.get("rope_theta", 10_000.0))
         inverse = 1.0 / base ** (np.arange(0, self.head, 2, dtype=np.float32) / np.float32(self.head))
         angles = np.arange(self.longest, dtype=np.float32)[:, None] * inverse.astype(np.float32)
@@ -164,11 +170,17 @@ def _linear(x: Floats, weight: Floats) -> Floats:
     return product[:rows]
 
 
-def _weights(path: Path) -> dict[str, Floats]:
+def _weights(folder: Path) -> dict[str, Floats]:
+    """What was hashed is what is loaded: the file is read once. Weights that no sum is recorded of are taken as is."""
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
+    content, wanted = (folder / models.WEIGHTS).read_bytes(), models.recorded(folder)
+    if wanted is None:
+        log.info("%s: no sum is recorded of these weights, they are taken as they are", folder.name)
+    elif hashlib.sha256(content).hexdigest() != wanted:
+        raise ValueError(f"{models.WEIGHTS} is another file than SHA256SUMS records")
     try:
-        return {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in load_file(path).items()}
+        return {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in load(content).items()}
     except SafetensorError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        raise ValueError(f"{models.WEIGHTS}: {error}") from error
