@@ -34,17 +34,30 @@ function startRun(S, data) {
   });
   S.folded.clear();
   S.openAnswers.clear();
+  stopAsking(S);
   play(S, false);
 }
 
-function receive(S, data, trigger) {
+// Ask for everything until it is there: the question or its answer may be lost, and no further payload may come.
+function askAgain(S) {
+  S.trigger("resync", { run: S.run, have: S.rev, at: Date.now() });
+  S.asking = setTimeout(askAgain, 1500, S);
+}
+
+function stopAsking(S) {
+  clearTimeout(S.asking);
+  S.asking = 0;
+}
+
+function receive(S, data) {
   if (data.run !== S.run) startRun(S, data);
   S.data = data;
   const wanted = data.base > S.rev || !applyRows(S.tree, data.rows);
   if (wanted) {
-    if (!S.asked || Date.now() - S.asked > 1500) { S.asked = Date.now(); trigger("resync", { run: data.run, have: S.rev, at: Date.now() }); }
+    if (!S.asking) askAgain(S);
     return;
   }
+  stopAsking(S);
   const anchor = S.userView ? S.tree.nodes.get(S.selected) : null, before = anchor && anchor.row;
   S.rev = data.rev;
   S.chosen = data.outcome?.chosen ?? null;
@@ -86,11 +99,11 @@ export default function (component) {
   S.themeDirty = true;
   root.querySelector(".ttc").style.setProperty("--stage", `max(420px, calc(100vh - ${(data && data.above) || 330}px))`);
   const start = performance.now();
-  if (data && data !== S.received) { S.received = data; receive(S, data, setTriggerValue); } // the same object when only the theme changed
+  if (data && data !== S.received) { S.received = data; receive(S, data); } // the same object when only the theme changed
   S.applyMs = performance.now() - start;
   redraw(S);
   hook(S);
-  return () => { play(S, false); S.resize.disconnect(); cancelAnimationFrame(S.raf); S.raf = 0; MOUNTED.delete(root); };
+  return () => { play(S, false); stopAsking(S); S.resize.disconnect(); cancelAnimationFrame(S.raf); S.raf = 0; MOUNTED.delete(root); };
 }
 
 // For tests and measurements: what is on screen, and a way to find a node on the page.

@@ -1,0 +1,37 @@
+"""The tree's own script in a browser, fed by hand: what it does when messages are lost."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from ttc_core.ui.component import HTML, script
+
+pytestmark = pytest.mark.e2e
+MOUNT = """async ([html, code]) => {
+  const {default: draw} = await import('data:text/javascript;base64,' + code);
+  const root = document.createElement('div');
+  root.innerHTML = html;
+  document.body.replaceChildren(root);
+  window.resyncs = [];
+  window.send = (base, rev, rows) => { draw({
+    data: {run: 'a', base, rev, rows, question: '', live: false, outcome: null}, parentElement: root,
+    setStateValue() {}, setTriggerValue(name, value) { if (name === 'resync') window.resyncs.push(value.have); },
+  }); };
+}"""
+ROW = ["r.0", "r", "step", 0.5, "kept", "", None, None, 1, "step", "r.0", 1, 1]
+
+
+def test_it_asks_for_what_it_missed_until_it_has_it(served, open_page):
+    """The search has ended: nothing but its own asking again would bring the rest if an answer was lost."""
+    page = open_page(f"{served}/_stcore/health")
+    page.evaluate(MOUNT, [HTML, base64.b64encode(script("tree").encode()).decode()])
+    page.evaluate("send(5, 9, [])")
+    assert page.evaluate("resyncs") == [0]
+    page.wait_for_function("resyncs.length === 3")  # two answers were lost
+    assert page.evaluate("__ttc.nodes") == 0
+    page.evaluate("row => send(0, 9, [row])", ROW)
+    assert page.evaluate("[__ttc.nodes, __ttc.revision]") == [1, 9]
+    page.wait_for_timeout(1_700)
+    assert page.evaluate("resyncs.length") == 3
