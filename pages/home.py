@@ -1,7 +1,6 @@
 """Where to begin: what a study found, a search to start, and what happened lately."""
 
 import random
-from collections import Counter
 from typing import Any
 
 import streamlit as st
@@ -39,33 +38,36 @@ def solve() -> None:
 
 
 def summary(views: dict[str, StudyView]) -> None:
-    """What the sample study found (or the newest one, without it), as a chart and three sentences."""
+    """What the sample study found (or the newest one, without it), as a chart and four sentences."""
     name = study.SAMPLE if study.SAMPLE in views else next(iter(views))
     document = study.frontier(name, study.revision(views[name]), "generations", "oracle", True)
     i = headline.at(document)
     exchange = study.exchange(name, study.revision(views[name]))
-    told = [headline.saving(document, i), headline.choices(document, i)]
-    told += [headline.exchanged(exchange, exchange["large_model"])] if exchange else []
+    told = [("Compute saved", headline.saving(document, i)), ("Accuracy gained", headline.choices(document, i))]
+    told += [("Overtakes at", beam)] if (beam := headline.overtakes(document)) else []
+    told += [("Larger model", headline.exchanged(exchange, exchange["large_model"]))] if exchange else []
     dark = st.context.theme.type == "dark"
     with st.container(key="headline"):
-        for value, sentence in told:
+        st.markdown("##### What a study found")
+        st.caption(
+            f"Study {words.named(name)}: {document['of']}; {words.count(document['problems'])} problems. A generation "
+            "is one complete sampled solution; compute-optimal: for each difficulty the strategy that is best there."
+        )
+        for title, (value, sentence) in told:
             number, text = st.columns([1, 3.4], vertical_alignment="center", gap="small")
-            number.metric("worth", value, label_visibility="collapsed")
+            number.metric(title, value)
             text.text(sentence)
-        figure = plotly(headline.chart(document, i), frontier.INK[dark], 350)
+        figure = plotly(headline.chart(document, i), frontier.INK[dark], 330)
         st.plotly_chart(figure, key="chart", theme="streamlit", config={"displayModeBar": False})
         with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="headline-links"):
-            st.caption(
-                f"Study {name}: {document['of']}; {words.count(document['problems'])} problems.", width="content"
-            )
-            st.page_link(session.page("frontier"), label="The frontier", query_params={"study": name})
+            st.page_link(session.page("frontier"), label="Every method, by difficulty", query_params={"study": name})
             if exchange:
-                st.page_link(session.page("exchange"), label="The exchange", query_params={"study": name})
+                st.page_link(session.page("exchange"), label="Against the larger model", query_params={"study": name})
 
 
 def begin() -> None:
     """What this is, in a sentence, and the first thing to do."""
-    st.subheader("Answers that get better with more compute")
+    st.header("Answers that get better with more compute", anchor=False)
     st.caption(
         "Sample many solutions and let a verifier choose, or search over steps of reasoning: watch it happen as a "
         "tree, and measure what it is worth."
@@ -81,7 +83,11 @@ def begin() -> None:
 def lately() -> None:
     """State of worker and models, recent searches and studies; looks again by itself."""
     with session.told("What happened lately cannot be shown"):
-        state()
+        worker = runs.worker_state()
+        if not worker.alive:
+            session.notice(
+                "No worker is running", hint="searches wait; start one with: python -m ttc_core worker", kind="warning"
+            )
         found = runs.listing(alone=True, limit=RECENT)
         st.markdown("##### Recent searches")
         if found.rows:
@@ -98,6 +104,7 @@ def lately() -> None:
             one_study(view)
         if not listed:
             st.page_link(session.page("studies"), label="None yet: begin one")
+        state(worker.alive)
 
 
 def row(view: RunView) -> dict[str, Any]:
@@ -118,25 +125,15 @@ def one_study(view: StudyView) -> None:
         st.progress((view.units["done"] + view.units["failed"]) / total if total else 1.0)
 
 
-def state() -> None:
-    """Whether searches can be carried out, by whom, and with which models."""
-    worker, known = runs.worker_state(), runs.catalogue()
+def state(worker: bool) -> None:
+    """Whether there is a worker, and how many models it can work with."""
+    known = runs.catalogue()
     cards = [*known.models.values(), *known.verifiers.values()]
-    ready = Counter(card.engine for card in cards if not card.lacks)
-    if worker.alive:
-        st.badge("worker ready", color="green")
-    else:
-        session.notice(
-            "No worker is running", hint="searches wait; start one with: python -m ttc_core worker", kind="warning"
-        )
-    named = [f"{n} ready on {engine}" if engine else f"{n} that need no engine" for engine, n in ready.items()]
-    lacking = len(cards) - sum(ready.values())
-    st.caption(
-        f"Models and verifiers: {', '.join(named) or 'none is ready'}"
-        + (f"; {lacking} more lack something" if lacking else "")
-        + "."
-    )
-    st.page_link(session.page("models"), label="Models")
+    ready = sum(not card.lacks for card in cards)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="state"):
+        st.badge("worker ready" if worker else "no worker", color="green" if worker else "orange")
+        st.caption(f"{ready} models and verifiers ready, {len(cards) - ready} to be set up", width="content")
+        st.page_link(session.page("models"), label="Models")
 
 
 session.open_page("home")

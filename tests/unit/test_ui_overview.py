@@ -40,6 +40,21 @@ def test_the_headline_says_what_the_document_holds(document):  # noqa: F811
     assert f"{100 * document['gain']['mean'][i]:+.1f} points" in sentence
 
 
+def hardest(**curves):
+    return {"budgets": [1, 4, 16, 64], "baseline": "best_of_n select=weighted", "by_bin": [{}, curves]}
+
+
+def test_the_budget_from_which_on_beam_search_is_ahead():
+    of = {"best_of_n select=weighted": [0.0, 0.3, 0.35, 0.4], "beam_search width=4": [None, 0.2, 0.5, 0.6]}
+    number, sentence = headline.overtakes(hardest(**of, **{"beam_search width=0": [0.1, 0.2, 0.3, 0.9]}))
+    assert number == "16" and "beam search (width 4) is ahead of best-of-N (weighted)" in sentence
+    assert "50 % right against 35 %" in sentence and "the least it was run with" not in sentence
+    number, sentence = headline.overtakes(hardest(**of | {"beam_search width=4": [None, 0.4, 0.5, None]}))
+    assert number == "4" and "the least it was run with" in sentence and "Measured to 16." in sentence
+    assert headline.overtakes(hardest(**of | {"beam_search width=4": [None, 0.4, 0.5, 0.4]}))[0] == "–"
+    assert headline.overtakes(hardest(**{"best_of_n select=weighted": [0.0] * 4})) is None
+
+
 def test_tables_for_the_browser_hold_what_stars_say():
     rng = np.random.default_rng(0)
     small, large = rng.random((40, 3)), rng.random(40)

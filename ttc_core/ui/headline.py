@@ -1,4 +1,4 @@
-"""What a study says in one chart and three sentences, computed from its documents. Pure functions."""
+"""What a study says in one chart and four sentences, computed from its documents. Pure functions."""
 
 from __future__ import annotations
 
@@ -48,6 +48,33 @@ def choices(document: Mapping[str, Any], i: int) -> tuple[str, str]:
         number = f"{points[0]:+.1f} pts"
         worth = f"; choosing is worth {points[0]:+.1f} points of accuracy ({points[1]:+.1f} to {points[2]:+.1f})"
     return number or "–", f"At {words.short(document['budgets'][i])} generations {what}{worth}."
+
+
+def overtakes(document: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The same: from which budget on beam search is above the baseline in the hardest bin; None without beam search."""
+    hardest, budgets, bins = document["by_bin"][-1], document["budgets"], len(document["by_bin"])
+    baseline = hardest[document["baseline"]]
+    found: list[tuple[int, float, str]] = []  # index of that budget, minus the lead there, the method
+    searched = [name for name in hardest if name.startswith("beam_search")]
+    for name in searched:
+        both = enumerate(zip(hardest[name], baseline, strict=True))
+        lead = [(i, a - b) for i, (a, b) in both if a is not None and b is not None]
+        behind = [n for n, (_, points) in enumerate(lead, start=1) if points <= 0]
+        ahead = lead[behind[-1] :] if behind else lead
+        found += [(ahead[0][0], -ahead[0][1], name)] if ahead else []
+    if not searched:
+        return None
+    where = f"on the hardest questions (bin {bins} of {bins})"
+    if not found:
+        return "–", f"Beam search is not ahead of {labelled(document['baseline'])} {where} at the largest budget."
+    i, _, name = min(found)
+    known = [n for n, value in enumerate(hardest[name]) if value is not None]
+    least = ", the least it was run with" if known[0] == i > 0 else ""
+    shares = f"{100 * hardest[name][i]:.0f} % right against {100 * baseline[i]:.0f} %"
+    return words.short(budgets[i]), (
+        f"From {words.short(budgets[i])} generations on{least}, {labelled(name)} is ahead of "
+        f"{labelled(document['baseline'])} {where}: {shares}. Measured to {words.short(budgets[known[-1]])}."
+    )
 
 
 def exchanged(document: Mapping[str, Any], name: str) -> tuple[str, str]:
