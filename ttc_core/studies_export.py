@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ttc_core import runs, studies
+from ttc_core import files, runs, studies
 from ttc_core.errors import UserError
 
 
 def write(study: str, folder: Path, *, db: str | None = None) -> list[str]:
-    """Write all of a study into a new or empty folder; returns the files' names.
+    """Write all of a study into a new or empty folder, or nothing; returns the files' names.
 
     outcomes.parquet, outcomes.jsonl   `studies.outcomes`
     samples.jsonl                      its first pool, as `import samples` reads it
@@ -25,15 +25,15 @@ def write(study: str, folder: Path, *, db: str | None = None) -> list[str]:
     about = studies.describe(study, db=db)
     frame = studies.outcomes(study, db=db)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+        if folder.exists() and any(folder.iterdir()):
             raise UserError(f"the folder {str(folder)!r} is not empty", hint="name another one")
-        frame.to_parquet(folder / "outcomes.parquet", index=False)
-        frame.to_json(folder / "outcomes.jsonl", orient="records", lines=True)
-        _lines(folder / "samples.jsonl", _samples(study, db))
-        kept = dict.fromkeys(frame["run"].dropna())
-        _lines(folder / "trees.jsonl", (runs.export_run(run, db=db) for run in kept))
-        (folder / "study.json").write_text(json.dumps(about, indent=2, default=str) + "\n", "utf-8")
+        with files.whole_folder(folder) as part:
+            frame.to_parquet(part / "outcomes.parquet", index=False)
+            frame.to_json(part / "outcomes.jsonl", orient="records", lines=True)
+            _lines(part / "samples.jsonl", _samples(study, db))
+            kept = dict.fromkeys(frame["run"].dropna())
+            _lines(part / "trees.jsonl", (runs.export_run(run, db=db) for run in kept))
+            (part / "study.json").write_text(json.dumps(about, indent=2, default=str) + "\n", "utf-8")
     except OSError as error:
         raise UserError(f"{str(folder)!r} cannot be written: {error.strerror}") from error
     return sorted(path.name for path in folder.iterdir())

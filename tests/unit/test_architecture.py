@@ -23,7 +23,15 @@ MAX_LINES = 330  # "about 300"
 LONGER: dict[str, int] = {}
 # A name covers the module and everything below it. The first part of a module's name that is listed decides.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("ttc_core", "ttc_core.types", "ttc_core.jobs", "ttc_core.errors", "ttc_core.seeds", "ttc_core.settings"),
+    (
+        "ttc_core",
+        "ttc_core.types",
+        "ttc_core.jobs",
+        "ttc_core.errors",
+        "ttc_core.files",
+        "ttc_core.seeds",
+        "ttc_core.settings",
+    ),
     (
         "ttc_core.registry",
         "ttc_core.accounting",
@@ -65,11 +73,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.access",
         "ttc_core.studies",
         "ttc_core.studies_chosen",
+        "ttc_core.studies_crew",
         "ttc_core.studies_driver",
         "ttc_core.studies_file",
         "ttc_core.studies_plan",
         "ttc_core.studies_export",
         "ttc_core.studies_pools",
+        "ttc_core.studies_ray",
         "ttc_core.studies_views",
         "ttc_core.toml_lines",
         "ttc_core.importing",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import stat
 import zipfile
@@ -11,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from ttc_core import files
 from ttc_core.errors import UserError
 
 SUMS = "SHA256SUMS"
@@ -31,18 +31,15 @@ def pack(folder: Path, file: Path) -> None:
     names = {path.relative_to(folder).as_posix(): path for path in paths}
     sums = "".join(f"{digest(path)}  {name}\n" for name, path in names.items())
     (folder / SUMS).write_text(sums, "ascii")
-    part = file.with_name(f"{file.name}.part")
     try:
-        with zipfile.ZipFile(part, "w") as archive:
+        with files.whole(file) as part, zipfile.ZipFile(part, "w") as archive:
             for name, path in sorted({**names, SUMS: folder / SUMS}.items()):
                 info = zipfile.ZipInfo(name)  # of 1980: no dates
                 info.compress_type, info.create_system = zipfile.ZIP_DEFLATED, 3
                 info.external_attr = (stat.S_IFREG | 0o644) << 16
                 with path.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
                     shutil.copyfileobj(source, target, CHUNK)
-        os.replace(part, file)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise UserError(f"{str(file)!r} cannot be written: {error.strerror}") from error
 
 

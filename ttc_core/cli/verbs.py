@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ttc_core import runs, runs_documents
+from ttc_core import files, runs, runs_documents
 from ttc_core.cli import asked
 from ttc_core.cli.shown import solved, solved_lines, table, usage, write_json, write_lines
 from ttc_core.errors import UserError
@@ -76,7 +76,8 @@ def show(args: argparse.Namespace) -> int:
     if args.export:
         text = runs_documents.dumps(runs.export_run(args.run_id, db=args.db))
         try:
-            Path(args.export).write_text(text, "ascii")
+            with files.whole(Path(args.export)) as part:
+                part.write_text(text, "ascii")
         except OSError as error:
             raise UserError(f"{args.export!r} cannot be written: {error.strerror}") from error
         if args.json:

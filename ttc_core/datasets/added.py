@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ttc_core import files
 from ttc_core.datasets.benchmarks import BENCHMARKS, Row, digest
 from ttc_core.datasets.mini import read
 from ttc_core.datasets.reading import BadFile, record, rows
@@ -79,21 +78,15 @@ def write(name: str, problems: Sequence[Mapping[str, Any]]) -> Path:
         UserError: the name is taken, or the folder cannot be written.
     """
     target = _folder() / f"{name}.jsonl"
-    scratch = target.with_name(f".{name}.{secrets.token_hex(4)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("x", encoding="utf-8") as file:
+        with files.whole(target, new=True) as part, part.open("x", encoding="utf-8") as file:
             file.writelines(json.dumps(problem, allow_nan=False) + "\n" for problem in problems)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(scratch, target)  # unlike a rename, fails where there is a file already
     except FileExistsError as error:
         hint = f"take another name, or delete {target.name} in the folder {target.parent.name!r} first"
         raise UserError(f"there is a data set {name!r} already", hint=hint) from error
     except OSError as error:
         raise UserError(f"the data set cannot be stored: {error.strerror}") from error
-    finally:
-        scratch.unlink(missing_ok=True)
     return target
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ttc_core.drawing.presets import Preset
 from ttc_core.drawing.tables import Tables
 from ttc_core.errors import BadValue, UnknownName, UserError
 from ttc_core.export import pgfplots, text
+from ttc_core.files import whole
 
 FORMATS = (*printing.FORMATS, "tex", "csv", "md")
 
@@ -125,14 +127,15 @@ def write_figures(
 
 
 def put(folder: Path, content: Mapping[str, bytes]) -> None:
-    """Write files into a folder, which is made where it is missing.
+    """Write files into a folder, which is made where it is missing; where one cannot be written, all stay as they were.
 
     Raises:
         BadValue: it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, data in content.items():
-            (folder / name).write_bytes(data)
+        with ExitStack() as stack:
+            for name, data in content.items():
+                stack.enter_context(whole(folder / name)).write_bytes(data)
     except OSError as error:
         raise BadValue(f"{folder} cannot be written: {error.strerror}") from error
