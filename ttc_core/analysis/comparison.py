@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
@@ -45,12 +46,23 @@ def compare(one: Floats, other: Floats, resamples: int = 10_000, seed: int = 0) 
     a, b = one[common], other[common]
     if not len(a):
         raise BadValue("the methods have no problem in common")
-    counts = np.random.default_rng(seed).multinomial(len(a), np.full(len(a), 1 / len(a)), resamples)
-    low, high = np.quantile(counts @ (a - b) / len(a), [0.025, 0.975])
+    low, high = interval(a - b, resamples, seed)
     solved, other_solved = a > 0.5, b > 0.5
     won, lost = int((solved & ~other_solved).sum()), int((other_solved & ~solved).sum())
     p = mcnemar(won, lost)
-    return Difference(float((a - b).mean()), float(low), float(high), won, lost, p, p)
+    return Difference(float((a - b).mean()), low, high, won, lost, p, p)
+
+
+def interval(values: Floats, resamples: int = 10_000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of a mean over problems, by the bootstrap; equal seeds draw equal problems. values: (P)."""
+    low, high = np.quantile(_drawn(len(values), resamples, seed) @ values / len(values), [0.025, 0.975])
+    return float(low), float(high)
+
+
+@lru_cache(maxsize=2)
+def _drawn(problems: int, resamples: int, seed: int) -> Floats:
+    """(resamples, P) how often each problem is drawn; not to be changed. Kept, as all of a study's methods need it."""
+    return np.random.default_rng(seed).multinomial(problems, np.full(problems, 1 / problems), resamples).astype(float)
 
 
 def mcnemar(won: int, lost: int) -> float:
@@ -67,16 +79,16 @@ def holm(ps: Sequence[float]) -> list[float]:
     return found
 
 
-def compare_all(accuracy: Mapping[str, Floats], against: str, seed: int = 0) -> dict[str, Difference]:
+def compare_all(
+    accuracy: Mapping[str, Floats], against: str, resamples: int = 10_000, seed: int = 0
+) -> dict[str, Difference]:
     """Every method against one, with corrected p values."""
     if against not in accuracy:
         raise BadValue(f"there is no method {against!r} to compare with (there is: {', '.join(accuracy)})")
-    found = {name: compare(a, accuracy[against], seed=seed) for name, a in accuracy.items() if name != against}
+    base = accuracy[against]
+    found = {name: compare(a, base, resamples, seed) for name, a in accuracy.items() if name != against}
     adjusted = holm([d.p for d in found.values()])
-    return {
-        name: Difference(d.mean, d.low, d.high, d.won, d.lost, d.p, p)
-        for (name, d), p in zip(found.items(), adjusted, strict=True)
-    }
+    return {name: replace(d, adjusted=p) for (name, d), p in zip(found.items(), adjusted, strict=True)}
 
 
 def power(won: float, lost: float, problems: int, level: float = 0.05) -> float:
@@ -110,9 +122,14 @@ def needed(won: float, lost: float, wanted: float = 0.8, level: float = 0.05, mo
     Power rises in small steps that can fall back a little; the number is the least by bisection.
     """
     _check_shares(won, lost)
-    if won == lost or power(won, lost, most, level) < wanted:
+    if won == lost:
         return None
-    low, high = 1, most
+    high = 1
+    while power(won, lost, high, level) < wanted:
+        if high == most:
+            return None
+        high = min(2 * high, most)
+    low = high // 2 + 1
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if power(won, lost, middle, level) >= wanted else (middle + 1, high)

@@ -28,6 +28,7 @@ class Measured:
         baseline: index of the method that others are compared with: best-of-N weighted.
         strategies: (M) strategy of each method.
         dropped: outcomes that nobody could grade, which count in nothing.
+        levels: (M, B) generations that each value was measured with, NaN where nothing was; None: the budgets.
     """
 
     problems: list[str]
@@ -38,6 +39,11 @@ class Measured:
     baseline: int
     strategies: list[str]
     dropped: int = 0
+    levels: Floats | None = None
+
+    def generations(self, method: int, at: int) -> float:
+        """The budget in generations behind a method's value at a limit."""
+        return self.budgets[at] if self.levels is None else float(self.levels[method, at])
 
     def of(self, problems: Sequence[str]) -> Measured:
         """The same on these problems alone, in this order."""
@@ -148,10 +154,10 @@ def _limited(found: Measured) -> Measured:
     if not limits.size or limits[0] <= 0:
         raise BadValue("the study does not know what its outcomes cost on this axis", hint="use the axis generations")
     accuracy = np.full((len(found.problems), len(found.methods), len(limits)), np.nan)
-    costs = np.full((len(found.methods), len(limits)), np.nan)
+    costs, levels = (np.full((len(found.methods), len(limits)), np.nan) for _ in range(2))
     for m, row in enumerate(found.costs):
         for j, limit in enumerate(limits):
             fits = np.where(row <= limit * (1 + 1e-9), row, -np.inf)  # NaN compares false
             if (at := int(np.argmax(fits))) is not None and np.isfinite(fits[at]):
-                accuracy[:, m, j], costs[m, j] = found.accuracy[:, m, at], row[at]
-    return replace(found, budgets=limits.tolist(), accuracy=accuracy, costs=costs)
+                accuracy[:, m, j], costs[m, j], levels[m, j] = found.accuracy[:, m, at], row[at], found.budgets[at]
+    return replace(found, budgets=limits.tolist(), accuracy=accuracy, costs=costs, levels=levels)
