@@ -16,8 +16,8 @@ from ttc_core.errors import BadValue
 
 
 def written_out(accuracy, copies, bin_of, fold_of):
-    """The compute-optimal accuracy at each budget by loops: problems in lists, the first of equal methods, less spent
-    where that is better by two standard errors."""
+    """The compute-optimal accuracy at each budget by loops: problems in lists, of equal methods the one of the budget
+    before, else the first, less spent where that is better by two standard errors."""
     taken = {
         (k, fold): taken_by_loops(accuracy, copies, bin_of, fold_of, k, fold) for k in set(bin_of) for fold in (0, 1)
     }
@@ -45,6 +45,8 @@ def taken_by_loops(accuracy, copies, bin_of, fold_of, k, fold):
             mean = sum(known) / len(known) if known else -math.inf
             options.append((mean, mean * (1 - mean) / len(known) if known else 0.0, (m, spent)))
         best = max(options, key=lambda option: option[0])
+        if before and options[before[2][0]][0] == best[0]:
+            best = options[before[2][0]]
         if before and before[0] - best[0] > 2 * math.sqrt(before[1] + best[1]):
             best = before
         choices.append(best[2])

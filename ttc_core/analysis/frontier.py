@@ -18,7 +18,7 @@ from ttc_core.analysis.pipeline import Binning, Pipeline, chosen, ratio, resampl
 from ttc_core.analysis.pool import Floats, Ints
 from ttc_core.errors import BadValue
 
-RESAMPLES, FOLDS, LEVEL = 1000, 10, 0.95
+RESAMPLES, FOLDS, LEVEL = 1000, 20, 0.95
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,12 @@ def frontier(
     rng = np.random.default_rng([seed, 1])
     parts = [pipeline.run(c) for c in resampled(rng, p, resamples)]
     drawn = {name: np.concatenate([part[name] for part in parts]) if parts else None for name in point}
-    sums, counts = pipeline.totals(ones)
+    of = pipeline.placed(ones)
+    sums, counts = pipeline.totals(ones, of, np.zeros(p, np.int64))
     by_bin = ratio(sums.sum(1)[0], counts.sum(1)[0])  # (K, MB)
     by_bin = by_bin.reshape(binning.count, *measured.accuracy.shape[1:])
     number = np.broadcast_to(counts.sum(1)[0], sums.sum(1)[0].shape).reshape(by_bin.shape)
     taken = chosen(np.where(np.isnan(by_bin), -np.inf, by_bin), number, pipeline.source)  # (K, B)
-    of = pipeline.placed(ones)[0]
     regrets = _regret(measured, pipeline.followed())
     made = {name: _interval(value[0], drawn[name]) for name, value in point.items()}
     return Frontier(
@@ -115,8 +115,8 @@ def frontier(
         spent=(taken % len(measured.budgets)).T,
         by_bin=by_bin,
         regret=_mean(regrets),
-        regret_by_bin=np.stack([_mean(regrets[of == k]) for k in range(binning.count)]),
-        sizes=np.bincount(of, minlength=binning.count),
+        regret_by_bin=np.stack([_mean(regrets[of[0] == k]) for k in range(binning.count)]),
+        sizes=np.bincount(of[0], minlength=binning.count),
     )
 
 

@@ -60,7 +60,8 @@ class Pipeline:
         """Curves of every resample: methods (R, M, B), optimal, gain, efficiency (R, B)."""
         whole = counts @ self.table
         methods = ratio(*self._halved(whole, counts.sum(axis=1)[:, None])).reshape(-1, self.m, self.b)
-        optimal = np.mean([self._chosen(*self.totals(counts, fold)) for fold in self.folds], axis=0)
+        of = self.placed(counts)
+        optimal = np.mean([self._chosen(*self.totals(counts, of, fold)) for fold in self.folds], axis=0)
         base = methods[:, self.measured.baseline]
         return {
             "methods": methods,
@@ -72,8 +73,8 @@ class Pipeline:
     def followed(self) -> Floats:
         """(P, B) accuracy of the policy on each problem as it is, a mean over pairs of folds."""
         ones = np.ones((1, len(self.order)))
-        of, flat = self.placed(ones)[0], self.measured.accuracy.reshape(len(self.order), -1)
-        taken = [self.best(*self.totals(ones, fold))[0][fold, of] for fold in self.folds]  # (P, B) each
+        of, flat = self.placed(ones), self.measured.accuracy.reshape(len(self.order), -1)
+        taken = [self.best(*self.totals(ones, of, fold))[0][fold, of[0]] for fold in self.folds]  # (P, B) each
         return np.asarray(np.mean([np.take_along_axis(flat, best, axis=1) for best in taken], axis=0))
 
     def placed(self, counts: Floats) -> Ints:
@@ -88,10 +89,8 @@ class Pipeline:
         of[:, self.order] = np.searchsorted(edges, middle, "right") - 1
         return np.maximum(of, 0)  # problems that are not drawn count in no bin
 
-    def totals(self, counts: Floats, fold: Ints | None = None) -> tuple[Floats, Floats]:
-        """Sums of accuracy and numbers of problems, (R, F, K, MB) or broadcast to it, by fold and bin."""
-        of = self.placed(counts)
-        fold = np.zeros(counts.shape[1], np.int64) if fold is None else fold
+    def totals(self, counts: Floats, of: Ints, fold: Ints) -> tuple[Floats, Floats]:
+        """Sums of accuracy and numbers of problems, (R, F, K, MB) or broadcast to it, by fold (P) and bin (R, P)."""
         inside = [np.flatnonzero(fold == f) for f in range(int(fold.max()) + 1)]
         sums, numbers = [], []
         for rows in inside:
@@ -148,10 +147,10 @@ def within(measured: Measured) -> Ints:
 def chosen(means: Floats, numbers: Floats, source: Ints) -> Ints:
     """(..., B) index into MB of what a policy takes at each budget.
 
-    It takes the best method at the dearest budget it was run with within that one, of equals the first; or it goes on
-    with what it took at the budget before, and spends less than it has, where that is better by more than two standard
-    errors. Without this margin the best of many smaller budgets is soon one that was lucky: five equal methods seem
-    worth 0.8 times themselves.
+    It takes the best method at the dearest budget it was run with within that one, of equals the one that it took at
+    the budget before, else the first; or it goes on with what it took before, and spends less than it has, where that
+    is better by more than two standard errors. Without this margin the best of many smaller budgets is soon one that
+    was lucky: five equal methods seem worth 0.8 times themselves.
 
     Arguments:
         means: (..., M, B) accuracies, minus infinity where there are none.
@@ -160,18 +159,28 @@ def chosen(means: Floats, numbers: Floats, source: Ints) -> Ints:
     """
     m, b = means.shape[-2:]
     there = np.take_along_axis(means, np.broadcast_to(source, means.shape), axis=-1)
-    first = there.argmax(axis=-2)
-    best = first * b + source[first, np.arange(b)]
     flat = (*means.shape[:-2], m * b)
-    value, number = (np.take_along_axis(x.reshape(flat), best, axis=-1) for x in (means, numbers))
-    with np.errstate(invalid="ignore"):
-        spread = np.where(np.isfinite(value), value * (1 - value), 0.0) / np.maximum(number, 1)
-        for j in range(1, b):
-            margin = MARGIN * np.sqrt(np.maximum(spread[..., j - 1] + spread[..., j], 0.0))
-            less = value[..., j - 1] - value[..., j] > margin
-            for x in (best, value, spread):
-                x[..., j] = np.where(less, x[..., j - 1], x[..., j])
-    return np.asarray(best)
+    means, numbers = means.reshape(flat), np.broadcast_to(numbers, means.shape).reshape(flat)
+    spread = np.where(np.isfinite(means), means * (1 - means), 0.0) / np.maximum(numbers, 1)
+    taken: list[Ints] = []
+    for j in range(b):
+        first = there[..., j].argmax(axis=-1)
+        if not taken:
+            taken.append(first * b + source[first, j])
+            continue
+        before = taken[-1]
+        same = _at(there[..., j], before // b) >= there[..., j].max(axis=-1)
+        first = np.where(same, before // b, first)
+        best = first * b + source[first, j]
+        with np.errstate(invalid="ignore"):  # of minus infinities
+            margin = MARGIN * np.sqrt(np.maximum(_at(spread, before) + _at(spread, best), 0.0))
+            taken.append(np.where(_at(means, before) - _at(means, best) > margin, before, best))
+    return np.stack(taken, axis=-1)
+
+
+def _at(values: Floats, index: Ints) -> Floats:
+    """(...) the value at each index (...) of the last axis."""
+    return np.asarray(np.take_along_axis(values, index[..., None], axis=-1)[..., 0])
 
 
 def _known(sums: Floats, numbers: Floats) -> Floats:
