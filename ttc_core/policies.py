@@ -10,8 +10,11 @@ strategy, chosen in bins of predicted difficulty). `python -m ttc_core.lab polic
     aggregate    how a solution's step scores become one: last, min, prod or mean
     thresholds   rising mean scores that part the bins: a score below the first is in bin 0, the hardest
     budgets      rising generations; between two the smaller counts, below the first the first
-    choices      for each budget, for each bin {"strategy": NAME, "params": {...}}
+    choices      for each budget, for each bin {"strategy": NAME, "params": {...}}; with "generations": at most so many
+    at_once      for each budget one such choice, run without predicting, or null where predicting pays (optional)
     fitted       anything about how it was made (optional)
+
+`choices` are looked up by the generations that are left after predicting, `at_once` by all there are.
 """
 
 from __future__ import annotations
@@ -34,19 +37,21 @@ from ttc_core.types import Candidate
 VERSION = 1
 T = TypeVar("T", int, float)
 _KEYS = ("version", "model", "verifier", "probe", "aggregate", "thresholds", "budgets", "choices")
+_OPTIONAL = ("at_once", "fitted")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A strategy with the hyper-parameters that differ from its defaults."""
+    """A strategy with the hyper-parameters that differ from its defaults. generations: at most, None: all there are."""
 
     strategy: str
     params: Mapping[str, Any]
+    generations: int | None = None
 
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy file. choices: (budgets, bins), the hardest bin first."""
+    """One policy file. choices: (budgets, bins), the hardest bin first; at_once: (budgets)."""
 
     name: str
     model: str
@@ -56,6 +61,7 @@ class Policy:
     thresholds: tuple[float, ...]
     budgets: tuple[int, ...]
     choices: tuple[tuple[Choice, ...], ...]
+    at_once: tuple[Choice | None, ...] = ()
 
     def bin(self, score: float | None) -> int:
         """Bin of a question from its mean score in [0, 1]; None (nothing could be scored) counts as hardest."""
@@ -63,7 +69,14 @@ class Policy:
 
     def choice(self, generations: int, bin_: int) -> Choice:
         """What to run with so many generations left in this bin."""
-        return self.choices[max(0, bisect.bisect_right(self.budgets, generations) - 1)][bin_]
+        return self.choices[self._row(generations)][bin_]
+
+    def unpredicted(self, generations: int) -> Choice | None:
+        """What to run at once with a budget of so many generations; None where predicting pays."""
+        return self.at_once[self._row(generations)] if self.at_once else None
+
+    def _row(self, generations: int) -> int:
+        return max(0, bisect.bisect_right(self.budgets, generations) - 1)
 
 
 def predicted(candidates: Sequence[Candidate]) -> float | None:
@@ -109,7 +122,7 @@ def _parse(name: str, document: Any) -> Policy:
         raise BadValue("it must be one JSON object")
     if missing := [key for key in _KEYS if key not in document]:
         raise BadValue(f"it lacks {missing[0]!r}")
-    if unknown := [key for key in document if key not in (*_KEYS, "fitted")]:
+    if unknown := [key for key in document if key not in (*_KEYS, *_OPTIONAL)]:
         raise BadValue(f"it has the unknown key {unknown[0]!r}")
     if document["version"] != VERSION:
         raise BadValue(f"it has version {document['version']!r}, this program reads version {VERSION}")
@@ -122,9 +135,9 @@ def _parse(name: str, document: Any) -> Policy:
         raise BadValue("budgets must hold at least one budget")
     choices = _choices(document["choices"], len(budgets), len(thresholds) + 1)
     model, verifier = (_text(key, document[key]) for key in ("model", "verifier"))
-    return Policy(
-        name, model, verifier, int(probe), document["aggregate"], thresholds, tuple(map(int, budgets)), choices
-    )
+    at_once = _at_once(document.get("at_once", []), len(budgets))
+    known = (name, model, verifier, int(probe), document["aggregate"], thresholds, tuple(map(int, budgets)))
+    return Policy(*known, choices, at_once)
 
 
 def _rising(what: str, values: Any, kind: type[T], low: float, high: float) -> tuple[T, ...]:
@@ -151,9 +164,19 @@ def _choices(rows: Any, budgets: int, bins: int) -> tuple[tuple[Choice, ...], ..
     return tuple(tuple(_choice(f"choices[{i}][{j}]", c) for j, c in enumerate(row)) for i, row in enumerate(rows))
 
 
+def _at_once(row: Any, budgets: int) -> tuple[Choice | None, ...]:
+    if not isinstance(row, list) or len(row) not in (0, budgets):
+        raise BadValue(f"at_once must be a list of {budgets} choices or nulls, one for each budget")
+    return tuple(None if value is None else _choice(f"at_once[{i}]", value) for i, value in enumerate(row))
+
+
 def _choice(where: str, value: Any) -> Choice:
-    if not isinstance(value, dict) or set(value) != {"strategy", "params"} or not isinstance(value["params"], dict):
+    keys = set(value) - {"generations"} if isinstance(value, dict) else None
+    if keys != {"strategy", "params"} or not isinstance(value["params"], dict):
         raise BadValue(f'{where} must be {{"strategy": NAME, "params": {{...}}}}')
+    most = value.get("generations")
+    if most is not None:
+        [most] = _rising(f"{where}.generations", [most], int, 1, math.inf)
     name = _text(f"{where}.strategy", value["strategy"])
     try:
         if "policy" in [p.name for p in registry.params(registry.get("strategy", name))]:
@@ -161,7 +184,7 @@ def _choice(where: str, value: Any) -> Choice:
         registry.build("strategy", name, value["params"])
     except UserError as error:
         raise BadValue(f"{where}: {error}", hint=error.hint) from error
-    return Choice(name, value["params"])
+    return Choice(name, value["params"], most)
 
 
 def _text(where: str, value: Any) -> str:

@@ -49,18 +49,28 @@ def _solution(index: int, scored: bool) -> Generator[list[Request], list[Any], N
     return next(iter(rated.nodes), None)
 
 
-def after(found: Found, name: str, params: Mapping[str, Any], problem: Problem, budget: Budget, rng: Random) -> Search:
+def after(
+    found: Found,
+    name: str,
+    params: Mapping[str, Any],
+    problem: Problem,
+    budget: Budget,
+    rng: Random,
+    most: int | None = None,
+) -> Search:
     """Run the strategy `name` when the solutions `found` are there, both together within `budget`.
 
-    It is given the largest budget that what it does not ask for again of `found` leaves. Its own samples get ids of
-    their own, so that it can follow any other strategy. Solutions that it does not know of vote with its own.
+    It is given the largest budget that what it does not ask for again of `found` leaves, and not more than `most`. Its
+    own samples get ids of their own, so that it can follow any other strategy. Solutions that it does not know of vote
+    with its own.
 
     Raises:
         UnknownName, BadValue: no such strategy or parameters.
     """
     strategy = registry.build("strategy", name, params)
     done, n = len(found), budget.generations
-    for inner in range(n, n - done - 1, -1):
+    largest = n if most is None else min(n, most)
+    for inner in range(largest, min(largest, n - done) - 1, -1):
         again = _asked_first(strategy.run(problem, Budget(inner), Random(0)), done)
         if inner - len(again) <= n - done:
             break

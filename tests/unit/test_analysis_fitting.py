@@ -11,15 +11,29 @@ from tests.unit import analysis_worlds as worlds
 from tests.unit.test_analysis_estimators import pool
 from ttc_core import policies
 from ttc_core.analysis import fitting
+from ttc_core.analysis.measured import Measured
 from ttc_core.errors import BadValue
 
 
-def test_fitting_takes_the_best_in_each_bin_and_the_earlier_of_equals():
+def table(rows, budgets=(1, 2)):
+    """A study of methods by budget by problem, NaN where one was not run."""
+    accuracy = np.array(rows, float).transpose(2, 0, 1)
+    names = [f"m{i}" for i in range(len(rows))]
+    problems = [f"p{i:03}" for i in range(len(accuracy))]
+    return Measured(problems, names, [float(b) for b in budgets], accuracy, np.ones(accuracy.shape[1:]), 0, names)
+
+
+def test_fitting_takes_the_best_in_each_bin_of_equals_what_it_took_before_and_in_an_empty_bin_what_suits_all():
     placed = [0, 0, 1, 1, 3]
-    one = [[1, 0, 1, 1, 0], [1, 1, 0, 1, 0], [0, 0, 1, 1, 1]]
-    two = [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 0, 0, 1, 0]]
-    best = fitting.chosen(np.array([one, two], float), placed, 4)
-    assert best == [[1, 0, 0, 2], [2, 2, 0, 0]]
+    methods = [
+        [[1, 0, 1, 1, 0], [0, 0, 0, 0, 0]],
+        [[1, 1, 0, 1, 0], [1, 0, 0, 0, 0]],
+        [[0, 0, 1, 1, 1], [1, 0, 0, 1, 0]],
+    ]
+    found = table(methods)
+    assert (fitting.best(found, placed, 4) // 2).tolist() == [[1, 1], [0, 2], [0, 0], [2, 2]]
+    whole = fitting.best(found, [0] * 5, 1)[0]
+    assert (fitting.best(found, placed, 4, whole)[2] // 2).tolist() == (whole // 2).tolist() == [0, 2]
 
 
 def test_bins_have_about_equal_sizes_and_equal_scores_make_one_threshold():
@@ -27,9 +41,43 @@ def test_bins_have_about_equal_sizes_and_equal_scores_make_one_threshold():
     assert fitting.quantiles([0.3] * 9, 5) == [0.3] and fitting.quantiles([], 5) == []
 
 
-def test_a_method_that_was_not_run_at_a_budget_is_not_chosen_there():
-    rows = np.array([[[np.nan, np.nan, np.nan], [0.0, 0.0, np.nan], [0.0, 1.0, 1.0]]])
-    assert fitting.chosen(rows, [0, 1, 2], 4) == [[1, 2, 2, 1]]
+def test_a_method_that_was_not_run_at_a_budget_is_taken_at_one_below():
+    nan = math.nan
+    rows = [[[0.0, 0.0, 0.0], [nan, nan, nan]], [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]]
+    assert fitting.best(table(rows), [0, 1, 2], 3).tolist() == [[0, 0], [0, 3], [2, 2]]  # 2 x method + budget
+    rows = [[[1.0] * 3, [nan] * 3], [[0.0] * 3, [0.0] * 3]]
+    assert fitting.best(table(rows), [0, 0, 0], 1).tolist() == [[0, 0]]
+
+
+def fitted(chances, predictable=True, probe=1, budgets=(1, 2, 4, 8), problems=400):
+    """The policy of a study with these chances of each method on easy and on difficult problems, by budget."""
+    rng = np.random.default_rng(0)
+    easy = np.arange(problems) % 2 == 0
+    chance = np.where(easy[:, None, None], *np.asarray(chances, float))
+    rows = (rng.random(chance.shape) < chance).transpose(1, 2, 0).astype(float)
+    scores = np.where(easy, 0.8, 0.2) if predictable else rng.random(problems)
+    made_for = {"model": "m", "verifier": "v", "probe": probe, "aggregate": "last"}
+    candidates = [("best_of_n", {"select": "weighted"}), ("beam_search", {"width": 2})][: len(rows)]
+    document = fitting.document(table(rows, budgets), scores.tolist(), candidates, made_for, bins=2)
+    return policies.parse("fitted", document)
+
+
+def test_a_policy_predicts_where_that_helps_and_not_where_one_method_suits_all():
+    falls, rises = [0.9, 0.9, 0.9, 0.9], [0.1, 0.1, 0.1, 0.1]
+    helps = fitted([[falls, rises], [rises, falls]])
+    assert [choice is None for choice in helps.at_once] == [False, True, True, True]
+    assert [helps.choice(8, bin_).strategy for bin_ in (0, 1)] == ["beam_search", "best_of_n"]
+    one = fitted([[[0.2, 0.4, 0.6, 0.9], rises]] * 2, probe=4)
+    assert all(choice is not None and choice.strategy == "best_of_n" for choice in one.at_once)
+
+
+def test_a_policy_leaves_unspent_what_makes_its_answers_worse():
+    made = fitted([[[0.3, 0.5, 0.9, 0.4], [0.2, 0.3, 0.3, 0.3]]] * 2)
+    for choice in (made.choice(8, 0), made.choice(8, 1)):
+        assert choice == policies.Choice("best_of_n", {"select": "weighted"}, 4)
+    assert made.choice(4, 0).generations is None
+    alone = fitted([[[0.5, math.nan, math.nan, math.nan]]] * 2)
+    assert [made.generations if made else 0 for made in alone.at_once] == [None, 1, 1, 1]
 
 
 def study():

@@ -6,6 +6,7 @@ import copy
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.conformance.harness import PROBLEM, ScriptedBackend, rng, run, spec
@@ -13,6 +14,7 @@ from tests.unit.test_cli import but, ttc  # noqa: F401 (a fixture)
 from tests.unit.test_runs import url  # noqa: F401 (a fixture)
 from tests.unit.test_strategies_golden import search
 from ttc_core import policies, registry, solutions
+from ttc_core.analysis import pipeline
 from ttc_core.errors import BadValue, UnknownName
 from ttc_core.jobs import GenerateJob
 from ttc_core.lab import policy_fitting
@@ -179,6 +181,34 @@ def test_revisions_of_another_kind_below_the_same_attempt_are_kept_apart():
     assert ids == [("r.0", "a-"), ("r.0", "b-")]
 
 
+def test_where_predicting_does_not_pay_one_choice_is_run_at_once(policy):
+    policy(at_once=[{"strategy": "single", "params": {}}])
+    greedy = {f"r.{solutions._mark('single', {}, 4)}0": ("a", "7", None)}
+    outcome, log = search("compute_optimal", greedy, 4, policy="test")
+    assert len(samples(log)) == 1 and log[0].temperature == 0.0
+    assert outcome.answer == "7" and not told(log)
+    outcome, log = search("compute_optimal", HARD, 4, policy="test", probe=2)  # who asks for predicting gets it
+    assert outcome.answer == "8" and "mean score 0.250" in told(log)["r.0"]
+
+
+@pytest.mark.parametrize(("choice", "spent"), [({**BEAM, "generations": 4}, 7), ({**WEIGHTED, "generations": 6}, 6)])
+def test_a_choice_that_is_better_with_less_leaves_the_rest_unspent(policy, choice, spent):
+    policy(choices=[[choice, choice]], probe=3)
+    [result] = run([spec("compute_optimal", 16, policy="test")])
+    assert result.usage.generations == spent and result.outcome.answer is not None
+    prunes = {node.why for node in result.nodes.values() if "with" in node.why and "at most" in node.why}
+    assert [why.rpartition(", ")[2] for why in prunes] == [f"with {choice['generations']} generations at most"]
+    policy(at_once=[choice], probe=3)
+    [result] = run([spec("compute_optimal", 16, policy="test")])
+    assert result.usage.generations == choice["generations"]
+
+
+def test_fewer_generations_than_predicted_with_are_chosen_among_the_first(policy):
+    policy(choices=[[{**WEIGHTED, "generations": 1}] * 2])
+    outcome, _ = search("compute_optimal", EASY, 4, policy="test")
+    assert [c.node for c in outcome.candidates] == ["r.0"] and outcome.answer == "7"
+
+
 # --- policy files ----------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +266,13 @@ def changed(*path, to):
         (changed("choices", 0, 0, "params", to={"m": 1}), "choices[0][0]: strategy 'beam_search' has no parameter 'm'"),
         (changed("choices", 0, 0, "params", to={"width": -1}), "choices[0][0]: width must be at least 0, not -1"),
         (
+            changed("choices", 0, 0, "generations", to=0),
+            "choices[0][0].generations must be whole numbers from 1, not 0",
+        ),
+        (changed("at_once", to=BEAM), "at_once must be a list of 1 choices or nulls, one for each budget"),
+        (changed("at_once", to=[None, None]), "at_once must be a list of 1 choices or nulls, one for each budget"),
+        (changed("at_once", to=[{}]), 'at_once[0] must be {"strategy": NAME, "params": {...}}'),
+        (
             changed("choices", 0, 0, to={"strategy": "compute_optimal", "params": {}}),
             "choices[0][0]: compute_optimal follows a policy itself",
         ),
@@ -275,14 +312,23 @@ def test_the_command_line_refuses_names_that_are_not_there(ttc):  # noqa: F811
 
 def test_the_shipped_policy_names_the_best_of_what_was_measured():
     document = json.loads((REPOSITORY / "data/policies/mini.json").read_text("utf-8"))
-    made, measured = policies.load("mini"), document["fitted"]["accuracy"]
+    made, noted = policies.load("mini"), document["fitted"]
     assert made == policies.parse("mini", document) and (made.model, made.probe) == ("mini-s", policy_fitting.PROBE)
-    labels = {policy_fitting.label(*candidate): Choice(*candidate) for candidate in policy_fitting.CANDIDATES}
-    assert list(labels) == list(measured)
-    for budget, row in zip(made.budgets, made.choices, strict=True):
+    labels = [policy_fitting.label(*candidate) for candidate in policy_fitting.CANDIDATES]
+    assert labels == list(noted["accuracy"]) and len(noted["sizes"]) == len(made.thresholds) + 1
+    means = np.full((len(noted["sizes"]), len(labels), len(made.budgets)), -np.inf)
+    for m, rows in enumerate(noted["accuracy"].values()):
+        for budget, row in rows.items():
+            means[:, m, made.budgets.index(int(budget))] = row
+    numbers = np.broadcast_to(np.array(noted["sizes"])[:, None, None], means.shape)
+    run = np.isfinite(means[0])
+    source = np.maximum.accumulate(np.where(run, np.arange(run.shape[1]), -1), axis=1)
+    taken = pipeline.chosen(means, numbers, np.where(source < 0, np.arange(run.shape[1]), source))
+    for j, row in enumerate(made.choices):
         for bin_, choice in enumerate(row):
-            best = max(labels, key=lambda name: measured[name][str(budget)][bin_])
-            assert choice == labels[best], (budget, bin_)
+            method, spent = divmod(int(taken[bin_, j]), len(made.budgets))
+            less = None if spent == j else made.budgets[spent]
+            assert choice == Choice(*policy_fitting.CANDIDATES[method], less), (j, bin_)
 
 
 # --- escalation ------------------------------------------------------------------------------------------------------

@@ -17,20 +17,23 @@ import numpy as np
 
 from ttc_core import policies, registry
 from ttc_core.analysis import fitting
-from ttc_core.analysis.fitting import placed
+from ttc_core.analysis.measured import Measured
 from ttc_core.lab.measures import BINS, Floats
 from ttc_core.lab.searching import right, searched
 from ttc_core.types import Node, NodeId, Problem
 
 NAME, DATASET, PROBLEMS, MODEL, SEED = "mini", "mini-validation", 200, "mini-s", 0
 PROBE, AGGREGATE = 4, "last"
-BUDGETS = (4, 8, 16, 32)
+BUDGETS = (1, 2, 4, 8, 16, 32, 64)
 CANDIDATES: tuple[tuple[str, dict[str, Any]], ...] = (  # the cheaper first: all cost N generations, but not equal FLOPs
+    ("single", {}),
     ("best_of_n", {"select": "majority"}),
     ("best_of_n", {"select": "weighted"}),
     ("dvts", {"width": 4}),
     ("beam_search", {"width": 4}),
 )
+LEAST = {"dvts": 4, "beam_search": 4}  # the first budget of a candidate: with less it has no beam of this width
+MOST = {"single": 1}  # the last one: more it does not spend
 
 
 def fit_policy(data: Path, verifier: str, count: int = PROBLEMS) -> None:
@@ -41,20 +44,26 @@ def fit_policy(data: Path, verifier: str, count: int = PROBLEMS) -> None:
         families = [pool.submit(_accuracy, strategy, verifier, count) for strategy in strategies]
         difficulty = probes.result()
         found = {place: values for family in families for place, values in family.result().items()}
-    accuracy = np.array([[found[i, j] for j in range(len(CANDIDATES))] for i in range(len(BUDGETS))])
     made_for = {"model": MODEL, "verifier": verifier, "probe": PROBE, "aggregate": AGGREGATE}
-    document = fitting.document(accuracy, difficulty, BUDGETS, CANDIDATES, made_for, BINS)
-    of = placed(difficulty, document["thresholds"])
-    document["fitted"] = {
-        "dataset": DATASET,
-        "problems": len(difficulty),
-        "seed": SEED,
-        "accuracy": table(accuracy, of),
-    }
+    measured = _measured(found, count)
+    document = fitting.document(measured, difficulty, CANDIDATES, made_for, BINS)
+    noted = fitting.noted(measured, difficulty, document["thresholds"])
+    document["fitted"] = {"dataset": DATASET, "seed": SEED, **noted}
     policies.parse(NAME, document)
     folder = data / "policies"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{NAME}.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+
+def _measured(found: Mapping[tuple[int, int], Floats], count: int) -> Measured:
+    """What was found, by number of budget and candidate."""
+    accuracy = np.full((len(_problems(count)), len(CANDIDATES), len(BUDGETS)), np.nan)
+    for (budget, candidate), values in found.items():
+        accuracy[:, candidate, budget] = values
+    costs = np.tile(np.array(BUDGETS, float), (len(CANDIDATES), 1))
+    labels, strategies = [label(*candidate) for candidate in CANDIDATES], [name for name, _ in CANDIDATES]
+    ids = [problem.id for problem in _problems(count)]
+    return Measured(ids, labels, [float(b) for b in BUDGETS], accuracy, costs, 0, strategies)
 
 
 def _problems(count: int) -> Sequence[Problem]:
@@ -74,23 +83,11 @@ def _accuracy(strategy: str, verifier: str, count: int) -> dict[tuple[int, int],
     problems, found = _problems(count), {}
     for i, budget in enumerate(BUDGETS):
         for j, (name, params) in enumerate(CANDIDATES):
-            if name == strategy:
+            if name == strategy and LEAST.get(name, 1) <= budget <= MOST.get(name, budget):
                 events = searched(problems, name, budget, params, verifier, MODEL, SEED, kept)
                 found[i, j] = right(problems, events)
                 print(f"N={budget} {label(name, params)}: {found[i, j].mean():.3f}", flush=True)
     return found
-
-
-def table(accuracy: Floats, placed: Sequence[int]) -> dict[str, dict[str, list[float]]]:
-    """Return the mean accuracy of each candidate at each budget in each bin that holds a problem, hardest first."""
-    where = [np.asarray(placed) == b for b in sorted(set(placed))]
-    return {
-        label(*candidate): {
-            str(budget): [round(float(accuracy[i, j, of].mean()), 4) for of in where]
-            for i, budget in enumerate(BUDGETS)
-        }
-        for j, candidate in enumerate(CANDIDATES)
-    }
 
 
 def label(strategy: str, params: Mapping[str, Any]) -> str:
