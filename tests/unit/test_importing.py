@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import numpy as np
@@ -99,6 +100,61 @@ def test_a_bad_line_gives_its_number_and_nothing_is_imported(url, tmp_path, line
     assert studies.listing(db=url) == []
 
 
+def test_a_file_may_be_packed_a_list_one_object_on_several_lines_or_begin_with_a_mark(url, tmp_path):
+    plain = write(tmp_path, FIRST, SECOND).read_bytes()
+    both = [FIRST, SECOND]
+    for name, raw, problems in [
+        ("packed", gzip.compress(plain), ["a", "7"]),
+        ("list", json.dumps(both).encode(), ["a", "7"]),
+        ("spread", json.dumps(both, indent=2).encode(), ["a", "7"]),
+        ("one", json.dumps(FIRST, indent=4).encode(), ["a"]),
+        ("marked", b"\xef\xbb\xbf" + plain, ["a", "7"]),
+        ("marked-list", b"\xef\xbb\xbf \n" + json.dumps(both).encode(), ["a", "7"]),
+    ]:
+        (tmp_path / name).write_bytes(raw)
+        importing.add("samples", tmp_path / name, "mine", name, db=url)
+        pool = studies.pool(name, db=url)
+        assert pool.problems == problems and pool.correct[0].tolist() == [True, False, True, False]
+
+
+def test_a_packed_file_that_is_broken_or_unpacks_to_too_much_is_refused(url, tmp_path, monkeypatch):
+    path = tmp_path / "packed.gz"
+    packed = gzip.compress(write(tmp_path, FIRST, SECOND).read_bytes())
+    for raw in (packed[:-20], packed[:30] + b"xxxx" + packed[34:], b"\x1f\x8b"):
+        path.write_bytes(raw)
+        with pytest.raises(UserError, match="cannot be read: |no JSON|not UTF-8"):
+            importing.add("samples", path, "mine", db=url)
+    path.write_bytes(gzip.compress(b" " * 100_000))
+    monkeypatch.setattr(importing, "MAX_FILE", 50_000)
+    with pytest.raises(UserError, match=r"packed\.gz: more than 0 MiB unpacked"):
+        importing.add("samples", path, "mine", db=url)
+    assert studies.listing(db=url) == []
+
+
+def test_samples_with_nulls_and_numbers_for_what_is_true(url, tmp_path):
+    nothing = dict.fromkeys(("text", "answer", "correct", "score", "step_scores", "tokens"))
+    line = {
+        "id": "a",
+        "question": "?",
+        "answer": 4,
+        "samples": [
+            nothing,
+            {"answer": 4, "correct": 1, "tokens": 12.0},
+            {"answer": "4", "correct": 0, "score": 1},
+            {"answer": "5", "step_scores": [0.5, None]},
+            {"answer": "4", "step_scores": []},
+        ],
+    }
+    importing.add("samples", write(tmp_path, line), "mine", db=url)
+    pool = studies.pool("mine", db=url)
+    assert pool.correct.tolist() == [[False, True, False, False, True]] and pool.tokens[0].tolist() == [0, 12, 0, 0, 0]
+    assert pool.answers.tolist() == [[-1, 0, 0, 1, 0]]
+    assert np.array_equal(pool.scores, [[np.nan, np.nan, 1.0, np.nan, np.nan]], equal_nan=True)
+    line["samples"][1]["tokens"] = 12.5
+    with pytest.raises(UserError, match="sample 1: 'tokens' must be a whole number"):
+        importing.add("samples", write(tmp_path, line), "mine", "other", db=url)
+
+
 def test_what_cannot_be_imported_at_all(url, tmp_path, monkeypatch):
     with pytest.raises(UnknownName, match="no format"):
         importing.add("excel", write(tmp_path, FIRST), "mine", db=url)
@@ -124,6 +180,63 @@ def test_search_and_learn(url, tmp_path):
     assert pool.scores.tolist() == [[0.75, 0.1]] and pool.tokens.tolist() == [[7, 3]]
     with pytest.raises(UserError, match="line 1: 2 completions have 1 scores"):
         importing.add("search_and_learn", write(tmp_path, {**line, "scores": [[]]}), "sal", "other", db=url)
+
+
+def test_search_and_learn_without_what_other_versions_write(url, tmp_path):
+    texts = ["It is \\boxed{4}", "\\boxed{5}", "\\boxed{4}"]
+    lines = [
+        {
+            "problem": "p0",
+            "answer": 4,
+            "completions": texts,
+            "completion_tokens": -1,
+            "scores": [[0.1], [0.2, 0.9], []],
+        },
+        {"question": "p1", "answer": "4", "completions": texts, "completion_tokens": None, "scores": None},
+        {
+            "problem": "p2",
+            "completions": texts,
+            "completion_tokens": [1.0, None, -1],
+            "scores": [0.5, None, [0.1, None]],
+        },
+        {"problem": "p3", "answer": "4", "completions": [], "completion_tokens": [], "scores": []},
+    ]
+    importing.add("search_and_learn", write(tmp_path, *lines), "sal", db=url)
+    pool = studies.pool("mine", db=url)
+    assert pool.problems == ["sal-0", "sal-1", "sal-2", "sal-3"] and pool.valid.sum(axis=1).tolist() == [3, 3, 3, 0]
+    assert pool.correct.tolist() == [[True, False, True]] * 2 + [[False] * 3] * 2 and pool.ungraded == 3
+    assert pool.tokens.tolist() == [[0] * 3, [0] * 3, [1, 0, 0], [0] * 3]
+    nan = np.nan
+    expected = [[0.1, 0.9, nan], [nan] * 3, [0.5, nan, nan], [nan] * 3]
+    assert np.array_equal(pool.scores, expected, equal_nan=True)
+    lines[0]["completion_tokens"] = -2
+    with pytest.raises(UserError, match="'completion_tokens' has the wrong type"):
+        importing.add("search_and_learn", write(tmp_path, *lines), "sal", "other", db=url)
+
+
+def prefixes(node, before=""):
+    """What openr writes of a tree without `save_data_tree`."""
+    whole = f"{before}\n\n{node['text']}" if before else node["text"]
+    yield {"solution_prefix": whole, "mc_value": node["mc_value"]}
+    for child in node["children"]:
+        yield from prefixes(child, whole)
+
+
+def test_openr_prefixes_grow_the_tree_that_they_were_cut_from(url, tmp_path):
+    leaves = [{"text": f"so \\boxed{{{i}}}", "mc_value": i / 4, "children": []} for i in range(4)]
+    steps = [{"text": f"step {i}", "mc_value": None, "children": leaves[i : i + 2]} for i in (0, 2)]
+    root = {"text": "2 + 2?", "mc_value": 0.5, "children": steps}
+    tree = {"question": "2 + 2?", "final_answer": "4", "reasoning_steps": root}
+    flat = {"problem": "2 + 2?", "final_answer": 4, "reasoning_steps": list(prefixes(root))}
+    (tmp_path / "flat.json").write_text(json.dumps(flat, indent=4))
+    importing.add("openr_tree", write(tmp_path, tree), "openr", "tree", db=url)
+    importing.add("openr_tree", tmp_path / "flat.json", "openr", "flat", db=url)
+    one, other = ([*studies.outcomes(name, db=url)["run"]] for name in ("tree", "flat"))
+    shown = [[(n.id, n.text, n.scores) for n in runs.nodes(run, db=url).nodes] for [run] in (one, other)]
+    assert shown[0] == shown[1] and len(shown[0]) == 6
+    flat["reasoning_steps"].append({"solution_prefix": "3 + 3?"})
+    with pytest.raises(UserError, match="line 1: prefix 7: 'solution_prefix' continues none"):
+        importing.add("openr_tree", write(tmp_path, flat), "openr", "other", db=url)
 
 
 def test_openr_trees(url, tmp_path):
@@ -164,6 +277,14 @@ def test_thinkbooster(url, tmp_path):
     nodes = {node.id: node for node in runs.nodes(row["run"], db=url).nodes}
     assert list(nodes) == ["r.0", "r.0.0", "r.1"] and nodes["r.0.0"].finish == "end"
     assert nodes["r.1"].state == "pruned" and runs.get(row["run"], db=url).spec.question == "2 + 2?"
+    alone = [payload | {"scenario": scenario | {"id": "e"}}, {"id": "e", "payloads": {"8": payload}}]
+    events[1]["candidates"][0]["signals"] = {"prm": None, "confidence": 0.8, "consensus": 0.1}
+    for number, document in enumerate([*alone, [alone[1]]]):
+        path = write(tmp_path, document, name="alone.json")
+        importing.add("thinkbooster", path, "tb", f"alone-{number}", db=url)
+        [again] = studies.outcomes(f"alone-{number}", db=url).to_dict("records")
+        scores = [node.path_scores for node in runs.nodes(again["run"], db=url).nodes]
+        assert again["problem"] == "e" and scores == [(0.9,), (0.9, 0.8), (0.2,)]
     events[0]["candidates"][0]["signals"]["prm"] = 3
     path = write(tmp_path, {"examples": [{"id": "e", "payloads": {"8": payload}}]}, name="bad.json")
     with pytest.raises(UserError, match="example 0, payload 8, strategy 0, event 0, candidate 0: a score"):

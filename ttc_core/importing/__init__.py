@@ -6,10 +6,14 @@ a file is stored unless all of it is right.
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import importlib
+import io
 import json
 import math
 import pkgutil
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +30,7 @@ from ttc_core.types import Problem
 
 MAX_FILE = 1 << 29  # bytes
 MAX_LINE = 1 << 26
+MAX_START = 1 << 12  # bytes that tell how a file is written
 MAX_PROBLEMS = 100_000
 MAX_DEPTH = 500  # steps one after another
 
@@ -61,8 +66,8 @@ def add(format: str, path: Path, dataset: str, study: str | None = None, *, db: 
     module = importlib.import_module(f"{__name__}.{format}")
     try:
         found: Imported = module.read(path, dataset)
-    except OSError as error:
-        raise UserError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    except (OSError, EOFError, zlib.error) as error:  # the latter two: a packed file that is broken off or damaged
+        raise UserError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not found.problems:
         raise UserError(f"{path}: there is nothing in it")
     url = db or settings().database_url
@@ -108,11 +113,20 @@ class Place:
         return value
 
     def numbers(self, found: Mapping[str, Any], key: str) -> list[float]:
-        """A list of finite numbers, [] if it is absent."""
+        """A list of finite numbers; [] if it is absent, or one of them is null: without it the rest tells nothing."""
         values = self.get(found, key, list, [])
+        if None in values:
+            return []
         if any(isinstance(v, bool) or not isinstance(v, int | float) or not _plain(v) for v in values):
             raise self.wrong(f"{key!r} must be a list of numbers: {json.dumps(values)[:60]}")
         return [float(v) for v in values]
+
+    def whole(self, found: Mapping[str, Any], key: str, default: int) -> int:
+        """A whole number, also one written as 12.0."""
+        value = self.get(found, key, (int, float), default)
+        if value != int(value):
+            raise self.wrong(f"{key!r} must be a whole number, not {value}")
+        return int(value)
 
 
 def _plain(value: float) -> bool:
@@ -123,20 +137,34 @@ def _plain(value: float) -> bool:
 def lines(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
     """The JSON objects of a file with one a line; empty lines do not count.
 
+    A file may also be one JSON document: an object written over several lines, or a list of objects.
+
     Raises:
         UserError: the file cannot be read, or a line is not UTF-8 or no JSON object.
     """
     with opened(path) as file:
+        start = file.peek(MAX_START)[:MAX_START].removeprefix(codecs.BOM_UTF8).lstrip()
+        if start.startswith(b"[") or start.partition(b"\n")[0].strip() == b"{":
+            yield from _document(path, file.read())
+            return
         for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), 1):
             place = Place(path, number)
             if len(raw) > MAX_LINE:
                 raise place.wrong(f"more than {MAX_LINE >> 20} MiB in one line")
-            if raw.strip():
-                yield place, _object(place, raw)
+            if raw.removeprefix(codecs.BOM_UTF8).strip():
+                yield place, _object(place, parsed(place, raw))
 
 
-def opened(path: Path) -> Any:
-    """The file, for reading bytes.
+def _document(path: Path, raw: bytes) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The objects of a file that is one JSON document."""
+    found = parsed(Place(path), raw)
+    for i, one in enumerate(found if isinstance(found, list) else [found]):
+        place = Place(path, inside=f"item {i}")
+        yield place, _object(place, one)
+
+
+def opened(path: Path) -> io.BufferedReader:
+    """The file, for reading bytes; a gzipped one is unpacked.
 
     Raises:
         UserError: it cannot be read, or is too large.
@@ -146,9 +174,40 @@ def opened(path: Path) -> Any:
             raise UserError(f"{str(path)!r} is no ordinary file")
         if path.stat().st_size > MAX_FILE:
             raise UserError(f"{path}: more than {MAX_FILE >> 20} MiB", hint="split the file; nothing was imported")
-        return path.open("rb")
+        file = path.open("rb")
     except OSError as error:
         raise UserError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    if not file.peek(2).startswith(b"\x1f\x8b"):
+        return file
+    return io.BufferedReader(_Unpacked(file, path))
+
+
+class _Unpacked(io.RawIOBase):
+    """What is in a gzipped file, up to the size that a file may have."""
+
+    def __init__(self, file: io.BufferedReader, path: Path) -> None:
+        self._file, self._inner, self._path, self._read = file, gzip.GzipFile(fileobj=file), path, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer.
+
+        Raises:
+            UserError: this is more than a file may have.
+        """
+        got = self._inner.readinto(buffer)
+        self._read += got
+        if self._read > MAX_FILE:
+            raise UserError(f"{self._path}: more than {MAX_FILE >> 20} MiB unpacked", hint="nothing was imported")
+        return got
+
+    def close(self) -> None:
+        """The file too."""
+        self._inner.close()
+        self._file.close()
+        super().close()
 
 
 def parsed(place: Place, raw: bytes) -> Any:
@@ -158,7 +217,7 @@ def parsed(place: Place, raw: bytes) -> Any:
         UserError: they are not UTF-8 or no JSON.
     """
     try:
-        return json.loads(raw.decode("utf-8"))
+        return json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise place.wrong(f"not UTF-8 at byte {error.start} of it") from error
     except (ValueError, RecursionError) as error:
@@ -166,8 +225,7 @@ def parsed(place: Place, raw: bytes) -> Any:
         raise place.wrong(f"no JSON: {reason}") from error
 
 
-def _object(place: Place, raw: bytes) -> dict[str, Any]:
-    found = parsed(place, raw)
+def _object(place: Place, found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise place.wrong("not a JSON object")
     return found

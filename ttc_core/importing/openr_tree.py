@@ -1,7 +1,9 @@
 """`openr_tree`: search trees as openreasoner/openr writes them (its APS data), one problem a line.
 
-Each has "question", "final_answer" and "reasoning_steps": the root, whose "children" are reasoning steps with "text",
-"mc_value" (the share of rollouts from there that were right, in [0, 1]) and children of their own.
+Each has "question" (or "problem"), "final_answer" and "reasoning_steps": the root, whose "children" are reasoning steps
+with "text", "mc_value" (the share of rollouts from there that were right, in [0, 1]) and children of their own. Without
+`save_data_tree` openr writes a list of {"solution_prefix", "mc_value"} in place of the root: the nodes in the order in
+which they were found, each with all text before it, from which the tree is grown again.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from ttc_core.importing.storing import Tree
 from ttc_core.selection import candidates, choose
 from ttc_core.types import ROOT, Node, NodeId, Problem, Usage, child_id
 
+MAX_PREFIXES = 5000  # each is compared with all before it
+KEYS = ("id", "question", "problem", "final_answer", "reasoning_steps")
+
 
 def read(path: Path, dataset: str) -> Imported:
     """The trees of a file, each with the leaves that give an answer as candidates.
@@ -26,18 +31,38 @@ def read(path: Path, dataset: str) -> Imported:
     for place, line in lines(path):
         gold = place.get(line, "final_answer", (str, int, float), None)
         name = str(place.get(line, "id", (str, int), f"{dataset}-{len(found.problems)}"))
-        problem = asked.problem(place, name, place.get(line, "question", str), None if gold is None else str(gold))
-        root = place.get(line, "reasoning_steps", dict)
+        question = place.get(line, "question" if "question" in line else "problem", str)
+        problem = asked.problem(place, name, question, None if gold is None else str(gold))
+        root = place.get(line, "reasoning_steps", (dict, list))
+        root = _grown(place, root) if isinstance(root, list) else root
         nodes = list(_below(place, problem, root, ROOT, (), ""))
         leaves = [node for node in nodes if node.finish == "end"]
         outcome = choose(candidates(leaves), "weighted")
         budget = max(1, len(leaves))
         found.trees.append(Tree(len(found.problems), "openr_tree", nodes, outcome, Usage(len(leaves)), budget=budget))
         found.problems.append(problem)
-        found.extras.append(
-            {k: v for k, v in line.items() if k not in ("id", "question", "final_answer", "reasoning_steps")}
-        )
+        found.extras.append({k: v for k, v in line.items() if k not in KEYS})
     return found
+
+
+def _grown(place: Place, found: list[Any]) -> dict[str, Any]:
+    """The root of the tree that prefixes of solutions make: each is below the longest earlier one that it continues."""
+    if len(found) > MAX_PREFIXES:
+        raise place.wrong(f"a tree of more than {MAX_PREFIXES:,} prefixes")
+    nodes: list[tuple[str, dict[str, Any]]] = []
+    for i, one in enumerate(found):
+        here = place.at(f"prefix {i}")
+        if not isinstance(one, Mapping):
+            raise here.wrong("not a JSON object")
+        prefix = here.get(one, "solution_prefix", str)
+        above = max((node for node in nodes if prefix.startswith(node[0])), key=lambda node: len(node[0]), default=None)
+        if nodes and above is None:
+            raise here.wrong("'solution_prefix' continues none of those before it")
+        text = prefix[len(above[0]) :].strip() if above else prefix
+        nodes.append((prefix, {"text": text, "mc_value": one.get("mc_value"), "children": []}))
+        if above:
+            above[1]["children"].append(nodes[-1][1])
+    return nodes[0][1] if nodes else {}
 
 
 def _below(

@@ -43,8 +43,8 @@ def _sample(place: Place, problem: Problem, one: Any) -> Solution:
         raise place.wrong("not a JSON object")
     text = place.get(one, "text", str, None)
     said = place.get(one, "answer", (str, int, float), None)
-    verdict = place.get(one, "correct", bool, None)
-    tokens = place.get(one, "tokens", int, 0)
+    verdict = _verdict(place, one)
+    tokens = place.whole(one, "tokens", 0)
     if not 0 <= tokens < MAX_TOKENS:
         raise place.wrong(f"'tokens' must be a number of tokens, not {tokens}")
     steps = place.numbers(one, "step_scores")
@@ -52,3 +52,11 @@ def _sample(place: Place, problem: Problem, one: Any) -> Solution:
     answer, correct = graded(problem, text, None if said is None else str(said), verdict)
     extra = {key: value for key, value in one.items() if key not in SAMPLE_KEYS}
     return Solution(answer, correct, None if score is None else float(score), steps, tokens, True, text, extra)
+
+
+def _verdict(place: Place, one: Mapping[str, Any]) -> bool | None:
+    """Whether the sample is right, said as true or false, or 1 or 0."""
+    if one.get("correct") in (0, 1):
+        return bool(one["correct"])
+    said: bool | None = place.get(one, "correct", bool, None)
+    return said

@@ -1,5 +1,6 @@
 """`thinkbooster`: traces as the debugger of IINemo/thinkbooster reads them: {"examples": [...]}, each with payloads by
-budget, each with strategies, each with a run: events (steps) with the candidates they looked at and their signals."""
+budget, each with strategies, each with a run: events (steps) with the candidates they looked at and their signals. The
+list of examples, one example or one payload alone will do."""
 
 from __future__ import annotations
 
@@ -26,10 +27,8 @@ def read(path: Path, dataset: str) -> Imported:
     with opened(path) as file:
         document = parsed(Place(path), file.read())
     top = Place(path)
-    if not isinstance(document, Mapping):
-        raise top.wrong("not a JSON object")
     found, asked = Imported(), Asked(dataset)
-    for i, example in enumerate(top.get(document, "examples", list)):
+    for i, example in enumerate(_examples(top, document)):
         place = top.at(f"example {i}")
         example = _mapping(place, example)
         for budget, payload in place.get(example, "payloads", dict).items():
@@ -37,15 +36,27 @@ def read(path: Path, dataset: str) -> Imported:
     return found
 
 
+def _examples(top: Place, document: Any) -> list[Any]:
+    if isinstance(document, list):
+        return document
+    document = _mapping(top, document)
+    if "strategies" in document:  # one payload
+        scenario = _mapping(top, top.get(document, "scenario", dict))
+        return [{"id": scenario.get("id", "example"), "payloads": {"0": document}}]
+    found: list[Any] = [document] if "payloads" in document else top.get(document, "examples", list)
+    return found
+
+
 def _payload(
     place: Place, payload: Mapping[str, Any], example: Mapping[str, Any], found: Imported, asked: Asked
 ) -> None:
     scenario = place.get(payload, "scenario", dict)
-    name, shared = place.get(example, "id", str), place.get(scenario, "shared_prompt", str, "")
+    name, shared = str(place.get(example, "id", (str, int))), place.get(scenario, "shared_prompt", str, "")
     question = place.get(scenario, "prompt", str).removeprefix(shared).strip().removeprefix("Question:").strip()
     known = [i for i, problem in enumerate(found.problems) if problem.id == name]
     if not known:
-        found.problems.append(asked.problem(place, name, question, place.get(scenario, "ground_truth", str, None)))
+        gold = place.get(scenario, "ground_truth", (str, int, float), None)
+        found.problems.append(asked.problem(place, name, question, None if gold is None else str(gold)))
         found.extras.append({key: example[key] for key in ("title", "description") if key in example})
         known = [len(found.problems) - 1]
     for i, strategy in enumerate(place.get(payload, "strategies", list)):
@@ -115,7 +126,8 @@ class _Grown:
         self._children[above] = number + 1
         node_id, text = child_id(above, number), place.get(candidate, "text", str) + "\n"
         signals = place.get(candidate, "signals", dict, {})
-        value = next((place.get(signals, name, (int, float)) for name in SIGNALS if name in signals), None)
+        said = (place.get(signals, name, (int, float), None) for name in SIGNALS)
+        value = next((one for one in said if one is not None), None)
         if value is not None and not 0 <= value <= 1:
             raise place.wrong(f"a score must be in [0, 1], not {value}")
         scores = () if value is None else (float(value),)
