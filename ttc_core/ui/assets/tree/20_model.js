@@ -69,18 +69,28 @@ function visibleKids(tree, options, node) {
   });
 }
 
-// Tidy layout: leaves get consecutive rows (pruned leaves narrow ones), inner nodes stand amid their children. What
-// was revised has a row of its own, with the revisions below it.
+// Tidy layout: leaves get consecutive rows, inner nodes stand amid their children. What was revised has a row of its own,
+// with the revisions below it. Pruned leaves get narrow rows: narrower where the others would not have room in `rows`.
+const PRUNED = 0.66, CROWDED = 0.12;
+
 function layout(tree, options) {
-  tree.order = [];
+  placeRows(tree, options, PRUNED);
+  if (tree.rows <= options.rows || !tree.leaves) return;
+  const fitting = (options.rows - tree.rows) / tree.leaves + PRUNED;
+  placeRows(tree, options, Math.max(CROWDED, fitting));
+}
+
+function placeRows(tree, options, pruned) {
+  Object.assign(tree, { order: [], leaves: 0, pruned });
   tree.hidden.clear();
   let next = 0, before = null;
   const placeRow = (node) => {
-    const height = seen(node, options.frame) === "pruned" ? 0.66 : 1;
+    const narrow = seen(node, options.frame) === "pruned", height = narrow ? pruned : 1;
     if (before && before.parent !== node.parent) next += 0.3;
     node.row = next + height / 2;
     next += height;
     before = node;
+    tree.leaves += narrow;
   };
   const stack = [[tree.nodes.get(ROOT), null]];
   while (stack.length) {

@@ -103,9 +103,12 @@ function drawEdges(S, W, H, rowHeight) {
     ctx.lineWidth = width;
     ctx.setLineDash(dash);
     ctx.beginPath();
+    let before = null; // the last edge drawn: thousands of siblings end less than a pixel apart
     for (const node of tree.order) {
       const above = tree.nodes.get(node.parent);
       if (!above || !pick(node, seen(node, S.frame))) continue;
+      if (coarse && before && before.parent === node.parent && Math.abs(screenY(S, before) - screenY(S, node)) < 1) continue;
+      before = node;
       for (const end of [above, above.head || above]) {
         if (end.sx === undefined) { end.sx = screenX(S, end); end.sy = screenY(S, end); end.after = end.sx; }
       }
@@ -133,7 +136,8 @@ function drawEdges(S, W, H, rowHeight) {
 }
 
 function drawGlyphs(S, nodes, radius) {
-  const { ctx, theme } = S;
+  const { ctx, theme } = S, space = ROW * S.ky * S.tree.pruned; // px that a pruned leaf has to itself
+  const stacked = (node) => space < 5 && !node.kids.length && seen(node, S.frame) === "pruned";
   if (radius < 2) { // thousands of rows: a heat map of scores
     const height = Math.max(1.1, ROW * S.ky), width = Math.max(4, Math.min(10, 9 * S.kx));
     for (const node of nodes) {
@@ -144,10 +148,11 @@ function drawGlyphs(S, nodes, radius) {
     ctx.globalAlpha = 1;
   } else for (const node of nodes) {
     ctx.globalAlpha = S.dim && !S.dim.has(node.id) ? 0.25 : 1;
-    glyph(ctx, theme, node.sx, node.sy, radius, seen(node, S.frame), S.frame != null && seen(node, S.frame) === "open" ? null : node.score);
+    if (stacked(node)) flat(ctx, theme, node, space);
+    else glyph(ctx, theme, node.sx, node.sy, radius, seen(node, S.frame), S.frame != null && seen(node, S.frame) === "open" ? null : node.score);
     ctx.globalAlpha = 1;
   }
-  const marked = (node) => S.wrong.has(node.id) && (radius >= 2 || S.chosenPath.has(node.id) || S.selectedPath.has(node.id));
+  const marked = (node) => S.wrong.has(node.id) && ((radius >= 2 && !stacked(node)) || S.chosenPath.has(node.id) || S.selectedPath.has(node.id));
   if (S.frame == null) for (const node of nodes) if (marked(node)) wrongMark(ctx, theme, node, Math.max(radius, 4));
   const chosen = S.frame == null && S.tree.nodes.get(S.chosen);
   if (chosen && chosen.sx !== undefined) ring(ctx, chosen, Math.max(radius, 3) + 4, theme.chosen, 2.2);
@@ -216,6 +221,18 @@ function glyph(ctx, theme, x, y, radius, state, score) {
   } else { ctx.fill(); ctx.stroke(); }
 }
 
+// A diamond of a stack: pruned siblings that have a few pixels each.
+function flat(ctx, theme, { sx, sy, score }, space) {
+  const high = Math.max(1.2, space * 0.6);
+  ctx.fillStyle = score == null ? theme.unscored : scoreColour(score);
+  ctx.beginPath();
+  ctx.moveTo(sx - 5, sy);
+  ctx.lineTo(sx, sy - high);
+  ctx.lineTo(sx + 5, sy);
+  ctx.lineTo(sx, sy + high);
+  ctx.fill();
+}
+
 function drawHidden(S, inView, radius) {
   const { ctx, theme } = S;
   ctx.font = `11px ${theme.font}`;
@@ -229,11 +246,11 @@ function drawHidden(S, inView, radius) {
 }
 
 function drawMinimap(S, W, H) {
-  const total = breadth(S.tree);
-  const spanX = W / (total * S.kx), spanY = H / (S.tree.rows * ROW * S.ky);
+  const { ctx, theme, tree } = S, total = breadth(tree);
+  const spanX = W / (total * S.kx), spanY = H / (tree.rows * ROW * S.ky);
   S.minimap = null;
   if (spanX > 0.6 && spanY > 0.6) return;
-  const { ctx, theme } = S, box = { w: 132, h: 84, x: W - 142, y: H - 94, total };
+  const box = { w: 132, h: 84, x: W - 142, y: H - 94, total };
   S.minimap = box;
   ctx.globalAlpha = 0.94;
   ctx.fillStyle = theme.background;
@@ -242,11 +259,23 @@ function drawMinimap(S, W, H) {
   ctx.strokeStyle = theme.faint;
   ctx.lineWidth = 1;
   ctx.strokeRect(box.x + 0.5, box.y + 0.5, box.w, box.h);
-  for (const node of S.tree.order) {
-    ctx.fillStyle = node.score == null ? theme.unscored : scoreColour(node.score);
-    ctx.fillRect(box.x + 2 + (across(S.tree, node) / total) * (box.w - 6), box.y + 2 + (node.row / S.tree.rows) * (box.h - 4), 3, 1.5);
-  }
-  const left = Math.max(0, -S.tx / (total * S.kx)), top = Math.max(0, -S.ty / (S.tree.rows * ROW * S.ky));
+  ctx.drawImage(inSmall(S, box), box.x, box.y, box.w, box.h);
+  const left = Math.max(0, -S.tx / (total * S.kx)), top = Math.max(0, -S.ty / (tree.rows * ROW * S.ky));
   ctx.strokeStyle = theme.text;
   ctx.strokeRect(box.x + left * box.w, box.y + top * box.h, Math.min(1 - left, spanX) * box.w, Math.min(1 - top, spanY) * box.h);
+}
+
+// The tree of the minimap, drawn once for a layout: moving the view leaves it as it is.
+function inSmall(S, box) {
+  const { tree, theme } = S;
+  if (S.small?.of === tree.order && S.small.theme === theme && !S.glideStart) return S.small.image;
+  const image = document.createElement("canvas"), ratio = devicePixelRatio || 1, ctx = image.getContext("2d");
+  Object.assign(image, { width: box.w * ratio, height: box.h * ratio });
+  ctx.scale(ratio, ratio);
+  for (const node of tree.order) {
+    ctx.fillStyle = node.score == null ? theme.unscored : scoreColour(node.score);
+    ctx.fillRect(2 + (across(tree, node) / box.total) * (box.w - 6), 2 + (node.row / tree.rows) * (box.h - 4), 3, 1.5);
+  }
+  S.small = { of: tree.order, theme, image };
+  return image;
 }

@@ -1,8 +1,9 @@
 // The view on the tree: fitting, panning, what is selected, and when to draw.
 const ANIMATED_NODES = 700; // above this, rows jump instead of gliding
+const READABLE = 12; // px of a row in which a step can be read
 
 function relayout(S, glide = false) {
-  const options = { frame: S.frame, folded: S.folded, focus: S.focus, hidePruned: S.hidePruned, keep: S.keep };
+  const options = { frame: S.frame, folded: S.folded, focus: S.focus, hidePruned: S.hidePruned, keep: S.keep, rows: (S.canvas.clientHeight || 480) / READABLE };
   for (const node of S.tree.order) node.sx = undefined;
   layout(S.tree, options);
   S.ctx.font = `12.5px ${S.theme.font}`;
@@ -31,8 +32,11 @@ function glideRows(S) {
 }
 
 function applyTheme(S) {
-  S.theme = readTheme(S.root.querySelector(".ttc"));
+  const theme = readTheme(S.root.querySelector(".ttc"));
   S.themeDirty = false;
+  if (theme.background === S.theme.background && theme.text === S.theme.text && theme.font === S.theme.font && S.themed) return;
+  S.theme = theme;
+  S.themed = true; // it has been applied once
   S.root.querySelector(".ttc").classList.toggle("dark", S.theme.dark);
   drawLegend(S);
   drawPanel(S);

@@ -191,6 +191,12 @@ function answersPanel(S, content) {
   if (outcome?.excluded) content.append(el("p", "why", `${outcome.excluded} left out because sampling or scoring them failed`));
 }
 
+// The last steps of a solution before its answer.
+function ending(S, id) {
+  const steps = solutionTo(S.tree, id).slice(0, -1).slice(-2).map((node) => oneLine(node.text));
+  return steps.length ? steps.join("  ›  ") : id;
+}
+
 function answerBlock(S, group, most, sum) {
   const block = el("details", "answer"), head = el("summary"), size = group.weight ?? group.members.length;
   const chosen = S.data.outcome && group.answer != null && group.answer === S.data.outcome.answer;
@@ -213,7 +219,8 @@ function answerBlock(S, group, most, sum) {
     const node = S.tree.nodes.get(member.id);
     if (!node) continue;
     const row = nodeRow(S, node);
-    row.querySelector(".text").textContent = member.id;
+    row.querySelector(".text").textContent = ending(S, member.id);
+    row.title = member.id;
     row.querySelector(".bar-score").replaceWith(scoreBar(member.score));
     block.append(row);
   }
