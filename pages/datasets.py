@@ -14,11 +14,12 @@ TITLE = "Data sets"
 TYPES = ["jsonl", "json", "csv", "tsv", "parquet"]
 AUTOMATIC = "what suits the answers"
 GRADERS = (AUTOMATIC, "numeric", "math", "choice", "text")
+FIRST = "mini-test"  # what is looked into before anything is chosen
 SHOWN = 200  # problems in the look inside
 
 
 def table() -> str | None:
-    """All data sets; the name of the one whose line was chosen."""
+    """All data sets; the name of the one whose line was chosen, else of the one that most is measured on."""
     known = runs.catalogue()
     rows = []
     for name, about in known.datasets.items():
@@ -31,18 +32,21 @@ def table() -> str | None:
     absent = [name for name in known.benchmarks if name not in known.datasets]
     if absent:
         st.caption(f"Recognised when you add their file under this name: {', '.join(absent)}.")
-    return str(rows[lines[0]]["name"]) if lines else None
+    names = [str(row["name"]) for row in rows]
+    usual = FIRST if FIRST in names else next(iter(names), None)
+    return names[lines[0]] if lines else usual
 
 
 def inside(name: str) -> None:
     """The first problems of a data set, as plain text in a table."""
     problems = runs.problems(name)
     st.subheader(words.named(name))
-    st.dataframe(
-        pd.DataFrame([[words.shown(text or "") for text in (p.id, p.question, p.answer)] for p in problems[:SHOWN]],
-                     columns=["id", "question", "answer"]),
-        hide_index=True, column_config={"question": st.column_config.TextColumn(width="large")},
-    )  # fmt: skip
+    listed = [[words.shown(text or "") for text in (p.id, p.question, p.answer)] for p in problems[:SHOWN]]
+    shown = pd.DataFrame(listed, columns=["id", "question", "answer"])
+    if any("steps" in p.metadata for p in problems[:SHOWN]):
+        shown["steps"] = [p.metadata.get("steps") for p in problems[:SHOWN]]
+    config = {"question": st.column_config.TextColumn(width=900), "id": st.column_config.TextColumn(width=150)}
+    st.dataframe(shown, hide_index=True, column_config=config, height=520)
     if len(problems) > SHOWN:
         st.caption(f"The first {SHOWN} of {len(problems):,}.")
 

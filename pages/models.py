@@ -15,27 +15,56 @@ SIGNS = {True: "✓", False: "✗", None: "·"}
 
 
 def row(card: ModelCard) -> dict[str, object]:
-    """One line of the table."""
+    """One line of a table: of what can be used, how good it is; of the others, what they lack."""
+    of = card.card
+    about = str(of.get("what", of.get("about", of.get("model", ""))))
+    size = words.short(card.parameters) if card.parameters else "–"
+    if card.lacks:
+        return {"name": card.name, "what": about, "lacks": card.lacks, "parameters": size}
     return {
         "name": card.name,
-        "state": card.lacks or "ready",
-        "kind": card.kind.replace("_", " "),
-        "engine": card.engine,
-        "parameters": words.short(card.parameters) if card.parameters else "–",
-        "what": str(card.card.get("what", "")),
+        "what": about,
+        "measured on mini-test": reached(of.get("evaluation")),
+        "parameters": size,
     }
 
 
+def reached(evaluation: object) -> str:
+    """What its card says of its quality: accuracy of a policy, of a verifier how well it tells right from wrong."""
+    if not isinstance(evaluation, dict):
+        return "–"
+    if "greedy" in evaluation:
+        sampled, greedy = (100 * evaluation[key]["mean"] for key in ("pass@1", "greedy"))
+        return f"{sampled:.0f} % right sampled, {greedy:.0f} % greedy"
+    return f"AUC {evaluation['within_problem_auc']:.2f} inside a problem, {evaluation['step_auc']:.2f} of steps"
+
+
 def table(title: str, cards: list[ModelCard], key: str) -> ModelCard | None:
-    """A table of models, those that can be used first; the one whose line was chosen."""
+    """Those that can be used, and the others folded away; the one whose line was chosen."""
     st.subheader(title)
-    ordered = sorted(cards, key=lambda card: bool(card.lacks))
+    ready, lacking = ([card for card in cards if bool(card.lacks) is lacks] for lacks in (False, True))
+    chosen = lines(ready, key) if ready else None
+    if not ready:
+        st.caption("None can be used yet.")
+    if lacking:
+        with st.expander(f"{len(lacking)} more that can be set up"):
+            chosen = lines(lacking, f"{key}_lacking") or chosen
+    return chosen
+
+
+def lines(cards: list[ModelCard], key: str) -> ModelCard | None:
+    """One table; the one whose line was chosen."""
     chosen = st.dataframe(
-        pd.DataFrame([row(card) for card in ordered]), hide_index=True, key=key, on_select="rerun",
-        selection_mode="single-row", column_config={"what": st.column_config.TextColumn(width="large")},
+        pd.DataFrame([row(card) for card in cards]), hide_index=True, key=key, on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "name": st.column_config.TextColumn(width=190), "what": st.column_config.TextColumn(width=620),
+            "measured on mini-test": st.column_config.TextColumn(width=290),
+            "parameters": st.column_config.TextColumn(width=90),
+        },
     )  # fmt: skip
-    lines = chosen["selection"]["rows"]
-    return ordered[lines[0]] if lines else None
+    found = chosen["selection"]["rows"]
+    return cards[found[0]] if found else None
 
 
 def shown(card: ModelCard, policy: bool) -> None:
@@ -63,8 +92,8 @@ session.open_page("models")
 with session.told("The models cannot be shown"):
     known = runs.catalogue()
     st.caption(
-        "The embedded family needs nothing. Other models are tables of models.toml in the data folder: a server's "
-        "address, or vLLM in this program. Keys stay in the environment and are never shown."
+        "Tick a line for its card and to examine whether it works. The embedded family needs nothing. Other models are "
+        "tables of models.toml in the data folder: a server's address, or vLLM in this program. Keys are never shown."
     )
     model = table("Models", list(known.models.values()), "models_table")
     if model:

@@ -70,11 +70,14 @@ def listing() -> None:
         )
     for view in found:
         with st.container(border=True, key=f"study-{view.id.replace('.', '_')}"):
-            name, state, right, number, opened = st.columns([3, 1.4, 2.6, 2, 1], vertical_alignment="center")
-            name.text(view.id)
+            name, state, right, number, of, opened = st.columns([2, 0.8, 2, 3.2, 0.9, 1], vertical_alignment="center")
+            name.markdown(f"**{words.named(view.id)}**")
             state.badge(view.status, color=COLOURS[view.status])
-            right.text(accuracy(view))
-            number.text(f"{words.count(view.outcomes)} outcomes · {words.ago(view.created)}")
+            right.text(f"right {accuracy(view)}")
+            of_it = f"{words.count(view.problems)} problems · {words.count(view.outcomes)} outcomes"
+            number.text(f"{of_it} · {words.ago(view.created)}")
+            if view.outcomes:
+                of.page_link(session.page("frontier"), label="Frontier", query_params={"study": view.id})
             opened.button("Open", key=f"open-{view.id}", on_click=open_study, args=(view.id,), width="stretch")
     new(first=not found)
 
