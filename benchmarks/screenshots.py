@@ -33,7 +33,27 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
     "narrow": {"viewport": {"width": 900, "height": 900}},
 }
-SETTLED = 3500  # ms after the page says that it has run: charts and rows glide
+SETTLED = 2500  # ms after what the page is for is there: charts and rows glide
+CONTENT = {  # what a page is opened for
+    "home": ".st-key-headline .js-plotly-plot .trace",
+    "solve": "canvas",
+    "trees": "tr[data-id]",
+    "revisions": ".attempt",
+    "studies": ".st-key-study-sample button",
+    "frontier": ".js-plotly-plot .trace",
+    "exchange": ".exchange .curve",
+    "verifier": ".js-plotly-plot .trace",
+    "datasets": "[data-testid=stDataFrame] canvas",
+    "export": "[data-testid=stImage] img",
+    "models": "[data-testid=stDataFrame] canvas",
+}
+UNREACHABLE = """
+[models.unreachable]
+engine = "openai_http"
+base_url = "http://127.0.0.1:9"
+parameters = 1_000_000
+template = "chat"
+"""
 QUALITY = 72  # of WebP
 
 
@@ -69,7 +89,8 @@ def addresses(database: str) -> dict[str, str]:
     pair = [runs.start(spec, db=database) for spec in (asked, RunSpec("", "best_of_n", 8, **_problem(asked)))]
     edited = runs.continue_from(wrong, "r.0", db=database)
     huge = runs.start(RunSpec("", "beam_search", 512, dataset="mini-test", problem_id="mini-test-0002"), db=database)
-    runs.execute([*pair, edited, huge], db=database)
+    failed = runs.start(RunSpec("", "best_of_n", 4, model="unreachable", **_problem(asked)), db=database)
+    runs.execute([*pair, edited, huge, failed], db=database)
     pages = {path.stem: f"/{path.stem}" for path in sorted((REPOSITORY / "pages").glob("[!_]*.py"))}
     first = next((name for name, page in pages.items() if name == "home"), "solve")
     pages[first] = "/"  # the first page has no path of its own
@@ -80,6 +101,7 @@ def addresses(database: str) -> dict[str, str]:
         "beside": f"/solve?run={pair[0]}&beside={pair[1]}",
         "onward": f"/trees?run={edited}",
         "huge": f"/trees?run={huge}",
+        "failed": f"/trees?run={failed}",
     }
 
 
@@ -96,7 +118,8 @@ def picture(browser: Any, address: str, look: str, name: str) -> int:
     page.set_default_timeout(120_000)
     page.goto(address, wait_until="commit")
     page.locator("[data-testid=stMainBlockContainer]").wait_for()
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    page.locator(CONTENT.get(name, "canvas, [class*=st-key-notice]")).first.wait_for()
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')")
     page.wait_for_timeout(SETTLED)
     file = OUT / f"{name}-{look}.webp"
     with Image.open(io.BytesIO(page.screenshot())) as shot:
@@ -116,6 +139,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         total = 0
+        os.environ["TTC_MODELS"] = str(Path(folder) / "models.toml")  # one model whose server is away
+        Path(os.environ["TTC_MODELS"]).write_text(UNREACHABLE, encoding="utf-8")
         full, empty = (f"sqlite:///{Path(folder) / name}.db" for name in ("full", "empty"))
         runs.ensure_database(db=full)
         listed = addresses(full)
@@ -125,9 +150,9 @@ def main() -> None:
                     total += sum(picture(browser, address + path, look, name) for look in LOOKS)
                     print(name, flush=True)
         with served(empty, examples=False) as address:
-            for name in ("solve", "trees", "revisions", "studies", "frontier"):
+            for name in ("home", "solve", "trees", "revisions", "studies", "frontier"):
                 if not wanted or "empty" in wanted:
-                    total += picture(browser, f"{address}/{name}", "light", f"empty-{name}")
+                    total += picture(browser, f"{address}/{name.replace('home', '')}", "light", f"empty-{name}")
         browser.close()
     print(f"{total / 1e6:.2f} MB in {OUT.relative_to(REPOSITORY)}")
 
