@@ -158,6 +158,7 @@ class Driver:
         if now >= self._next_reclaim:
             self._next_reclaim = now + BEAT_SECONDS
             leases.reclaim(self._db)
+            leases.give_back(self._db, self._id, [job.lease for job in self._jobs.values()], self._units.leases)
         if self._jobs:
             written = leases.held(self._db, [job.lease for job in self._jobs.values()])
             self._drop(written.lost)
@@ -204,7 +205,7 @@ class Driver:
                 continue
             job.usage = event.usage
             if isinstance(event, Finished):
-                job.end = _done(event.outcome, job.spec)
+                job.end = _graded(event, job.spec)
             elif isinstance(event, Failed):
                 job.end = _failure(event.search_id, event.error)
 
@@ -245,6 +246,13 @@ class Driver:
         leases.leave(self._db, self._id, hung=why)
         log.error("given up: %s", why)
         os._exit(HUNG)
+
+
+def _graded(event: Finished, spec: RunSpec) -> End:
+    try:
+        return _done(event.outcome, spec)
+    except Exception as error:  # grading: this run fails, the worker goes on
+        return _failure(event.search_id, error)
 
 
 def _done(outcome: Outcome, spec: RunSpec) -> End:

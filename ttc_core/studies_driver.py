@@ -20,7 +20,7 @@ from ttc_core.settings import settings
 from ttc_core.store import studies as stored
 from ttc_core.store import units
 from ttc_core.store.database import Database
-from ttc_core.store.leases import End
+from ttc_core.store.leases import End, Lease
 from ttc_core.store.units_values import SearchChange, SearchEnd, Task, UnitChange, UnitClaim
 from ttc_core.studies_pools import Replay, columns, solutions
 from ttc_core.types import Node, NodeId, Outcome, Usage
@@ -73,10 +73,15 @@ class UnitWork:
         """Something is under way."""
         return bool(self._units)
 
+    @property
+    def leases(self) -> list[Lease]:
+        """Of the units under way."""
+        return [unit.claim.lease for unit in self._units.values()]
+
     def look(self) -> None:
         """Give up what is no longer ours or wanted, and take more while there is room."""
         if self._units:
-            written = units.held(self._db, [unit.claim.lease for unit in self._units.values()])
+            written = units.held(self._db, self.leases)
             self._drop(written.lost)
             self._release(written.stop)
         while self._load() < self._room and not any(unit.claim.suspect for unit in self._units.values()):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
@@ -86,6 +87,15 @@ class Database:
                 options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
                 with self._reader.execution_options(**options).begin() as connection:
                     yield connection
+
+    def now(self, connection: Connection) -> float:
+        """Seconds since 1970 on the one clock that all who share this database have: the server's, or this machine's.
+
+        Clocks of machines differ and are set; who is silent must not depend on that.
+        """
+        if self.sqlite:
+            return time.time()
+        return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
 
     @property
     def absolute_url(self) -> str:

@@ -7,12 +7,11 @@ work. `store.units` does for units what is done here for runs.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ttc_core.runs_views import STALLED_SECONDS, WorkerView
@@ -82,9 +81,9 @@ class Written:
 
 def enrol(db: Database, worker: str, role: str, pid: int) -> None:
     """Note that a process starts working. role: "worker" (takes any pending run) or "solve" (only its own)."""
-    now = time.time()
     row = {"id": worker, "role": role, "host": HOST, "pid": pid, "process_started": started(pid) or ""}
     with db.write() as connection:
+        now = db.now(connection)
         connection.execute(insert(workers), {**row, "started": now, "heartbeat": now})
         connection.execute(delete(workers).where(workers.c.heartbeat < now - FORGET_SECONDS))
 
@@ -97,7 +96,8 @@ def leave(db: Database, worker: str, hung: str = "") -> None:
     with db.write() as connection:
         if hung:
             mine = update(runs).where(runs.c.status == "running", runs.c.owner == worker)
-            failed = {"status": "failed", "finished": time.time(), "error": hung, "hint": "what is recorded stays"}
+            failed: dict[str, Any] = {"status": "failed", "error": hung, "hint": "what is recorded stays"}
+            failed |= {"finished": db.now(connection)}
             connection.execute(mine.values(**failed, owner=None, heartbeat=None, revision=runs.c.revision + 1))
         held = update(units).where(units.c.status == "running", units.c.owner == worker)
         connection.execute(held.values(error=hung) if hung else held.values(attempts=units.c.attempts - 1))
@@ -107,8 +107,8 @@ def leave(db: Database, worker: str, hung: str = "") -> None:
 
 def beat(db: Database, worker: str) -> None:
     """Give a sign of life for the worker and all it holds."""
-    now = time.time()
     with db.write() as connection:
+        now = db.now(connection)
         connection.execute(update(workers).where(workers.c.id == worker).values(heartbeat=now))
         for of in LEASED:
             held = and_(of.c.owner == worker, of.c.status == "running")
@@ -119,10 +119,10 @@ def state(db: Database) -> WorkerView:
     """The worker with the freshest heartbeat; those of role "solve" do not count."""
     wanted = select(workers).where(workers.c.role == "worker").order_by(workers.c.heartbeat.desc()).limit(1)
     with db.read() as connection:
-        row = connection.execute(wanted).mappings().first()
+        row, now = connection.execute(wanted).mappings().first(), db.now(connection)
     if row is None:
         return WorkerView(False, None, None)
-    age = max(0.0, time.time() - row["heartbeat"])
+    age = max(0.0, now - row["heartbeat"])
     gone = row["host"] == HOST and not alive(row["pid"], row["process_started"])
     return WorkerView(age <= STALLED_SECONDS and not gone, age, row["pid"])
 
@@ -144,6 +144,26 @@ def reclaim(db: Database) -> int:
     return freed
 
 
+def give_back(db: Database, worker: str, kept: Iterable[Lease], kept_units: Iterable[Lease]) -> int:
+    """Make pending again what is leased to the worker beside what it knows of; returns how many runs and units.
+
+    A claim whose answer was lost on its way would otherwise look alive for as long as the worker is.
+    """
+    known = {runs: [lease.key for lease in kept], units: [lease.key for lease in kept_units]}
+    strays = {
+        of: and_(of.c.status == "running", of.c.owner == worker, of.c.key.not_in(keys)) for of, keys in known.items()
+    }
+    with db.read() as connection:
+        if not any(connection.execute(select(of.c.key).where(stray).limit(1)).first() for of, stray in strays.items()):
+            return 0
+    waiting = {"status": "pending", "owner": None, "heartbeat": None}
+    with db.write() as connection:
+        return sum(
+            connection.execute(update(of).where(stray).values(**waiting, **LEASED[of])).rowcount
+            for of, stray in strays.items()
+        )
+
+
 def _free(connection: Connection, owners: Sequence[str]) -> int:
     """The next claim counts the epoch up, which shuts the old owner out; until then it finds nothing of its own."""
     freed = 0
@@ -157,14 +177,23 @@ def _free(connection: Connection, owners: Sequence[str]) -> int:
 # --- runs ------------------------------------------------------------------------------------------------------------
 
 
+def silent(of: Table, worker: str, now: float) -> ColumnElement[bool]:
+    """Which rows of `of` somebody else than this worker, or nobody, works on without a sign of life of late.
+
+    One from the future is none: the clock was set back since. What the worker itself holds it need not take over,
+    however long its machine was suspended.
+    """
+    lately = of.c.heartbeat.between(now - STALLED_SECONDS, now + STALLED_SECONDS)
+    return and_(of.c.status == "running", of.c.owner.is_distinct_from(worker), not_(lately))
+
+
 def claim(db: Database, worker: str, limit: int, only: Sequence[str] | None = None) -> list[Claim]:
     """Lease up to `limit` runs that wait or whose owner has fallen silent, oldest first; `only`: among these ids."""
-    now = time.time()
-    silent = and_(runs.c.status == "running", runs.c.heartbeat < now - STALLED_SECONDS)
-    free = or_(runs.c.status == "pending", silent)
-    if only is not None:
-        free = and_(free, runs.c.id.in_(only))
     with db.read() as connection:  # nothing waits most of the time, and looking must not take the writers' lock
+        now = db.now(connection)
+        free = or_(runs.c.status == "pending", silent(runs, worker, now))
+        if only is not None:
+            free = and_(free, runs.c.id.in_(only))
         if not connection.execute(select(runs.c.key).where(free).limit(1)).first():
             return []
     with db.write() as connection:
@@ -191,8 +220,8 @@ def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) 
 def commit(db: Database, changes: Iterable[Change]) -> Written:
     """Write the changes of many runs in one transaction. Runs whose lease is lost are left alone and named."""
     lost, stop = set(), set()
-    now = time.time()
     with db.write() as connection:
+        now = db.now(connection)
         for change in changes:
             wants_stop = _write(connection, change, now)
             if wants_stop is None:

@@ -50,7 +50,7 @@ def get(db: Database, run_id: str) -> RunView:
         row = _row(connection, run_id)
         wanted = select(candidates).where(candidates.c.run == row["key"]).order_by(candidates.c.position)
         found = connection.execute(wanted).mappings().all() if row["has_outcome"] else []
-    return row_view(row, found, time.time())
+        return row_view(row, found, db.now(connection))
 
 
 def tree(db: Database, run_id: str, since: int = 0) -> NodeDelta:
@@ -104,8 +104,7 @@ def listing(
     wanted = select(runs).where(*where).order_by(runs.c.created.desc(), runs.c.key.desc()).limit(limit).offset(offset)
     with db.read() as connection:
         total = connection.execute(select(func.count()).select_from(runs).where(*where)).scalar_one()
-        rows = connection.execute(wanted).mappings().all()
-    now = time.time()
+        rows, now = connection.execute(wanted).mappings().all(), db.now(connection)
     return Listing(tuple(row_view(row, (), now) for row in rows), total)
 
 
@@ -117,7 +116,8 @@ def request_stop(db: Database, run_id: str) -> None:
     """
     with db.write() as connection:
         row = _row(connection, run_id)
-        abandoned = row["status"] == "running" and (row["heartbeat"] or 0.0) < time.time() - STALLED_SECONDS
+        silent = abs(db.now(connection) - (row["heartbeat"] or 0.0)) > STALLED_SECONDS
+        abandoned = row["status"] == "running" and silent
         if row["status"] == "pending" or abandoned:
             change = {"status": "stopped", "finished": time.time(), "owner": None, "epoch": row["epoch"] + 1}
         elif row["status"] == "running":

@@ -8,15 +8,13 @@ ends, its outcome goes into columns and the run goes, unless its tree is to be k
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, update
 
-from ttc_core.runs_views import STALLED_SECONDS
 from ttc_core.store.database import Database
-from ttc_core.store.leases import Lease, Written, put_nodes
+from ttc_core.store.leases import Lease, Written, put_nodes, silent
 from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
 from ttc_core.store.rows import USAGE, node_row, row_node, row_usage, spec_row, usage_row
 from ttc_core.store.schema import MethodRow, OutcomeRow, PoolRow, StudyProblemRow, StudyRow, UnitRow, table
@@ -32,20 +30,30 @@ def passing(point: str) -> None:
     """Named moments at which a crash would tell most: "claimed", "written", "committed". Tests end the process here."""
 
 
-def claim(db: Database, worker: str, limit: int, study: str | None = None, *, suspects: bool = True) -> list[UnitClaim]:
+def claim(
+    db: Database,
+    worker: str,
+    limit: int,
+    study: str | None = None,
+    *,
+    models: Sequence[str] = (),
+    suspects: bool = True,
+) -> list[UnitClaim]:
     """Lease up to `limit` units of running studies, the most urgent study first; study: of this one alone.
 
-    suspects: also units that have ended several workers; they come last.
+    models: only units of these, none for all; suspects: also units that have ended several workers; they come last.
     """
-    now = time.time()
-    silent = and_(units.c.status == "running", units.c.heartbeat < now - STALLED_SECONDS, units.c.owner != worker)
-    free = and_(or_(units.c.status == "pending", silent), studies.c.status == "running")
+    asked = [studies.c.status == "running"]
     if study is not None:
-        free = and_(free, studies.c.id == study)
+        asked.append(studies.c.id == study)
+    if models:
+        asked.append(units.c.method.in_(select(methods.c.key).where(methods.c.model.in_(models))))
     if not suspects:
-        free = and_(free, units.c.attempts < SUSPECT)
+        asked.append(units.c.attempts < SUSPECT)
     of = units.join(studies, studies.c.key == units.c.study)
     with db.read() as connection:  # nothing waits most of the time, and looking must not take the writers' lock
+        now = db.now(connection)
+        free = and_(or_(units.c.status == "pending", silent(units, worker, now)), *asked)
         if not connection.execute(select(units.c.key).select_from(of).where(free).limit(1)).first():
             return []
     shown = (studies.c.id.label("study_id"), studies.c.options, studies.c.priority)
@@ -141,8 +149,8 @@ def commit(db: Database, changes: Iterable[UnitChange]) -> Written:
     `Written.stop` names those whose study is no longer to run.
     """
     lost, stop = set(), set()
-    now = time.time()
     with db.write() as connection:
+        now = db.now(connection)
         ours = []
         for change in changes:
             runs_on = _fenced(connection, change, now)
