@@ -142,6 +142,9 @@ def _studies(sweep: argparse.ArgumentParser, import_: argparse.ArgumentParser) -
     sweep.add_argument("file", metavar="FILE.toml", nargs="?")
     sweep.add_argument("--name", help="for the study, instead of the one in the file")
     sweep.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    sweep.add_argument("--ray", metavar="ADDRESS", nargs="?", const="", help="by actors of a Ray cluster; none: here")
+    groups = "with --ray: N, or n=N,cpus=C,gpus=G,model=M; once for each kind of actors"
+    sweep.add_argument("--actors", metavar="GROUP", action="append", default=[], help=groups)
     sweep.set_defaults(study=None, action="")
     words = {"resume": "go on, failed units too", "pause": "have its workers stop for now", "cancel": "for good"}
     for action, text in words.items():

@@ -25,6 +25,7 @@ from ttc_core.store import leases, repository
 from ttc_core.store.database import Database
 from ttc_core.store.leases import Change, Claim, End, Lease
 from ttc_core.studies_driver import UnitWork
+from ttc_core.studies_views import Tally
 from ttc_core.types import Node, Outcome, RunSpec, Usage
 
 log = logging.getLogger("ttc.worker")
@@ -60,12 +61,17 @@ class Driver:
         backend: Backend | None = None,
         slots: int = SLOTS,
         study: str | None = None,
+        models: Sequence[str] = (),
+        tally: Tally | None = None,
     ) -> None:
-        """role: "worker" (takes any run or unit), "solve" (runs it is given) or "study" (units of `study`)."""
+        """role: "worker" (takes any run or unit), "solve" (runs it is given) or "study" (units of `study`).
+
+        models: take only units of these, none for all; tally: what the units' progress is counted into.
+        """
         self._db, self._role, self._slots = db, role, slots
         self._id = secrets.token_hex(8)
         self._scheduler = Scheduler(backend or LocalBackend())
-        self._units = UnitWork(db, self._id, self._scheduler, study)
+        self._units = UnitWork(db, self._id, self._scheduler, study, models, tally)
         self._jobs: dict[str, _Job] = {}
         self._next_look = self._next_reclaim = 0.0
         self._alive_at = time.monotonic()

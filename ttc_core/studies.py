@@ -7,7 +7,7 @@ a database URL, None for the configured one; it has to be there (`runs.ensure_da
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ttc_core import access, studies_file
 from ttc_core.errors import UserError
 from ttc_core.settings import settings
-from ttc_core.studies_views import StudyView, document, view_of
+from ttc_core.studies_views import StudyView, Tally, document, view_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,9 +91,13 @@ def work(
     *,
     until: Callable[[], bool] | None = None,
     backend: Backend | None = None,
+    models: Sequence[str] = (),
+    tally: Tally | None = None,
     db: str | None = None,
 ) -> None:
     """Carry out a study here and now, beside other workers; returns when it has ended or `until` says so.
+
+    models: only its units of these, none for all; tally: counts what is done here, as it is done.
 
     Raises:
         UnknownName: no such study.
@@ -101,7 +105,7 @@ def work(
     from ttc_core.runs_driver import Driver
 
     progress(study, db=db)
-    with Driver(_database(db), role="study", backend=backend, study=study) as driver:
+    with Driver(_database(db), role="study", backend=backend, study=study, models=models, tally=tally) as driver:
         driver.finish(lambda: not progress(study, db=db).ended, until or (lambda: False))
 
 

@@ -23,6 +23,7 @@ from ttc_core.store.database import Database
 from ttc_core.store.leases import End, Lease
 from ttc_core.store.units_values import SearchChange, SearchEnd, Task, UnitChange, UnitClaim
 from ttc_core.studies_pools import Replay, columns, solutions
+from ttc_core.studies_views import Tally
 from ttc_core.types import Node, NodeId, Outcome, Usage
 
 log = logging.getLogger("ttc.study")
@@ -43,6 +44,7 @@ class _Search:
     end: SearchEnd | None = None
     failure: Exception | None = None
     told: bool = False  # its end is committed
+    tokens: int = 0  # forwarded for it so far
 
     @property
     def open(self) -> bool:
@@ -61,9 +63,18 @@ class _Unit:
 class UnitWork:
     """The units under way in this process."""
 
-    def __init__(self, db: Database, worker: str, scheduler: Scheduler, study: str | None) -> None:
-        """study: take units of this one alone."""
+    def __init__(
+        self,
+        db: Database,
+        worker: str,
+        scheduler: Scheduler,
+        study: str | None,
+        models: Sequence[str] = (),
+        tally: Tally | None = None,
+    ) -> None:
+        """study: take units of this one alone; models: of these alone, none for all; tally: what is counted into."""
         self._db, self._worker, self._scheduler, self._study = db, worker, scheduler, study
+        self._models, self._tally = models, tally or Tally()
         self._units: dict[str, _Unit] = {}
         self._of: dict[str, _Unit] = {}  # by search
         self._room = BATCHES * settings().batch
@@ -85,7 +96,8 @@ class UnitWork:
             self._drop(written.lost)
             self._release(written.stop)
         while self._load() < self._room and not any(unit.claim.suspect for unit in self._units.values()):
-            claims = units.claim(self._db, self._worker, 1, self._study, suspects=not self._units)
+            alone = not self._units
+            claims = units.claim(self._db, self._worker, 1, self._study, models=self._models, suspects=alone)
             if not claims:
                 return
             self._begin(claims[0])
@@ -98,7 +110,8 @@ class UnitWork:
         unit = _Unit(claim, {})
         self._units[claim.lease.run_id] = unit
         for task in claim.tasks:
-            search = unit.searches[task.run_id] = _Search(task, {n.id: n for n in task.nodes})
+            search = _Search(task, {n.id: n for n in task.nodes}, tokens=_tokens(task.usage))
+            unit.searches[task.run_id] = search
             self._of[task.run_id] = unit
             try:
                 strategy = runs_checks.named("strategy", task.spec.strategy, task.spec.params)
@@ -146,6 +159,8 @@ class UnitWork:
                 search.nodes[event.node.id] = event.node
                 continue
             search.usage = event.usage
+            search.tokens, before = _tokens(event.usage), search.tokens
+            self._tally.tokens += search.tokens - before
             try:
                 if isinstance(event, Finished):
                     search.end = _ended(unit.claim, search, event.outcome, event.usage)
@@ -183,11 +198,16 @@ class UnitWork:
                 if search.told:
                     search.nodes.clear()
             if status:
+                self._tally.units += status == "done" and unit.claim.lease.run_id not in written.lost
                 self._drop([unit.claim.lease.run_id])
                 with suppress(StoreBusy):  # the next unit that ends will do
                     stored.check_cost(self._db, unit.claim.study)
         self._drop(written.lost)
         self._release(written.stop & self._units.keys())
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.policy_tokens + usage.verifier_tokens
 
 
 def _noted(unit: _Unit) -> bool:

@@ -45,6 +45,14 @@ class StudyView:
         return self.status != "running"
 
 
+@dataclass
+class Tally:
+    """What one worker has done of a study: units that ended well, and tokens that policy and verifier forwarded."""
+
+    units: int = 0
+    tokens: int = 0
+
+
 def view_of(row: Mapping[str, Any]) -> StudyView:
     """What the store knows of a study (`store.studies.state`) as a view."""
     units = {"leased" if name == "running" else name: n for name, n in row["units"].items()}

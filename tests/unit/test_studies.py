@@ -274,7 +274,7 @@ def test_names_are_taken_once(url):
 def test_progress_in_a_terminal(url, capsys):
     add(url)
     asked = iter(range(1_000_000))
-    with cli._bar("s", lambda: next(asked) > 1_000_000, url) as until:
+    with cli._bar("s", lambda: next(asked) > 1_000_000, [], url) as until:
         studies.work("s", until=until, backend=ScriptedBackend(512), db=url)
     said = " ".join(capsys.readouterr().err.split())
     view = studies.progress("s", db=url)

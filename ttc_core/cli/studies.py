@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ttc_core import runs, studies
 from ttc_core.cli.shown import table, write_json, write_lines
 from ttc_core.errors import UserError
 from ttc_core.studies import StudyView
 
+if TYPE_CHECKING:
+    from ttc_core.studies_crew import Member
+
+By = Callable[[str, Callable[[], bool], list["Member"], str | None], None]  # carries a study out
 TELL_SECONDS = 5.0
 BAR_SECONDS = 1.0
 
@@ -30,24 +34,49 @@ def sweep(args: argparse.Namespace) -> int:
         return _stored(args)
     if args.dry_run:
         return _dry_run(args)
+    by = _how(args)
     study = studies.start(Path(args.file), name=args.name, db=args.db)
-    return _carry_out(study, args)
+    return _carry_out(study, args, by)
 
 
 def _stored(args: argparse.Namespace) -> int:
     """What is done with a stored study: exactly one of the options names it."""
     if args.action == "resume":
+        by = _how(args)
         again = studies.resume(args.study, db=args.db)
         if again:
             _tell(f"{again} failed units are tried again")
-        return _carry_out(args.study, args)
+        return _carry_out(args.study, args, by)
     {"pause": studies.pause, "cancel": studies.cancel}[args.action](args.study, db=args.db)
     return _show(studies.progress(args.study, db=args.db), args)
 
 
 def work(args: argparse.Namespace) -> int:
     """`worker --study`: take units of one study until none is left."""
-    return _carry_out(args.study, args)
+    return _carry_out(args.study, args, _here)
+
+
+def _here(study: str, until: Callable[[], bool], crew: list[Member], db: str | None) -> None:
+    """This process is the worker."""
+    studies.work(study, until=until, db=db)
+
+
+def _how(args: argparse.Namespace) -> By:
+    """Who carries the study out: this process, or with --ray actors."""
+    if args.ray is None:
+        if args.actors:
+            raise UserError("--actors goes with --ray")
+        return _here
+    from ttc_core import studies_crew, studies_ray
+
+    studies_ray.imported()
+    groups = [studies_crew.group(text) for text in args.actors]
+
+    def actors(study: str, until: Callable[[], bool], crew: list[Member], db: str | None) -> None:
+        with redirect_stdout(sys.stderr):  # Ray prints what it thinks of its processes
+            studies_ray.carry_out(study, groups, args.ray, until=until, crew=crew, db=db)
+
+    return actors
 
 
 def _dry_run(args: argparse.Namespace) -> int:
@@ -65,13 +94,14 @@ def _dry_run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _carry_out(study: str, args: argparse.Namespace) -> int:
+def _carry_out(study: str, args: argparse.Namespace, by: By) -> int:
     from ttc_core.worker import Terminated
 
     ended = Terminated()
     told = _bar if sys.stderr.isatty() else _telling
-    with told(study, ended, args.db) as until:
-        studies.work(study, until=until, db=args.db)
+    crew: list[Member] = []
+    with told(study, ended, crew, args.db) as until:
+        by(study, until, crew, args.db)
     view = studies.progress(study, db=args.db)
     _show(view, args)
     if view.status == "failed":
@@ -80,33 +110,43 @@ def _carry_out(study: str, args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _telling(study: str, ended: Callable[[], bool], db: str | None) -> Iterator[Callable[[], bool]]:
-    """The same question, and a line of progress on stderr now and then."""
+def _telling(
+    study: str, ended: Callable[[], bool], crew: Sequence[Member], db: str | None
+) -> Iterator[Callable[[], bool]]:
+    """The same question, and a line of progress on stderr now and then; the last one says what each actor did."""
     due = [time.monotonic() + TELL_SECONDS]
+
+    def look() -> None:
+        _tell("\n".join([line(studies.progress(study, db=db)), *(f"  {m.name}: {m}" for m in crew)]))
+        due[0] = time.monotonic() + TELL_SECONDS
 
     def ask() -> bool:
         if time.monotonic() >= due[0]:
-            _tell(line(studies.progress(study, db=db)))
-            due[0] = time.monotonic() + TELL_SECONDS
+            look()
         return ended()
 
     yield ask
+    if crew:
+        look()
 
 
 @contextmanager
-def _bar(study: str, ended: Callable[[], bool], db: str | None) -> Iterator[Callable[[], bool]]:
+def _bar(study: str, ended: Callable[[], bool], crew: Sequence[Member], db: str | None) -> Iterator[Callable[[], bool]]:
     """The same question, and in a terminal a bar with the numbers of the page Studies."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
     parts = (TextColumn("{task.description}"), BarColumn(12), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
     due = [0.0]
 
     def look() -> None:
         view = studies.progress(study, db=db)
-        ended_units = view.units["done"] + view.units["failed"]
+        ended_units, total = view.units["done"] + view.units["failed"], sum(view.units.values())
         numbers = ", ".join(reversed(_numbers(view)))  # what a narrow terminal cuts off is said last
-        bar.update(task, completed=ended_units, total=sum(view.units.values()), said=f"units  {numbers}")
+        bar.update(task, completed=ended_units, total=total, said=f"units  {numbers}")
+        rows.extend(bar.add_task(f"  {member.name}", total=None, said="") for member in crew[len(rows) :])
+        for row, member in zip(rows, crew, strict=True):
+            bar.update(row, completed=member.units, total=total, said=str(member))
         due[0] = time.monotonic() + BAR_SECONDS
 
     def ask() -> bool:
@@ -115,7 +155,7 @@ def _bar(study: str, ended: Callable[[], bool], db: str | None) -> Iterator[Call
         return ended()
 
     with Progress(*parts, console=Console(stderr=True)) as bar:
-        task = bar.add_task(study, total=None, said="")
+        task, rows = bar.add_task(study, total=None, said=""), list[TaskID]()
         yield ask
         look()
 

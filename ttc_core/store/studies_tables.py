@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from ttc_core.store.database import Database
 from ttc_core.store.repository import runs
 from ttc_core.store.studies import find
-from ttc_core.store.units import methods, outcomes, pools, problems
+from ttc_core.store.units import methods, outcomes, pools, problems, units
 
 
 def outcome_rows(db: Database, study: str, dataset: str | None = None) -> list[dict[str, Any]]:
@@ -48,6 +48,20 @@ def pool_rows(db: Database, study: str, dataset: str | None = None) -> list[dict
             wanted = wanted.where(problems.c.dataset == dataset)
         order = (methods.c.position, pools.c.problem, pools.c.seed)
         return [dict(row) for row in connection.execute(wanted.order_by(*order)).mappings()]
+
+
+def models(db: Database, study: str) -> list[str]:
+    """The models that its units are of, in the study's order.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    with db.read() as connection:
+        key = find(connection, study)["key"]
+        of = methods.join(units, units.c.method == methods.c.key)
+        wanted = select(methods.c.model).select_from(of).where(methods.c.study == key)
+        found = connection.execute(wanted.group_by(methods.c.model).order_by(func.min(methods.c.position)))
+        return list(found.scalars())
 
 
 def measured(db: Database, model: str) -> dict[str, float]:

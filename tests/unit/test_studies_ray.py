@@ -1,0 +1,234 @@
+"""Studies carried out by actors of a Ray cluster: what is asked for, refused, counted, given back, and survives."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from tests.unit.test_studies import BEST, MAJORITY, add
+from ttc_core import runs, studies, studies_ray
+from ttc_core.__main__ import main
+from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend
+from ttc_core.errors import TTCError, UserError
+from ttc_core.settings import REPOSITORY
+from ttc_core.store import leases, units
+from ttc_core.store import studies_tables as tables
+from ttc_core.store.database import database
+from ttc_core.store.process import HOST
+from ttc_core.store.studies import NewMethod
+from ttc_core.studies_crew import Group, Member, group
+from ttc_core.studies_views import Tally
+
+TWO_MODELS = [
+    NewMethod(POLICY, VERIFIER, "best_of_n", BEST, "best_of_n", [1, 4]),
+    NewMethod("another", VERIFIER, "best_of_n", MAJORITY, "best_of_n select=majority", [4]),
+]
+FILE = """
+name = "spread"
+datasets = [{ name = "mini-test", problems = 12 }]
+models = ["mini-s"]
+verifiers = ["mini-implicit"]
+seeds = [0]
+block = 2
+keep_trees = "sample:1"
+[[strategies]]
+name = "best_of_n"
+budgets = [1, 8]
+[[strategies]]
+name = "beam_search"
+budgets = [4, 16]
+"""
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("4", Group(n=4)),
+        ("n=2,gpus=1,cpus=0.5", Group(2, 0.5, 1.0)),
+        ("model=a,n=1,model=b", Group(models=("a", "b"))),
+    ],
+)
+def test_groups_of_actors(text, wanted):
+    assert group(text) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "many", "n=1,n=2", "n=-1", "gpus=nan", "gpus=inf", "cpus=-1", "memory=3", "n"]
+)
+def test_what_describes_no_actors_is_one_sentence(text):
+    with pytest.raises(UserError, match="actors"):
+        group(text)
+
+
+def test_an_actor_that_was_started_anew_goes_on_counting():
+    member = Member("s-0", Group())
+    assert str(member) == "waits for a place"
+    member.heard({"pid": 7, "host": "h", "units": 3, "tokens": 900, "seconds": 2.0}, now=102.0)
+    assert str(member) == "3 units, 450 tokens/s on h"
+    member.heard({"pid": 8, "host": "h", "units": 1, "tokens": 100, "seconds": 1.0}, now=110.0)
+    assert (member.units, member.tokens, member.restarts) == (4, 1000, 1)
+    assert str(member) == "4 units, 100 tokens/s on h, started anew"
+
+
+# --- whose units are taken, and what is counted ----------------------------------------------------------------------
+
+
+def test_a_worker_takes_units_of_its_models_alone(any_url):
+    add(any_url, pooled=False, methods=TWO_MODELS)
+    db = database(any_url)
+    assert tables.models(db, "s") == [POLICY, "another"]
+    leases.enrol(db, "w", "study", os.getpid())
+    claimed = units.claim(db, "w", 100, "s", models=["another"])
+    assert {claim.method.model for claim in claimed} == {"another"} and len(claimed) == 4
+    assert units.claim(db, "w", 100, "s", models=["another"]) == []
+    assert len(units.claim(db, "w", 100, "s")) == 8
+
+
+def test_what_a_worker_has_done_is_counted_as_it_goes(any_url):
+    add(any_url)
+    tally, seen = Tally(), []
+
+    def look():
+        seen.append(tally.tokens)
+        return False
+
+    studies.work("s", until=look, backend=ScriptedBackend(64), tally=tally, db=any_url)
+    view = studies.progress("s", db=any_url)
+    assert (tally.units, tally.tokens) == (view.units["done"], view.tokens)
+    assert len(set(seen)) > 5 and seen == sorted(seen)
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def url(tmp_path):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    runs.ensure_database(db=url)
+    add(url, pooled=False, methods=TWO_MODELS)
+    yield url
+    database(url).close()
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A cluster that is looked at only: it has these machines and resources."""
+    ended = []
+    there = SimpleNamespace(
+        init=lambda **_: None,
+        shutdown=lambda: ended.append(True),
+        nodes=lambda: [{"NodeManagerHostname": host, "Alive": True} for host in there.hosts],
+        cluster_resources=lambda: {"CPU": 2.0},
+        hosts=[HOST],
+        ended=ended,
+    )
+    monkeypatch.setattr(studies_ray, "imported", lambda: there)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return there
+
+
+def refused(url, *groups, address=""):
+    with pytest.raises(TTCError) as error:
+        studies_ray.carry_out("s", groups, address, until=lambda: True, db=url)
+    assert isinstance(error.value, UserError) and error.value.hint
+    return str(error.value)
+
+
+def test_several_machines_do_not_share_a_sqlite_file(url, cluster):
+    cluster.hosts = [HOST, "elsewhere"]
+    assert "several machines cannot share a SQLite file, and there is 'elsewhere'" in refused(url, address="auto")
+    assert cluster.ended
+
+
+def test_actors_that_this_machine_cannot_hold(url, cluster):
+    assert "need 1 GPUs, this machine has 0" in refused(url, Group(gpus=1.0))
+    assert "need 3 CPUs, this machine has 2" in refused(url, Group(n=3))
+
+
+def test_units_that_no_actor_would_take(url, cluster):
+    assert "no actors take the units of model 'another'" in refused(url, Group(models=(POLICY,)))
+    assert "has no model 'x'" in refused(url, Group(models=("x",)), Group())
+
+
+def test_nothing_is_stored_where_ray_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    (tmp_path / "f.toml").write_text(FILE)
+    assert main(["sweep", str(tmp_path / "f.toml"), "--ray", "--db", url]) == 2
+    assert "requirements-ray.txt" in capsys.readouterr().err
+    assert main(["sweep", str(tmp_path / "f.toml"), "--actors", "2", "--db", url]) == 2
+    assert "--actors goes with --ray" in capsys.readouterr().err
+    assert studies.listing(db=url) == []
+    database(url).close()
+
+
+# --- a cluster -------------------------------------------------------------------------------------------------------
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_sweep_that_is_interrupted_and_loses_an_actor_ends_as_a_calm_one(tmp_path):
+    (tmp_path / "f.toml").write_text(FILE)
+    calm, spread = tmp_path / "calm.db", tmp_path / "spread.db"
+    runs.ensure_database(db=f"sqlite:///{calm}")
+    studies.work(studies.start(tmp_path / "f.toml", db=f"sqlite:///{calm}"), db=f"sqlite:///{calm}")
+
+    sweep = begun(spread, str(tmp_path / "f.toml"))
+    wait_for(lambda: ask(spread, "SELECT 1 FROM outcomes LIMIT 1"), sweep)
+    os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does
+    out, err = sweep.communicate(timeout=60)
+    assert sweep.returncode == 0 and out.startswith("spread: running") and "Traceback" not in err
+    assert ask(spread, "SELECT status, owner FROM units WHERE status = 'running' OR attempts > 0") == []
+    assert ask(spread, "SELECT * FROM workers") == []
+
+    sweep = begun(spread, "--resume", "spread")
+    mine = "SELECT w.pid FROM workers w JOIN units u ON u.owner = w.id WHERE u.status = 'running'"
+    [killed, *_] = wait_for(lambda: ask(spread, mine), sweep)
+    os.kill(killed[0], signal.SIGKILL)
+    wait_for(lambda: ask(spread, f"SELECT 1 FROM workers WHERE pid <> {killed[0]} LIMIT 1 OFFSET 1"), sweep)
+    out, err = sweep.communicate(timeout=120)
+    assert sweep.returncode == 0 and out.startswith("spread: done, 18 of 18 units"), (out, err)
+    assert "Traceback" not in err and "started anew" in err
+    assert tables_of(spread) == tables_of(calm)
+    assert ask(spread, "PRAGMA integrity_check") == [("ok",)]
+
+
+def begun(path, *words):
+    command = [sys.executable, "-m", "ttc_core", "sweep", *words, "--ray", "--actors", "2", "--db", f"sqlite:///{path}"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=REPOSITORY, text=True, start_new_session=True, **pipes)
+
+
+def wait_for(what, process, seconds=90.0):
+    until = time.monotonic() + seconds
+    while not (found := what()):
+        assert process.poll() is None and time.monotonic() < until, process.communicate()
+        time.sleep(0.02)
+    return found
+
+
+def ask(path, query):
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+    except sqlite3.OperationalError:  # not there yet
+        return []
+
+
+def tables_of(path):
+    """Outcomes, pools and kept trees, without what depends on time or on what a cache held."""
+    columns = "method, problem, budget, seed, answer, correct, score, excluded, run, generations, generated_tokens"
+    trees = "SELECT r.id, n.id, n.text, n.state, n.scores FROM nodes n JOIN runs r ON r.key = n.run ORDER BY 1, 2"
+    return ask(path, f"SELECT {columns} FROM outcomes"), ask(path, "SELECT * FROM pools"), ask(path, trees)
