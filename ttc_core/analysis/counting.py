@@ -6,13 +6,15 @@ without an answer. The subsets of k are the coefficient of x^k in
 
     x^m C(g after i, m-1) (1+x)^blank prod over h of (sum over j < m of C(h, j) x^j + C(h after i, m) x^m)
 
-whose terms are all positive: no digits cancel, and the ratio to C(n, k) is good to some 1e-13.
+whose terms are all positive: no digits cancel, and the ratio to C(n, k) is good to some 1e-13. The polynomials of all
+(problem, g, i) are multiplied at once, one h after another from the largest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
@@ -20,7 +22,7 @@ from scipy import special
 from ttc_core.analysis.pool import Bools, Floats, Ints
 
 LARGEST = 1000  # samples: C(1000, 500) is the largest that a float holds
-CALL = 5000  # multiplications that take as long as calling for some
+CELLS = 1 << 20  # of a table of samples by answers: some MiB
 
 
 def comb(n: int | Ints, k: int | Ints) -> Floats:
@@ -32,12 +34,11 @@ def work(of: Ints, right: Bools, k: int) -> float:
     """What `majority` takes for subsets of up to k, in multiplications; infinite where it is not possible."""
     if of.shape[1] > LARGEST:
         return math.inf
+    counts = _counts(of, right.shape[1])
     total = 0.0
-    for row, good in zip(of, right, strict=True):
-        counts = np.bincount(row[row >= 0], minlength=len(good))
-        for g in np.flatnonzero(good[: len(counts)] & (counts > 0)):
-            others = np.minimum(np.delete(counts, g), min(counts[g], k)).astype(float)
-            total += float((others * (others + 1) / 2).sum() + 20) * counts[g] * k + CALL * float(others.sum())
+    for m in range(1, k + 1):
+        firsts = np.where(right, np.maximum(counts - m + 1, 0), 0).sum(axis=1)
+        total += float((firsts * ((counts >= m).sum(axis=1) * m + 20)).sum()) * (k - m + 1)
     return total
 
 
@@ -49,42 +50,90 @@ def majority(of: Ints, right: Bools, ks: Sequence[int]) -> Floats:
         right: (P, G) whether a group's answer is right.
         ks: at most n.
     """
-    n = of.shape[1]
+    n, most = of.shape[1], max(ks)
     subsets = np.array([float(math.comb(n, k)) for k in ks])
+    choose = comb(np.arange(n + 1), np.arange(most + 1)[:, None])  # (most + 1, n + 1)
     values = np.zeros((len(of), len(ks)))
-    for p, (row, good) in enumerate(zip(of, right, strict=True)):
-        for g in np.unique(row[row >= 0]):
-            if good[g]:
-                values[p] += _won_by(row, int(g), max(ks))[list(ks)] / subsets
+    for rows in _parts(of, right):
+        firsts = _firsts(of[rows], right[rows])
+        won = np.zeros((most + 1, len(rows)))
+        for m in range(1, most + 1):
+            first, ways = _ways(firsts, m, most, choose)
+            if not len(first):
+                break
+            won[m:] += [np.bincount(firsts.problem[first], row, len(rows)) for row in ways]
+        values[rows] = won[list(ks)].T / subsets
     return values
 
 
-def _won_by(row: Ints, g: int, most: int) -> Floats:
-    """(most + 1) number of subsets of each size that group g wins."""
-    places = np.flatnonzero(row == g)
-    later = np.arange(len(places))[::-1]  # of g's samples, how many come after each
-    others = [h for h in np.unique(row[row >= 0]) if h != g]
-    sizes = {h: int((row == h).sum()) for h in others}
-    after = {h: (row == h)[::-1].cumsum()[::-1][places] for h in others}
-    blank = int((row < 0).sum())
-    won = np.zeros(most + 1)
-    for m in range(1, min(len(places), most) + 1):
-        free = blank + sum(size for size in sizes.values() if size < m)  # too few to reach m: all choices
-        first = later >= m - 1
-        ways = comb(later[first], m - 1)[:, None] * comb(free, np.arange(most - m + 1))
-        for h in others:
-            if sizes[h] >= m:
-                ways = _times(ways, comb(sizes[h], np.arange(m)), comb(after[h][first], m))
-        won[m:] += ways.sum(axis=0)
-    return won
+def _counts(of: Ints, groups: int) -> Ints:
+    """(P, G) samples of each answer."""
+    keys = (np.arange(len(of))[:, None] * groups + of)[of >= 0]
+    return np.bincount(keys, minlength=len(of) * groups).reshape(len(of), groups)
+
+
+def _parts(of: Ints, right: Bools) -> Iterator[Ints]:
+    """Problems a few at a time, so that the table of samples by answers stays small."""
+    size = max(1, CELLS // (of.shape[1] * right.shape[1]))
+    for first in range(0, len(of), size):
+        yield np.arange(first, min(first + size, len(of)))
+
+
+@dataclass(frozen=True)
+class _Firsts:
+    """Samples with a right answer: each may be the first of a winning majority.
+
+    Arguments:
+        problem: (I) whose it is; later: (I) samples of the same answer after it.
+        sizes: (I, G) samples of each other answer, falling; after: (I, G) of these, how many come after it.
+        blank: (I) samples without an answer.
+    """
+
+    problem: Ints
+    later: Ints
+    sizes: Ints
+    after: Ints
+    blank: Ints
+
+
+def _firsts(of: Ints, right: Bools) -> _Firsts:
+    groups = right.shape[1]
+    hits = np.take_along_axis(right, np.maximum(of, 0), axis=1) & (of >= 0)
+    problem, place = np.nonzero(hits)
+    own = of[problem, place]
+    given = (of[:, ::-1, None] == np.arange(groups)).cumsum(axis=1, dtype=np.int16)[:, ::-1]  # at and after each place
+    after = given[problem, place]
+    later = after[np.arange(len(own)), own].astype(np.int64) - 1
+    pairs, pair = np.unique(problem * groups + own, return_inverse=True)
+    sizes = given[pairs // groups, 0]
+    sizes[np.arange(len(pairs)), pairs % groups] = 0  # it is no rival of itself, and comes last
+    order = np.argsort(-sizes, axis=1, kind="stable")
+    sizes = np.take_along_axis(sizes, order, axis=1)
+    return _Firsts(
+        problem, later, sizes[pair], np.take_along_axis(after, order[pair], axis=1), (of < 0).sum(axis=1)[problem]
+    )
+
+
+def _ways(firsts: _Firsts, m: int, most: int, choose: Floats) -> tuple[Ints, Floats]:
+    """Which firsts may have m - 1 more votes, and (most - m + 1, I) with how many subsets of how many other samples."""
+    able = np.flatnonzero(firsts.later >= m - 1)
+    rivals = (firsts.sizes[able] >= m).sum(axis=1)
+    order = np.argsort(-rivals, kind="stable")  # so that those with many rivals are the beginning
+    able, rivals = able[order], rivals[order]
+    sizes, after = firsts.sizes[able].T, firsts.after[able].T
+    free = firsts.blank[able] + np.where(sizes < m, sizes, 0).sum(axis=0)  # too few to reach m: all choices
+    ways = choose[m - 1, firsts.later[able]] * choose[: most - m + 1, free]
+    for h, count in enumerate(np.searchsorted(-rivals, -np.arange(rivals.max(initial=0)))):
+        ways[:, :count] = _times(ways[:, :count], choose[:m, sizes[h, :count]], choose[m, after[h, :count]])
+    return able, ways
 
 
 def _times(ways: Floats, fewer: Floats, equal: Floats) -> Floats:
-    """Polynomials (I, degree + 1) times sum of fewer[j] x^j + equal[i] x^m with m = len(fewer), cut at their degree."""
-    product: Floats = fewer[0] * ways
-    for j, factor in enumerate(fewer[1 : ways.shape[1]], start=1):
-        product[:, j:] += factor * ways[:, :-j]
+    """Polynomials (degree + 1, I) times sum of fewer[j] x^j + equal x^m with m = len(fewer), cut at their degree."""
+    product = ways.copy()  # fewer[0] is 1
+    for j in range(1, min(len(fewer), len(ways))):
+        product[j:] += fewer[j] * ways[:-j]
     m = len(fewer)
-    if m < ways.shape[1]:
-        product[:, m:] += equal[:, None] * ways[:, :-m]
+    if m < len(ways):
+        product[m:] += equal * ways[:-m]
     return product

@@ -6,7 +6,7 @@ drawn first (as `selection.choose`). In order of preference, for each problem an
     settled      no sample with a vote is right, or all are
     counting     majority only, by a product of polynomials (counting.py), where n is moderate
     enumeration  of all subsets, where there are few
-    Monte Carlo  a random order of the samples is cut into blocks of k; every block is a subset drawn uniformly
+    Monte Carlo  the first k of a random order of the samples are a subset drawn uniformly, of which all k have a share
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ttc_core.errors import BadValue
 DRAWS = 256
 SUBSETS = 20_000  # enumerated for one problem and k at most
 BALLOTS = 200_000_000  # counted in all that is enumerated for one k at most
-WORK = 200_000_000  # multiplications at most in counting the majorities of all problems: half a second
-CELLS = 1 << 21  # of a table of votes: some ten MiB
+WORK = 100_000_000  # multiplications at most in counting the majorities of all problems: a third of a second
+LANES = 1 << 11  # drawn subsets at once
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def _same_size(b: _Ballots, ks: Sequence[int], how: str, draws: int, seed: int) 
     part = b.part(open_, n)
     counted = _countable(part, ks) if how == "majority" else []
     exact = counting.majority(part.of, part.right, counted) if counted else np.empty((len(open_), 0))
+    drawn: list[int] = []
     for column, k in enumerate(ks):
         values[all_right, column] = [_any(n, int(v), k) for v in voting[all_right]]
         if not len(open_):
@@ -115,7 +116,13 @@ def _same_size(b: _Ballots, ks: Sequence[int], how: str, draws: int, seed: int) 
         elif math.comb(n, k) <= SUBSETS and len(open_) * math.comb(n, k) * k <= BALLOTS:
             values[open_, column] = _enumerated(part, k, how)
         else:
-            values[open_, column], errors[open_, column] = _drawn(part, k, how, draws, seed)
+            drawn.append(column)
+    if drawn:
+        shares = _drawn(part, [ks[column] for column in drawn], how, draws, seed)
+        values[open_[:, None], drawn] = shares
+        # Laplace's rule: a share of 0 or 1 among finitely many draws is not certain.
+        shares = (shares * draws + 1) / (draws + 2)
+        errors[open_[:, None], drawn] = np.sqrt(shares * (1 - shares) / (draws + 2))
     return values, errors
 
 
@@ -144,37 +151,80 @@ def _enumerated(b: _Ballots, k: int, how: str) -> Floats:
     return values
 
 
-def _drawn(b: _Ballots, k: int, how: str, draws: int, seed: int) -> tuple[Floats, Floats]:
-    """(P) share of at least `draws` random subsets whose vote is right, and its standard error."""
+def _drawn(b: _Ballots, ks: Sequence[int], how: str, draws: int, seed: int) -> Floats:
+    """(P, K) share of random subsets of each size whose vote is right.
+
+    All problems share `draws` orders of n places, on which each puts its samples in a random order of its own: so its
+    subsets are uniform and know nothing of those of other problems. The subset of k is the beginning of that of k + 1.
+    """
     problems, n = b.of.shape
-    blocks, together = min(n // k, draws), max(1, CELLS // (n * 8))
-    hits, subsets = np.zeros(problems), -(-draws // blocks) * blocks
+    rng = np.random.default_rng([seed, n])
+    orders = _orders(rng, draws, n)[: max(ks)]
+    shares, together = np.empty((problems, len(ks))), max(1, LANES // draws)
     for first in range(0, problems, together):
-        part = b.part(np.arange(first, min(first + together, problems)), n)
-        rng = np.random.default_rng([seed, k, first])
-        for _ in range(subsets // blocks):
-            order = rng.random(part.of.shape, np.float32).argsort(axis=1)[:, : blocks * k]
-            hits[first : first + together] += _blocks_won(part, order, k, how)
-    # Laplace's rule: a share of 0 or 1 among finitely many draws is not certain.
-    share = (hits + 1) / (subsets + 2)
-    return hits / subsets, np.sqrt(share * (1 - share) / (subsets + 2))
+        rows = np.arange(first, min(first + together, problems))
+        shares[rows] = _Drawing(b.part(rows, n), _orders(rng, len(rows), n), orders, how).shares(ks)
+    return shares
 
 
-def _blocks_won(b: _Ballots, order: Ints, k: int, how: str) -> Floats:
-    """(P) number of the blocks of k samples each, cut from an order of them (P, blocks * k), whose vote is right."""
-    problems, blocks = len(order), order.shape[1] // k
-    won, at_once = np.zeros(problems), max(1, CELLS // (problems * b.right.shape[1]))
-    for first in range(0, blocks, at_once):
-        count = min(at_once, blocks - first)
-        # a block's samples keep the order in which they were drawn into the pool: the first seen wins
-        places = np.sort(order[:, first * k : (first + count) * k].reshape(problems, count, k), axis=2)
-        places = places.reshape(problems, count * k)
-        of = np.take_along_axis(b.of, places, axis=1).ravel()
-        weights = np.take_along_axis(b.weights, places, axis=1).ravel()
-        rows = np.repeat(np.arange(problems * count), k)
-        right = np.repeat(b.right, count, axis=0)
-        won += _won(of, weights, rows, problems * count, right, how).reshape(problems, count).sum(axis=1)
-    return won
+def _orders(rng: np.random.Generator, count: int, n: int) -> Ints:
+    """(n, count) random orders of n."""
+    return np.asarray(rng.permuted(np.tile(np.arange(n), (count, 1)), axis=1).T)
+
+
+class _Drawing:
+    """Votes among samples that come one after another, in `draws` orders (D) for each of P problems."""
+
+    def __init__(self, b: _Ballots, own: Ints, orders: Ints, how: str) -> None:
+        """own: (n, P) the samples of each problem by place; orders: (most, D) places as they are drawn."""
+        self._own, self._orders, self._how, self._columns = own, orders, how, np.arange(own.shape[1])
+        # answers are numbered anew: right ones first, then wrong ones, then those who do not vote
+        self._rights, wrongs = (int(x.sum(axis=1).max()) for x in (b.right, ~b.right))
+        number = np.where(b.right, b.right.cumsum(axis=1) - 1, self._rights + (~b.right).cumsum(axis=1) - 1)
+        self._blank = self._rights + wrongs
+        of, weights = b.of.T[own, self._columns], b.weights.T[own, self._columns]
+        self._of = np.where(of < 0, self._blank, number[self._columns, np.maximum(of, 0)])
+        ones = np.ones_like(weights)
+        self._weights = list(_split(weights)) if how == "weighted" else [ones if how == "majority" else weights]
+        self._signed = how != "majority" and bool((weights[of >= 0] <= 0).any())
+
+    def shares(self, ks: Sequence[int]) -> Floats:
+        """(P, K) share of the orders whose first k samples vote right."""
+        lane = np.arange(self._orders.shape[1] * len(self._columns)).reshape(-1, len(self._columns))  # (D, P)
+        size = (self._blank + 1) * lane.size
+        sums = [np.full(size, -np.inf if self._how == "best" else 0.0) for _ in self._weights]
+        votes, before, shares = np.zeros(size), 0, np.empty((len(self._columns), len(ks)))
+        for column, k in sorted(enumerate(ks), key=lambda one: one[1]):
+            drawn, before = self._orders[before:k], k
+            keys = (self._of[drawn] * lane.size + lane).ravel()
+            for total, weights in zip(sums, self._weights, strict=True):
+                if self._how == "best":
+                    np.maximum.at(total, keys, weights[drawn].ravel())
+                else:
+                    total += np.bincount(keys, weights[drawn].ravel(), size)
+            totals = sums[0] + sums[1] if len(sums) > 1 else sums[0]
+            if self._signed:
+                votes += np.bincount(keys, minlength=size)
+                totals = np.where(votes > 0, totals, -np.inf)  # who has no votes does not win with 0
+            shares[:, column] = self._won(totals.reshape(-1, *lane.shape), k).mean(axis=0)
+        return shares
+
+    def _won(self, totals: Floats, k: int) -> Bools:
+        """(D, P) whether the answer with the largest total (answers, D, P) is right; of equals the first one seen."""
+        right, wrong = totals[: self._rights].max(axis=0), totals[self._rights : self._blank].max(axis=0)
+        draw, problem = np.nonzero(right == wrong)
+        of, own = (x[self._orders[:k, draw], problem] for x in (self._of, self._own))  # (k, ties)
+        leads = (of < self._blank) & (totals[of, draw, problem] == right[draw, problem])
+        first = np.where(leads, own, len(self._own)).argmin(axis=0)
+        every, won = np.arange(len(draw)), right > wrong
+        won[draw, problem] = leads[first, every] & (of[first, every] < self._rights)
+        return np.asarray(won)
+
+
+def _split(weights: Floats) -> tuple[Floats, Floats]:
+    """Two parts of which any sum of the first is exact, so that a total of both is rounded once, as by fsum."""
+    coarse = np.round(weights * 2.0**26) / 2.0**26
+    return coarse, weights - coarse
 
 
 def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools, how: str) -> Bools:
@@ -188,8 +238,10 @@ def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools, how: s
     voting, width = of >= 0, right.shape[1]
     weights, keys = weights[voting], (rows * width + of)[voting]
     if how == "weighted":
-        coarse = np.round(weights * 2.0**26) / 2.0**26  # sums of these are exact: the total is rounded once, as by fsum
-        totals = np.bincount(keys, coarse, count * width) + np.bincount(keys, weights - coarse, count * width)
+        coarse, fine = _split(weights)
+        totals = np.bincount(keys, coarse, count * width) + np.bincount(keys, fine, count * width)
+        if (weights <= 0).any():
+            totals[np.bincount(keys, minlength=count * width) == 0] = -np.inf  # who has no votes does not win with 0
     elif how == "majority":
         totals = np.bincount(keys, minlength=count * width).astype(float)
     else:
