@@ -165,6 +165,8 @@ def test_what_cannot_be_imported_at_all(url, tmp_path, monkeypatch):
     importing.add("samples", write(tmp_path, FIRST), "mine", db=url)
     with pytest.raises(UserError, match="already"):
         importing.add("samples", write(tmp_path, FIRST), "mine", db=url)
+    assert importing.add("samples", write(tmp_path, FIRST, name=".mine (1) é.jsonl"), "mine", db=url) == "mine-1"
+    studies.delete("mine-1", db=url)
     monkeypatch.setattr(importing, "MAX_FILE", 10)
     with pytest.raises(UserError, match="more than 0 MiB"):
         importing.add("samples", write(tmp_path, FIRST), "mine", "other", db=url)

@@ -13,6 +13,7 @@ import io
 import json
 import math
 import pkgutil
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ def add(format: str, path: Path, dataset: str, study: str | None = None, *, db: 
     if format not in formats():
         hint = f"there is: {', '.join([*formats(), 'bundle'])}"
         raise UnknownName(f"no format is called {format!r}", hint=hint)
-    name = check_name(study or path.stem)
+    name = check_name(study or re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip(".-")[:80])
     if not dataset.strip():
         raise UserError("the data set needs a name", hint="--dataset NAME")
     module = importlib.import_module(f"{__name__}.{format}")
