@@ -25,6 +25,7 @@ _SQLITE_SAYS = {
     sqlite3.SQLITE_CORRUPT: ("the database file is damaged", "restore it from a copy"),
     sqlite3.SQLITE_NOTADB: ("the file is not a database", "give the path of another file"),
     sqlite3.SQLITE_IOERR: ("the disk reported an error", "check the disk; what is recorded is safe"),
+    sqlite3.SQLITE_PROTOCOL: ("the file system does not keep locks as it should", "put the database on a local disk"),
     sqlite3.SQLITE_CANTOPEN: ("the database file cannot be opened", "check its permissions and its folder's"),
 }
 # serialisation, deadlock, lock, shutdown, connection, too many connections
