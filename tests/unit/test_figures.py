@@ -20,10 +20,11 @@ from tests.unit.test_cli_analysis import imported, samples  # noqa: F401 (fixtur
 from ttc_core import registry, runs
 from ttc_core.analysis import difficulty, documents
 from ttc_core.analysis.pool import Pool
-from ttc_core.drawing import bars, presets, printing
+from ttc_core.drawing import bars, lettering, looks, presets, printing
 from ttc_core.drawing.info import (
     COLOURS,
     OPTIMAL,
+    PLACES,
     Axis,
     Info,
     Panel,
@@ -36,7 +37,7 @@ from ttc_core.drawing.info import (
 from ttc_core.drawing.interactive import plotly
 from ttc_core.drawing.trees import tree
 from ttc_core.errors import UnknownName, UserError
-from ttc_core.export import listing, text, writing
+from ttc_core.export import listing, pgfplots, text, writing
 from ttc_core.export.tables import StudyTables
 from ttc_core.settings import REPOSITORY
 from ttc_core.types import Node
@@ -251,7 +252,10 @@ def test_latex_compiles_every_figure_and_table(tmp_path):
     assert not left_out
     (tmp_path / "way.tex").write_text(listing.as_latex([Node("r.0", "r", HOSTILE, "end", answer=HOSTILE)], HOSTILE))
     files = [file for one in made for file in one.files] + ["way.tex"]
-    inputs = "\n".join(rf"\noindent\input{{{file}}}\clearpage" for file in files)
+    inputs = "\n".join(
+        rf"\setbox0=\hbox{{\input{{{file}}}\unskip}}\typeout{{wide {file} \the\wd0}}\noindent\box0\clearpage"
+        for file in files
+    )
     document = (
         "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs,pgfplots}\n"
         "\\usepgfplotslibrary{groupplots}\\pgfplotsset{compat=1.17}\n\\begin{document}\n" + inputs + "\n\\end{document}"
@@ -259,7 +263,89 @@ def test_latex_compiles_every_figure_and_table(tmp_path):
     (tmp_path / "all.tex").write_text(document)
     done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"], cwd=tmp_path,
                           capture_output=True, timeout=200)  # fmt: skip
-    assert done.returncode == 0, done.stdout[-2000:].decode("utf-8", "replace")
+    told = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0, told[-2000:]
+    wide = dict(re.findall(r"wide (\w+)\.tex ([\d.]+)pt", told))
+    assert {name: float(wide[name]) for name in registry.names("figure")} == {
+        name: pytest.approx(5.5 * 72.27, abs=0.01) for name in registry.names("figure")
+    }
+
+
+def test_a_letter_that_no_font_has_is_a_visible_sign(recwarn):
+    axis = Axis("\U0001f99a 中 √ \x1b", ticks=[1.0], labels=["鿿" * 500])
+    info = Info("x", [Panel("é", axis, Axis("y"), [])], "", title="\ue000")
+    made = lettering.readable(info, "serif")
+    assert made.title == lettering.UNKNOWN and made.panels[0].title == "é" and "√" in made.panels[0].x.label
+    assert "\x1b" not in made.panels[0].x.label and len(made.panels[0].x.labels[0]) == lettering.LONGEST
+    assert printing.written(info, presets.preset("acl"), ["pdf"])["pdf"].startswith(b"%PDF")
+    assert not [w for w in recwarn if "missing from font" in str(w.message)]
+
+
+# --- other looks ------------------------------------------------------------------------------------------------------
+
+LOOK = {"figure": "frontier", "preset": "acl", "title": "A title " * 12, "grey": True, "series": ["compute-optimal",
+        "best-of-N"], "words": {"accuracy": "right", "best-of-N": "Best of N", "generations": ""}}  # fmt: skip
+
+
+def test_a_look_changes_what_it_says_and_nothing_else(study):
+    info = drawn("frontier", study)
+    assert looks.Look("frontier").applied(info) == info
+    look = looks.Look.parse(LOOK | {"limits": {"accuracy": [0.2, None]}, "caption": "mine"})
+    assert looks.Look.parse(json.loads(json.dumps(look.document()))) == look
+    made = look.applied(info, "named")
+    [panel] = made.panels
+    assert (made.name, made.caption) == ("named", "mine") and made.title == ("A title " * 12).strip()
+    assert [s.name for s in panel.series] == ["compute-optimal", "Best of N"]
+    assert (panel.x.label, panel.y.label, panel.y.limits) == ("", "right", (0.2, None))
+    assert list(panel.series[1].y) == list(line(info, "best-of-N").y)
+    assert all(len({s.style.colour[i : i + 2] for i in (1, 3, 5)}) == 1 for s in panel.series)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("preset", ["acl", "icml-wide"])
+def test_title_and_legend_are_outside_the_panels_and_on_the_page(place, preset, study):
+    look = looks.Look.parse(LOOK | {"legend": place, "intervals": "bars"})
+    figure = printing.printed(look.applied(drawn("frontier", study)), presets.preset(preset))
+    panels = [axes.get_tightbbox() for axes in figure.axes]
+    words = [one.get_window_extent() for one in figure.legends]
+    words += [figure._suptitle.get_window_extent()] if figure._suptitle else []
+    assert len(words) == {"none": 1, "above": 1}.get(place, 2)
+    for box in words:
+        assert not any(box.overlaps(panel) for panel in panels)
+        assert box.x0 > -1 and box.y0 > -1 and box.x1 < figure.bbox.width + 1 and box.y1 < figure.bbox.height + 1
+    assert not any(a.overlaps(b) for i, a in enumerate(words) for b in words[:i])
+
+
+def test_marks_beyond_the_ends_of_an_axis_are_cut_off(study):
+    look = looks.Look("frontier", limits={"accuracy": [0.5, 0.6], "generations": [4, 64]})
+    info = look.applied(drawn("frontier", study))
+    assert list(info.panels[0].x.ticks) == [4, 8, 16, 32, 64]
+    figure = printing.printed(info, presets.preset("acl"))
+    assert figure.axes[0].get_xlim() == (4, 64) and figure.axes[0].get_ylim() == (0.5, 0.6)
+    assert all(drawn_line.get_clip_on() for drawn_line in figure.axes[0].lines)
+    assert "clip=true" in pgfplots.as_pgfplots(info, presets.preset("acl"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"title": 3}, "'title' of a look"),
+        ({"title": "x" * 201}, "'title' of a look"),
+        ({"words": {"a": 1}}, "'words' of a look"),
+        ({"limits": {"accuracy": [0, float("nan")]}}, "'limits' of a look"),
+        ({"limits": {"accuracy": [1]}}, "'limits' of a look"),
+        ({"legend": "on top"}, "legend is one of below, above, right, none"),
+        ({"preset": "nature"}, "no preset is called 'nature'"),
+        ({"family": "comic"}, "the type is serif or sans"),
+        ({"colour": "red"}, "a look of a figure has 'figure'"),
+        ({"limits": {"accuracy": [0.9, 0.1]}}, "cannot go from 0.9 to 0.1"),
+        ({"limits": {"generations": [0, 8]}}, "is logarithmic"),
+        ({"series": ["none of them"]}, "has none of the series"),
+    ],
+)
+def test_a_wrong_look_is_one_sentence(change, sentence, study):
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        looks.Look.parse({"figure": "frontier", **change}).applied(drawn("frontier", study))
 
 
 # --- small parts ------------------------------------------------------------------------------------------------------

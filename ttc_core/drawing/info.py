@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 Value = float | None  # None: nothing to draw there
@@ -13,6 +13,10 @@ BLACK, GREY = "#000000", "#8A8A8A"
 DASHES = ("solid", "dash", "dot", "dashdot")
 MARKERS = ("circle", "square", "triangle", "diamond", "down", "cross")
 VIRIDIS = ("#440154", "#3B528B", "#21918C", "#5EC962", "#C9B50B")  # by rising difficulty; the yellow darkened for paper
+GREYS = ("#1A1A1A", "#8C8C8C", "#4D4D4D", "#B0B0B0", "#333333", "#A0A0A0", "#6B6B6B")  # neighbours differ
+GREYSCALE = ("#000000", "#444444", "#707070", "#9A9A9A", "#BDBDBD")  # in place of viridis
+PLACES = ("below", "above", "right", "none")  # of the legend: never upon data
+INTERVALS = ("bands", "bars", "none")
 OPTIMAL = "compute_optimal"
 _NAMES = {"best of n": "best-of-N", "dvts": "DVTS", "mcts": "MCTS", "ab mcts": "AB-MCTS", "rebase": "REBASE"}
 
@@ -57,14 +61,19 @@ class Axis:
         label: with the unit.
         log: whether it is logarithmic, with powers of two as plain numbers.
         ticks: where; () leaves that to the drawing. labels: what is written there instead of numbers.
-        limits: ends of the axis; None leaves that to the drawing.
+        limits: ends of the axis; None leaves that, or one of them, to the drawing.
     """
 
     label: str
     log: bool = False
     ticks: Sequence[float] = ()
     labels: Sequence[str] = ()
-    limits: tuple[float, float] | None = None
+    limits: tuple[Value, Value] | None = None
+
+    def holds(self, value: float) -> bool:
+        """Whether it lies between the ends."""
+        low, high = self.limits or (None, None)
+        return (low is None or value >= low) and (high is None or value <= high)
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,10 @@ class Panel:
     y: Axis
     series: Sequence[Series]
 
+    def holds(self, series: Series) -> bool:
+        """Whether all marks of a series lie between the ends of the axes."""
+        return all(self.x.holds(x) and (y is None or self.y.holds(y)) for x, y in zip(series.x, series.y, strict=True))
+
 
 @dataclass(frozen=True)
 class Info:
@@ -86,12 +99,17 @@ class Info:
         panels: in reading order.
         caption: what is shown, of how many problems, and what the intervals are; plain text.
         columns: panels beside each other at most.
+        title: above all panels; "" for none, as papers have it.
+        legend: one of PLACES. intervals: one of INTERVALS; how those of lines are drawn.
     """
 
     name: str
     panels: Sequence[Panel]
     caption: str
     columns: int = 1
+    title: str = ""
+    legend: str = "below"
+    intervals: str = "bands"
     entries: Sequence[tuple[str, Series]] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
@@ -103,13 +121,36 @@ class Info:
         object.__setattr__(self, "entries", tuple(seen.items()))
 
     def only(self, names: Iterable[str]) -> Info:
-        """The same with these entries of the legend alone."""
-        kept = set(names)
+        """The same with these entries of the legend alone, in this order."""
+        place = {name: i for i, name in enumerate(names)}
+        panels = []
+        for panel in self.panels:
+            guides = [s for s in panel.series if s.kind == "guide"]
+            kept = [s for s in panel.series if s.kind != "guide" and (s.entry or s.name) in place]
+            panels.append(replace(panel, series=[*guides, *sorted(kept, key=lambda s: place[s.entry or s.name])]))
+        return replace(self, panels=panels)
+
+    def restyled(self, change: Callable[[Style], Style]) -> Info:
+        """The same with every series in another style."""
+        panels = [replace(p, series=[replace(s, style=change(s.style)) for s in p.series]) for p in self.panels]
+        return replace(self, panels=panels)
+
+    def reworded(self, change: Callable[[str], str]) -> Info:
+        """The same with every text in it, but for the caption, changed."""
+
+        def axis(of: Axis) -> Axis:
+            return replace(of, label=change(of.label), labels=[change(text) for text in of.labels] or ())
+
         panels = [
-            replace(panel, series=[s for s in panel.series if (s.entry or s.name) in kept or s.kind == "guide"])
+            Panel(
+                change(panel.title),
+                axis(panel.x),
+                axis(panel.y),
+                [replace(s, name=change(s.name), entry=change(s.entry)) for s in panel.series],
+            )
             for panel in self.panels
         ]
-        return Info(self.name, panels, self.caption, self.columns)
+        return replace(self, panels=panels, title=change(self.title))
 
 
 def labelled(method: str) -> str:
@@ -142,6 +183,14 @@ def by_bin(b: int, bins: int) -> Style:
     """The style of a bin of difficulty; 0 is the easiest."""
     place = round(b * (len(VIRIDIS) - 1) / max(1, bins - 1))
     return Style(VIRIDIS[place], DASHES[b % len(DASHES)], MARKERS[b % len(MARKERS)])
+
+
+def greyscale(style: Style) -> Style:
+    """The style without colour: equal colours become equal greys, and dash and marker stay to tell series apart."""
+    known = dict(zip(COLOURS, GREYS, strict=True)) | dict(zip(VIRIDIS, GREYSCALE, strict=True))
+    red, green, blue = (int(style.colour[i : i + 2], 16) for i in (1, 3, 5))
+    level = round(0.2126 * red + 0.7152 * green + 0.0722 * blue)
+    return replace(style, colour=known.get(style.colour, f"#{level:02X}{level:02X}{level:02X}"))
 
 
 def bin_name(b: int, bins: int) -> str:

@@ -96,7 +96,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
         labels = [html.escape(label) for label in axis.labels] or [plain(t) for t in axis.ticks]
         chosen |= {"tickvals": list(axis.ticks), "ticktext": labels, "minor_ticks": ""}
     if axis.limits is not None:
-        chosen["range"] = [math.log10(v) for v in axis.limits] if axis.log else list(axis.limits)
+        chosen["range"] = [math.log10(v) if v is not None and axis.log else v for v in axis.limits]
     return chosen
 
 

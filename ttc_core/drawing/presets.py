@@ -8,6 +8,10 @@ from ttc_core.errors import BadValue, UnknownName
 
 POINTS = 72.0  # an inch
 FAMILIES = {"serif": "STIXGeneral", "sans": "DejaVu Sans"}  # both come with matplotlib: the same on every machine
+FALLBACKS = (  # for letters that those lack, where the machine has one
+    "DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Serif CJK JP", "Source Han Sans", "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei", "IPAGothic", "Droid Sans Fallback", "Hiragino Sans", "Microsoft YaHei", "Arial Unicode MS",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from ttc_core.drawing import legends, marks
 from ttc_core.drawing.bars import placed
 from ttc_core.drawing.info import Axis, Info, Panel, Series, plain
-from ttc_core.drawing.presets import FAMILIES, Preset
+from ttc_core.drawing.lettering import families, readable, wrapped
+from ttc_core.drawing.presets import Preset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,9 +23,6 @@ FORMATS = ("pdf", "svg", "png")
 RATIO = 0.74  # height of a panel by its width
 LOWEST = 1.35  # inches of height for one panel, at 9 points of type
 TALLEST = 2.6  # inches of height for one panel, at 9 points of type
-HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++")
-_MARKERS = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D", "down": "v", "cross": "X", "star": "*"}
-_DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (4, 1.6)), "dot": (0, (1, 1.4)), "dashdot": (0, (4, 1.4, 1, 1.4))}
 _METADATA: dict[str, dict[str, Any]] = {  # no dates: the same figure is the same file
     "pdf": {"CreationDate": None, "ModDate": None, "Creator": "TTC Workbench", "Producer": "matplotlib"},
     "svg": {"Date": None, "Creator": "TTC Workbench"},
@@ -56,7 +55,7 @@ def _settings(preset: Preset) -> Iterator[None]:
 
     small, thin = preset.size - 1, preset.line * 0.6
     chosen: dict[str, Any] = {
-        "font.family": FAMILIES[preset.family],
+        "font.family": list(families(preset.family)),
         "font.size": preset.size,
         "axes.titlesize": preset.size,
         "axes.labelsize": preset.size,
@@ -85,30 +84,34 @@ def _settings(preset: Preset) -> Iterator[None]:
 
 
 def _figure(info: Info, preset: Preset) -> Figure:
-    """Panels in a grid, the legend under them, and a page just high enough for both."""
+    """Panels in a grid, the legend beside them, and a page just high enough for both."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    columns = max(1, min(info.columns, len(info.panels), int(preset.width / preset.narrowest)))
-    rows = -(-len(info.panels) // columns)
+    info = readable(info, preset.family)
     scale = preset.size / 9.0
-    tall = min(max(preset.width / columns * RATIO, LOWEST * scale), TALLEST * scale)
     pad = 0.03 * scale
     layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=0.02, hspace=0.02)
-    figure = Figure(figsize=(preset.width, tall * rows), layout=layout, dpi=200)
+    figure = Figure(figsize=(preset.width, 1.0), layout=layout, dpi=200)
     FigureCanvasAgg(figure)
+    beside, above = legends.outside(figure, info, preset)
+    room = preset.width - beside
+    columns = max(1, min(info.columns, len(info.panels), int(room / preset.narrowest)))
+    rows = -(-len(info.panels) // columns)
+    tall = min(max(room / columns * RATIO, LOWEST * scale), TALLEST * scale)
+    figure.set_size_inches(preset.width, tall * rows + above)
     grid = figure.add_gridspec(rows, columns)
     for i, panel in enumerate(info.panels):
         axes = figure.add_subplot(grid[divmod(i, columns)])
         letter = f"({chr(97 + i)}) " if len(info.panels) > 1 else ""
         below = i + columns < len(info.panels)
-        _panel(axes, panel, letter, preset, _shared(info, i, columns), below and _same(info, i, i + columns))
-    height = _legend(figure, info, preset)
-    figure.set_size_inches(preset.width, tall * rows + height)
+        shared = (_shared(info, i, columns), below and _same(info, i, i + columns))
+        _panel(axes, panel, letter, preset, info.intervals, shared)
     figure.draw_without_rendering()  # lays out
     for axes, panel in zip(figure.axes, info.panels, strict=True):
         _thin(axes, panel)
+        _fit(figure, axes, preset.size)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # what is placed stays, in every format
     return figure
@@ -123,31 +126,35 @@ def _shared(info: Info, i: int, columns: int) -> bool:
     return i % columns > 0 and info.panels[i].y.label == info.panels[i - 1].y.label
 
 
-def _panel(axes: Axes, panel: Panel, letter: str, preset: Preset, no_y: bool, no_x: bool) -> None:
+def _panel(axes: Axes, panel: Panel, letter: str, preset: Preset, intervals: str, shared: tuple[bool, bool]) -> None:
+    """shared: whether the vertical and the horizontal axis are named by another panel."""
     for number, bars in enumerate(placed(panel.series)):
-        colour, hatch = bars.series.style.colour, HATCHES[number % len(HATCHES)]
-        axes.bar(bars.x, bars.height, bars.width, bars.bottom, color=colour, hatch=hatch, edgecolor="white",
+        colour, hatch = bars.series.style.colour, marks.HATCHES[number % len(marks.HATCHES)]
+        axes.bar(bars.x, bars.height, bars.width, bars.bottom, color=colour, hatch=hatch, edgecolor=marks.edge(colour),
                  linewidth=preset.line * 0.3)  # fmt: skip
-        _errors(axes, bars.series, bars.x, preset)
+        if intervals != "none":
+            _errors(axes, bars.series, bars.x, preset, "black")
     for series in panel.series:
         if series.kind in ("line", "points", "guide"):
-            _line(axes, series, preset)
+            _line(axes, series, preset, intervals, clip=series.kind == "guide" or not panel.holds(series))
     if letter or panel.title:
         axes.set_title(f"{letter}{panel.title}".strip(), loc="left", pad=3.0)
-    _axis(axes, "x", panel.x, no_x)
-    _axis(axes, "y", panel.y, no_y)
+    _axis(axes, "x", panel.x, shared[1])
+    _axis(axes, "y", panel.y, shared[0])
     axes.grid(axis="y", color="#E4E4E4", linewidth=preset.line * 0.5)
     axes.set_axisbelow(True)
 
 
-def _line(axes: Axes, series: Series, preset: Preset) -> None:
+def _line(axes: Axes, series: Series, preset: Preset, intervals: str, clip: bool) -> None:
     known = [i for i, y in enumerate(series.y) if y is not None]
     x, y = [series.x[i] for i in known], [float(series.y[i] or 0.0) for i in known]
     if not known:
         return
     above = {"guide": 1, "line": 3, "points": 4}[series.kind]
-    axes.plot(x, y, **_look(series, preset), zorder=above, clip_on=series.kind == "guide")
-    if series.low:
+    axes.plot(x, y, **marks.look(series, preset), zorder=above, clip_on=clip)
+    if series.low and intervals == "bars":
+        _errors(axes, series, x, preset, series.style.colour)
+    elif series.low and intervals == "bands":
         ends = [(series.x[i], series.low[i], series.high[i]) for i in known]
         ends = [(at, low, high) for at, low, high in ends if low is not None and high is not None]
         if ends:
@@ -155,29 +162,14 @@ def _line(axes: Axes, series: Series, preset: Preset) -> None:
             axes.fill_between(at, low, high, color=series.style.colour, alpha=0.13, linewidth=0, zorder=2)
 
 
-def _look(series: Series, preset: Preset) -> dict[str, Any]:
-    """Arguments that draw a series, in a panel and in the legend."""
-    style = series.style
-    if series.kind == "guide":
-        return {"color": style.colour, "linestyle": _DASHES[style.dash], "linewidth": preset.line * 0.6}
-    size = preset.marker * (2.4 if style.marker == "star" else 1.5 if series.kind == "points" else 1.0)
-    return {
-        "color": style.colour,
-        "linestyle": "none" if series.kind == "points" else _DASHES[style.dash],
-        "linewidth": preset.line,
-        "marker": _MARKERS[style.marker],
-        "markersize": size,
-        "markeredgecolor": "white",
-        "markeredgewidth": preset.line * 0.3,
-    }
-
-
-def _errors(axes: Axes, series: Series, xs: Sequence[float], preset: Preset) -> None:
+def _errors(axes: Axes, series: Series, xs: Sequence[float], preset: Preset, colour: str) -> None:
+    """Intervals as bars with caps. xs: of the marks that there are."""
     known = [i for i, y in enumerate(series.y) if y is not None]
     for x, i in zip(xs, known, strict=True):
         low, high = (series.low[i], series.high[i]) if series.low else (None, None)
         if low is not None and high is not None:
-            axes.plot([x, x], [low, high], color="black", linewidth=preset.line * 0.7)
+            axes.plot([x, x], [low, high], color=colour, linewidth=preset.line * 0.7, marker="_",
+                      markersize=preset.marker * 0.9, markeredgewidth=preset.line * 0.7, zorder=2.5)  # fmt: skip
 
 
 def _axis(axes: Axes, side: str, axis: Axis, no_label: bool) -> None:
@@ -197,31 +189,13 @@ def _axis(axes: Axes, side: str, axis: Axis, no_label: bool) -> None:
         getattr(axes, f"set_{side}label")(axis.label, labelpad=2.0)
 
 
-def _legend(figure: Figure, info: Info, preset: Preset) -> float:
-    """Put the legend under the panels, in as many columns as the page holds; returns its height in inches."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    if len(info.entries) < 2:
-        return 0.0
-    handles: list[Any] = []
-    bars = 0
-    for name, series in info.entries:
-        if series.kind in ("bar", "stack"):
-            handles.append(Patch(facecolor=series.style.colour, edgecolor="white", hatch=HATCHES[bars % len(HATCHES)],
-                                 linewidth=0, label=name))  # fmt: skip
-            bars += 1
-        else:
-            handles.append(Line2D([], [], **_look(series, preset), label=name))
-    for columns in range(len(handles), 0, -1):
-        legend = figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False,
-                               handlelength=2.2, columnspacing=1.0, handletextpad=0.5, labelspacing=0.25,
-                               borderpad=0.1, borderaxespad=0.1)  # fmt: skip
-        box = legend.get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
-        if box.width / figure.dpi <= preset.width - 0.05 or columns == 1:
-            return float(box.height / figure.dpi)
-        legend.remove()
-    return 0.0
+def _fit(figure: Figure, axes: Axes, size: float) -> None:
+    """Break names of axes and titles, in type of `size` points, that are longer than their panel."""
+    box, dpi = axes.get_window_extent(), figure.dpi
+    for text, room in ((axes.xaxis.label, box.width), (axes.yaxis.label, box.height)):
+        text.set_text(wrapped(figure, text.get_text(), size, max(room / dpi, 0.5)))
+    if title := axes.get_title(loc="left"):
+        axes.set_title(wrapped(figure, title, size, max(box.width / dpi, 0.5)), loc="left", pad=3.0)
 
 
 def _thin(axes: Axes, panel: Panel) -> None:
@@ -232,6 +206,8 @@ def _thin(axes: Axes, panel: Panel) -> None:
     for step in range(1, len(labels) + 1):
         shown = [label if i % step == 0 else "" for i, label in enumerate(labels)]
         axes.xaxis.set_ticks(list(panel.x.ticks), labels=shown)
+        if panel.x.limits is not None:  # ticks may have moved them
+            axes.set_xlim(*panel.x.limits)
         boxes = [t.get_window_extent() for t in axes.get_xticklabels() if t.get_text()]
         if all(a.x1 + 1.5 < b.x0 for a, b in pairwise(boxes)):
             return

@@ -1,0 +1,69 @@
+"""Text in print: only letters that a font has, and no line longer than its room."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from ttc_core.drawing.info import Info
+from ttc_core.drawing.presets import FALLBACKS, FAMILIES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+UNKNOWN = "□"  # in place of a letter that no font here has
+LONGEST = 160  # letters of one text
+
+
+@functools.cache
+def families(family: str) -> tuple[str, ...]:
+    """The fonts of a family: its own, then those for letters that it lacks which are installed."""
+    from matplotlib.font_manager import fontManager
+
+    there = {font.name for font in fontManager.ttflist}
+    return tuple(dict.fromkeys([FAMILIES[family], *(name for name in FALLBACKS if name in there)]))
+
+
+@functools.cache
+def _known(letter: str, family: str) -> bool:
+    """Whether one of the fonts has the letter."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return letter.isprintable() and any(
+        get_font(findfont(FontProperties(family=[name]))).get_char_index(ord(letter)) for name in families(family)
+    )
+
+
+def readable(info: Info, family: str) -> Info:
+    """The figure with a visible sign for every letter that cannot be drawn; what is very long is cut."""
+
+    def shown(text: str) -> str:
+        text = " ".join(text[: LONGEST + 1].split())
+        cut = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+        return "".join(letter if _known(letter, family) else UNKNOWN for letter in cut)
+
+    return info.reworded(shown)
+
+
+def wrapped(figure: Figure, text: str, size: float, room: float) -> str:
+    """Text in lines that are no longer than `room`, in inches; size: in points. Words stay whole where they can."""
+    found = figure.text(0, 0, "", fontsize=size)
+
+    def fits(line: str) -> bool:
+        found.set_text(line)
+        return bool(found.get_window_extent().width / figure.dpi <= room)
+
+    try:
+        if fits(text):
+            return text
+        lines = [""]
+        for word in text.split(" "):
+            for part in [word] if fits(word) else list(word):  # a word that is too long goes on in the next line
+                space = " " if part is word and lines[-1] else ""
+                if lines[-1] and not fits(lines[-1] + space + part):
+                    lines.append(part)
+                else:
+                    lines[-1] += space + part
+        return "\n".join(lines)
+    finally:
+        found.remove()
