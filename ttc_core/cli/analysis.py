@@ -150,7 +150,8 @@ def _pool_of_dataset(args: argparse.Namespace) -> Pool:
     for view in studies.listing(db=args.db):
         if studies.pool_rows(view.id, args.dataset, **wanted):
             return studies.pool(view.id, args.dataset, **wanted)
-    raise UnknownName(f"no study has samples of data set {args.dataset!r}", hint="`list` shows the studies")
+    hint = "`list` shows the studies; imported trees are searches, whose solutions are no independent samples"
+    raise UnknownName(f"no study has samples of data set {args.dataset!r}", hint=hint)
 
 
 def _chosen(args: argparse.Namespace) -> Chosen:
