@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -13,13 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.unit.test_studies import BEST, MAJORITY, add
+from tests.unit.test_studies import BEST, COSTS, MAJORITY, add
 from ttc_core import runs, studies, studies_ray
 from ttc_core.__main__ import main
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend
 from ttc_core.errors import TTCError, UserError
 from ttc_core.settings import REPOSITORY
-from ttc_core.store import leases, units
+from ttc_core.store import leases, units, upkeep
 from ttc_core.store import studies_tables as tables
 from ttc_core.store.database import database
 from ttc_core.store.process import HOST
@@ -176,34 +175,34 @@ def test_nothing_is_stored_where_ray_is_missing(tmp_path, monkeypatch, capsys):
 
 @needs_ray
 @pytest.mark.slow
-def test_a_sweep_that_is_interrupted_and_loses_an_actor_ends_as_a_calm_one(tmp_path):
+def test_a_sweep_that_is_interrupted_and_loses_an_actor_ends_as_a_calm_one(tmp_path, url, postgres, newest):
+    """The calm one on SQLite by this process, the other on PostgreSQL by two actors."""
     (tmp_path / "f.toml").write_text(FILE)
-    calm, spread = tmp_path / "calm.db", tmp_path / "spread.db"
-    runs.ensure_database(db=f"sqlite:///{calm}")
-    studies.work(studies.start(tmp_path / "f.toml", db=f"sqlite:///{calm}"), db=f"sqlite:///{calm}")
+    spread = postgres.url(newest)
+    studies.work(studies.start(tmp_path / "f.toml", name="calm", db=url), db=url)
 
     sweep = begun(spread, str(tmp_path / "f.toml"))
     wait_for(lambda: ask(spread, "SELECT 1 FROM outcomes LIMIT 1"), sweep)
     os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does
     out, err = sweep.communicate(timeout=60)
-    assert sweep.returncode == 0 and out.startswith("spread: running") and "Traceback" not in err
+    assert sweep.returncode == 0 and out.startswith("spread: running") and "Traceback" not in err, (out, err)
     assert ask(spread, "SELECT status, owner FROM units WHERE status = 'running' OR attempts > 0") == []
-    assert ask(spread, "SELECT * FROM workers") == []
+    assert ask(spread, "SELECT id FROM workers") == []
 
     sweep = begun(spread, "--resume", "spread")
     mine = "SELECT w.pid FROM workers w JOIN units u ON u.owner = w.id WHERE u.status = 'running'"
-    [killed, *_] = wait_for(lambda: ask(spread, mine), sweep)
-    os.kill(killed[0], signal.SIGKILL)
-    wait_for(lambda: ask(spread, f"SELECT 1 FROM workers WHERE pid <> {killed[0]} LIMIT 1 OFFSET 1"), sweep)
+    killed = wait_for(lambda: ask(spread, mine), sweep)[0][0]
+    os.kill(killed, signal.SIGKILL)
     out, err = sweep.communicate(timeout=120)
     assert sweep.returncode == 0 and out.startswith("spread: done, 18 of 18 units"), (out, err)
     assert "Traceback" not in err and "started anew" in err
-    assert tables_of(spread) == tables_of(calm)
-    assert ask(spread, "PRAGMA integrity_check") == [("ok",)]
+    assert results(spread, "spread") == results(url, "calm")
+    assert upkeep.check(database(spread))["fine"]
+    database(spread).close()
 
 
-def begun(path, *words):
-    command = [sys.executable, "-m", "ttc_core", "sweep", *words, "--ray", "--actors", "2", "--db", f"sqlite:///{path}"]
+def begun(url, *words):
+    command = [sys.executable, "-m", "ttc_core", "sweep", *words, "--ray", "--actors", "2", "--db", url]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, cwd=REPOSITORY, text=True, start_new_session=True, **pipes)
 
@@ -216,19 +215,17 @@ def wait_for(what, process, seconds=90.0):
     return found
 
 
-def ask(path, query):
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
-        try:
-            return connection.execute(query).fetchall()
-        finally:
-            connection.close()
-    except sqlite3.OperationalError:  # not there yet
-        return []
+def ask(url, query):
+    with database(url).read() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
-def tables_of(path):
+def results(url, study):
     """Outcomes, pools and kept trees, without what depends on time or on what a cache held."""
-    columns = "method, problem, budget, seed, answer, correct, score, excluded, run, generations, generated_tokens"
-    trees = "SELECT r.id, n.id, n.text, n.state, n.scores FROM nodes n JOIN runs r ON r.key = n.run ORDER BY 1, 2"
-    return ask(path, f"SELECT {columns} FROM outcomes"), ask(path, "SELECT * FROM pools"), ask(path, trees)
+    outcomes = studies.outcomes(study, db=url).drop(columns=["run", *COSTS])
+    texts = ["method", "problem", "budget", "seed"]
+    rows = sorted(outcomes.itertuples(index=False), key=lambda row: [str(getattr(row, name)) for name in texts])
+    pool = studies.pool(study, db=url)
+    asked = "SELECT r.strategy, r.problem_id, r.budget, r.seed, n.id, n.text, n.state, n.scores FROM nodes n"
+    trees = ask(url, f"{asked} JOIN runs r ON r.key = n.run JOIN studies s ON s.key = r.study WHERE s.id = '{study}'")
+    return [list(map(str, row)) for row in rows], pool.answers.tolist(), pool.scores.tolist(), sorted(trees)
