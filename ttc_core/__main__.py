@@ -173,10 +173,11 @@ def _analysis(made: Mapping[str, argparse.ArgumentParser]) -> None:
         verb.add_argument("--study", metavar="S", required=not pooled, help="default: the newest with such samples")
         verb.add_argument("--model", metavar="M", help="default: the study's first" if pooled else "default: the small")
         verb.add_argument("--verifier", metavar="V", help="whose scores; default: the study's first")
+        if pooled:
+            verb.add_argument("--aggregate", metavar="A", help="of step scores: last, min, prod or mean")
         if name == "estimate":
             verb.add_argument("--n", metavar="N[,N...]", help="samples; default: powers of two")
             verb.add_argument("--metric", metavar="M[,M...]", help="pass, majority, best, weighted; default: all known")
-            verb.add_argument("--aggregate", metavar="A", help="of step scores: last, min, prod or mean")
             continue
         verb.add_argument("--by", default="oracle", help="oracle (default) or predicted difficulty")
         verb.add_argument("--bins", metavar="K", type=int, default=5, help="of equal size")

@@ -81,6 +81,9 @@ def test_difficulty_of_imported_samples(ttc, imported):  # noqa: F811
     means = np.sort(scores.mean(axis=1))[::-1].reshape(2, 5).mean(axis=1)
     assert [b["mean"] for b in predicted["bins"]] == pytest.approx(means.tolist())
     assert np.sum(predicted["agreement"]["confusion"]) == 10
+    ask = ("difficulty", "--dataset", "d", "--by", "predicted", "--bins", "2", "--aggregate", "last", "--json")
+    means = np.sort(1 - scores.mean(axis=1))[::-1].reshape(2, 5).mean(axis=1)  # the last step is 1 - score
+    assert [b["mean"] for b in shown(ttc(*ask))["bins"]] == pytest.approx(means.tolist())
     absolute = shown(ttc("difficulty", "--dataset", "d", "--absolute", "--json"))
     assert absolute["edges"] == [0.5, 0.1]
     assert absolute["bins"][0]["n"] == (right.mean(axis=1) >= 0.5).sum()

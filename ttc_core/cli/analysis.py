@@ -23,8 +23,6 @@ def estimate(args: argparse.Namespace) -> int:
     from ttc_core.analysis import documents, estimators
 
     pool = _pool_of_dataset(args)
-    if args.aggregate:
-        pool = pool.rescored(args.aggregate)
     ks = _numbers(args.n, int, "--n") if args.n else _powers(int(pool.sizes.min()))
     metrics = args.metric.split(",") if args.metric else estimators.known(pool)
     document = documents.estimates(pool, ks, metrics)
@@ -145,11 +143,11 @@ def _pool_of_dataset(args: argparse.Namespace) -> Pool:
     """The pool of the study asked for, else of the newest that has one of this data set."""
     runs.ensure_database(db=args.db)
     wanted = {"model": args.model, "verifier": args.verifier, "db": args.db}
-    if args.study is not None:
-        return studies.pool(args.study, args.dataset, **wanted)
-    for view in studies.listing(db=args.db):
-        if studies.pool_rows(view.id, args.dataset, **wanted):
-            return studies.pool(view.id, args.dataset, **wanted)
+    names = [args.study] if args.study is not None else [view.id for view in studies.listing(db=args.db)]
+    for name in names:
+        if args.study is not None or studies.pool_rows(name, args.dataset, **wanted):
+            pool = studies.pool(name, args.dataset, **wanted)
+            return pool.rescored(args.aggregate) if args.aggregate else pool
     hint = "`list` shows the studies; imported trees are searches, whose solutions are no independent samples"
     raise UnknownName(f"no study has samples of data set {args.dataset!r}", hint=hint)
 
