@@ -35,3 +35,19 @@ def test_it_asks_for_what_it_missed_until_it_has_it(served, open_page):
     assert page.evaluate("[__ttc.nodes, __ttc.revision]") == [1, 9]
     page.wait_for_timeout(1_700)
     assert page.evaluate("resyncs.length") == 3
+
+
+def test_a_click_counts_between_new_steps_and_the_next_frame(served, open_page):
+    page = open_page(f"{served}/_stcore/health")
+    page.evaluate(MOUNT, [HTML, base64.b64encode(script("tree").encode()).decode()])
+    page.evaluate("row => send(0, 1, [row])", ROW)
+    page.wait_for_function("__ttc.draws > 0")
+    clicked = """row => {
+      send(1, 2, [row]);  // no frame is drawn before this function returns
+      const canvas = document.querySelector("canvas"), at = __ttc.position("r.0");
+      canvas.setPointerCapture = () => {};
+      for (const kind of ["pointerdown", "pointerup"])
+        canvas.dispatchEvent(new PointerEvent(kind, {clientX: at.x, clientY: at.y}));
+      return __ttc.selected;
+    }"""
+    assert page.evaluate(clicked, ["r.1", *ROW[1:10], "r.1", 1, 1]) == "r.0"

@@ -3,8 +3,9 @@ function hit(S, event) {
   const box = S.canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
   let best = null, distance = Infinity;
   for (const node of S.tree.order) {
-    if (node.sx === undefined) continue;
-    const dy = Math.abs(node.sy - y), dx = x < node.sx ? node.sx - x : x > node.after ? x - node.after : 0; // label included
+    const placed = node.sx !== undefined; // else steps have just come and the next frame has not been drawn
+    const sx = placed ? node.sx : screenX(S, node), sy = placed ? node.sy : screenY(S, node), end = placed ? node.after : sx;
+    const dy = Math.abs(sy - y), dx = x < sx ? sx - x : x > end ? x - end : 0; // label included
     const d = dx * dx + dy * dy * 4;
     if (dx < 12 && dy < 12 && d < distance) { distance = d; best = node; }
   }
