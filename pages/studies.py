@@ -85,8 +85,7 @@ def listing() -> None:
 def new(first: bool) -> None:
     """A study as text, what it would take, and its start; open from the beginning where it would be the first."""
     with st.expander("New study", expanded=first):
-        st.session_state.setdefault("study_text", EXAMPLE)
-        text = st.text_area("Study file (TOML)", key="study_text", height=430)
+        text = st.text_area("Study file (TOML)", EXAMPLE, key="study_text", height=430)
         planned, started = st.columns([1, 5])
         if planned.button("Plan", key="study_plan", width="stretch", help="what it would take; nothing is stored"):
             with session.told("This study cannot be planned"), st.spinner("Planning"):

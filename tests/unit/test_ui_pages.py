@@ -37,6 +37,12 @@ def page(name, **query):
     return at.run()
 
 
+def field(widgets, name):
+    """The widget of a form, whose key also says how often the form has begun."""
+    [found] = [widget for widget in widgets if str(widget.key).rpartition("_")[0] == name]
+    return found
+
+
 def finished(url, run_id="done1", strategy="beam_search", **fields):
     repository.add(database(url), run_id, replace(spec(strategy, 16), **fields))
     with Driver(database(url), role="worker", backend=ScriptedBackend()) as driver:
@@ -74,7 +80,7 @@ def test_solve_follows_a_permalink_and_fills_the_form_with_how_the_run_was_made(
     finished(url, "second")
     at = page("solve", run="first")
     assert component(at, "ttc_tree")["run"] == "first"
-    assert at.selectbox(key="form_strategy").value == "best_of_n" and at.number_input(key="form_seed").value == 7
+    assert field(at.selectbox, "form_strategy").value == "best_of_n" and field(at.number_input, "form_seed").value == 7
 
 
 def test_best_of_n_is_sent_as_chains(url):
@@ -91,7 +97,7 @@ def test_an_unknown_run_is_one_sentence(url):
 
 def test_an_empty_question_is_refused_in_one_sentence_and_nothing_is_stored(url):
     at = page("solve")
-    at.segmented_control(key="form_source").set_value("My own").run()
+    field(at.segmented_control, "form_source").set_value("My own").run()
     at.button(key="form_run").click().run()
     assert not at.exception and "The question is empty" in said(at)
     assert runs.listing(db=url).total == 0
@@ -99,7 +105,7 @@ def test_an_empty_question_is_refused_in_one_sentence_and_nothing_is_stored(url)
 
 def test_run_stores_what_the_form_asks_for_and_says_that_no_worker_is_there(url):
     at = page("solve")
-    at.select_slider(key="form_budget").set_value(64).run()
+    field(at.select_slider, "form_budget").set_value(64).run()
     at.button(key="form_run").click().run()
     [view] = runs.listing(db=url).rows
     assert view.spec.budget == 64 and view.spec.dataset == "mini-test" and view.status == "pending"
@@ -124,7 +130,7 @@ def test_a_run_that_cannot_be_continued_says_why(url):
         finished(url, strategy, strategy, verifier="mini-implicit", params=defaults, **asked)
         at = page("solve", run=strategy)
         offered[strategy] = at.button(key="act_extend")
-        at.select_slider(key="form_budget").set_value(64).run()
+        field(at.select_slider, "form_budget").set_value(64).run()
         assert any(button.key == "form_extend" for button in at.button) == (strategy == "best_of_n")
     assert offered["single"].disabled and "one solution is all it writes" in offered["single"].help
     assert not offered["best_of_n"].disabled
@@ -186,7 +192,7 @@ def test_two_runs_side_by_side_are_compared_and_each_has_its_tree(url):
     trees = [json.loads(e.proto.json or e.proto.mixed.json) for e in at.get("bidi_component")]
     assert [(tree["run"], tree["select"]) for tree in trees] == [("left1", None), ("right1", "r.0")]
     assert "16 and 16 generations" in said(at)
-    assert at.toggle(key="form_beside").value and at.selectbox(key="form_beside_strategy").value == "best_of_n"
+    assert field(at.toggle, "form_beside").value and field(at.selectbox, "beside_strategy").value == "best_of_n"
     at.button(key="right_alone").click().run()
     assert at.query_params["run"] == "right1" and "beside" not in at.query_params
 

@@ -1,14 +1,21 @@
-"""A form for a strategy's hyper-parameters, made from their declarations."""
+"""Forms: their first values, and the one for a strategy's hyper-parameters, made from their declarations.
+
+A form begins with values, and every beginning gives its widgets keys of their own. A first value so reaches the browser
+as part of its widget. Setting the state of a widget that is there is told to the browser once, by a message that is
+lost when the page is drawn again before it is sent; the browser then goes on with the widget's smallest value.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import streamlit as st
 
+from ttc_core.errors import UserError
 from ttc_core.registry import Param
+from ttc_core.types import RunSpec
 
 BUDGETS: tuple[int, ...] = tuple(1 << i for i in range(9))  # 1 .. 256 generations
 
@@ -40,43 +47,72 @@ def field(param: Param) -> Field:
     return Field("text", label, param.help, param.default)
 
 
-def key(strategy: str, name: str, of: str = "") -> str:
-    """Session key of a parameter's widget. of: which of several forms it belongs to."""
-    return f"{of}param_{strategy}_{name}"
+def begin(of: str, values: Mapping[str, Any]) -> None:
+    """Have form `of` start anew with these values, by the names of its widgets; the others have their defaults."""
+    st.session_state[f"form-{of}"] = (_begun(of)[0] + 1, dict(values))
 
 
-def fill(strategy: str, values: Mapping[str, Any], of: str = "") -> None:
-    """Set the form to these values; before its widgets are drawn."""
-    for name, value in values.items():
-        st.session_state[key(strategy, name, of)] = value
+def key(of: str, name: str) -> str:
+    """Session key of a widget of form `of` since it last began."""
+    return f"{of}_{name}_{_begun(of)[0]}"
 
 
-def ask(strategy: str, params: Sequence[Param], of: str = "") -> dict[str, Any]:
-    """Draw the form in two columns and return the values."""
-    values: dict[str, Any] = {}
+def first(of: str, name: str, default: Any) -> Any:
+    """The value that a widget of form `of` has before anybody touches it."""
+    return _begun(of)[1].get(name, default)
+
+
+def _begun(of: str) -> tuple[int, dict[str, Any]]:
+    """How often the form began, and with which values."""
+    begun: tuple[int, dict[str, Any]] = st.session_state.get(f"form-{of}", (0, {}))
+    return begun
+
+
+def values(spec: RunSpec) -> dict[str, Any]:
+    """How a search is made, as the values of a form."""
+    asked = {"strategy": spec.strategy, "budget": spec.budget, "seed": spec.seed, "model": spec.model}
+    params = {f"{spec.strategy}_{name}": value for name, value in spec.params.items()}
+    return {**asked, "verifier": spec.verifier, "temperature": spec.temperature, **params}
+
+
+def choice(
+    of: str, name: str, title: str, options: Sequence[Any], *, wanted: Any = None, words: Callable[[Any], str] = str,
+    place: Any = st, help: str | None = None,
+) -> Any:  # fmt: skip
+    """A select box that begins with the form's value, else with `wanted`, else with the first option."""
+    asked = first(of, name, wanted)
+    at = options.index(asked) if asked in options else options.index(wanted) if wanted in options else 0
+    return place.selectbox(title, options, at, key=key(of, name), format_func=words, help=help)
+
+
+def ask(of: str, strategy: str, params: Sequence[Param]) -> dict[str, Any]:
+    """Draw the fields of a strategy in two columns and return their values."""
+    asked: dict[str, Any] = {}
     switches = [param for param in params if param.type is bool]
     others = [param for param in params if param.type is not bool]
     columns = st.columns(2, gap="small") if others else []
     for index, param in enumerate(others):
         with columns[index % 2]:
-            values[param.name] = _widget(strategy, param, of)
+            asked[param.name] = _widget(of, strategy, param)
     for param in switches:
-        values[param.name] = _widget(strategy, param, of)
-    return {param.name: values[param.name] for param in params}
+        asked[param.name] = _widget(of, strategy, param)
+    return {param.name: asked[param.name] for param in params}
 
 
-def _widget(strategy: str, param: Param, of: str) -> Any:
-    asked, name = field(param), key(strategy, param.name, of)
-    if name not in st.session_state:
-        st.session_state[name] = asked.default
+def _widget(of: str, strategy: str, param: Param) -> Any:
+    asked, name = field(param), f"{strategy}_{param.name}"
+    try:
+        value = param.parse(first(of, name, asked.default))
+    except UserError:  # a search that an earlier version or another program made
+        value = asked.default
     if asked.kind == "choice":
-        return st.selectbox(asked.label, asked.options, key=name, help=asked.help)
+        return choice(of, name, asked.label, asked.options, wanted=asked.default, help=asked.help)
     if asked.kind == "switch":
-        return st.checkbox(asked.label, key=name, help=asked.help)
+        return st.checkbox(asked.label, bool(value), key=key(of, name), help=asked.help)
     if asked.kind == "number":
-        limits = {"min_value": asked.min, "max_value": asked.max}
-        return st.number_input(asked.label, step=asked.step, key=name, help=asked.help, **limits)  # type: ignore[call-overload]
-    return st.text_input(asked.label, key=name, help=asked.help)
+        limits = {"min_value": asked.min, "max_value": asked.max, "value": value}
+        return st.number_input(asked.label, step=asked.step, key=key(of, name), help=asked.help, **limits)
+    return st.text_input(asked.label, value, key=key(of, name), help=asked.help)
 
 
 def nearest_budget(budget: int) -> int:

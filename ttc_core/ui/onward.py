@@ -18,8 +18,6 @@ _OF = "onward"  # whose widgets these are
 def ask(run_id: str, step: str) -> None:
     """Have the dialog shown by the next drawing of the page; for callbacks."""
     st.session_state[_ASKED] = (run_id, step)
-    for key in [key for key in st.session_state if str(key).startswith(_OF)]:
-        del st.session_state[key]
     session.changed()
 
 
@@ -27,7 +25,9 @@ def dialog() -> None:
     """The dialog, if one was asked for; every page that shows a tree calls this once."""
     wanted = st.session_state.pop(_ASKED, None)
     if wanted:
-        _dialog(*wanted)
+        with session.told("The search cannot go on from here"):
+            form.begin(_OF, form.values(runs.get(wanted[0]).spec))
+            _dialog(*wanted)
 
 
 @st.dialog("Go on from this step", width="medium")
@@ -39,7 +39,7 @@ def _dialog(run_id: str, step: str) -> None:
             with st.container(key="onward-before"):
                 st.text("".join(before).rstrip())
         text = st.text_area(
-            "This step", last.rstrip(), key="onward_text", height="content",
+            "This step", last.rstrip(), key=form.key(_OF, "text"), height="content",
             help="leave it as it is, or write what it shall say; the search goes on behind it",
         )  # fmt: skip
         asked = _settings(spec)
@@ -55,16 +55,12 @@ def _settings(spec: RunSpec) -> RunSpec:
     known = runs.catalogue()
     names = [name for name in known.strategies if name not in known.revising or name == spec.strategy]
     left, middle, right = st.columns([2, 1, 1], gap="small")
-    at = names.index(spec.strategy) if spec.strategy in names else 0
-    strategy = left.selectbox("Strategy", names, at, key="onward_strategy", format_func=lambda n: n.replace("_", " "))
+    strategy = form.choice(_OF, "strategy", "Strategy", names, place=left, words=lambda n: n.replace("_", " "))
     budgets = sorted({*form.BUDGETS, spec.budget})
-    budget = middle.selectbox("Budget", budgets, budgets.index(spec.budget), key="onward_budget", help="generations")
-    seed = right.number_input("Seed", min_value=0, value=spec.seed, step=1, key="onward_seed")
-    if strategy == spec.strategy:
-        form.fill(
-            strategy, {k: v for k, v in spec.params.items() if form.key(strategy, k, _OF) not in st.session_state}, _OF
-        )
-    values = form.ask(strategy, known.strategies[strategy][1], _OF)
+    budget = form.choice(_OF, "budget", "Budget", budgets, place=middle, help="generations")
+    first = form.first(_OF, "seed", spec.seed)
+    seed = right.number_input("Seed", min_value=0, value=first, step=1, key=form.key(_OF, "seed"))
+    values = form.ask(_OF, strategy, known.strategies[strategy][1])
     return replace(spec, strategy=strategy, params=values, budget=int(budget), seed=int(seed))
 
 
