@@ -1,5 +1,7 @@
 """Studies: many searches asked for in one file, their progress and what came of them."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -96,8 +98,8 @@ def new(first: bool) -> None:
                 st.rerun()
 
 
-def show_plan(plan: dict[str, object]) -> None:
-    """The plan as two rows of figures."""
+def show_plan(plan: dict[str, Any]) -> None:
+    """The plan as two rows of figures, and the time with what it is based on."""
     for row, names in enumerate((("problems", "methods", "seeds", "units", "runs", "outcomes", "generations"),
                   ("policy_tokens", "verifier_tokens", "policy_flops", "verifier_flops", "disk_bytes"))):  # fmt: skip
         with st.container(horizontal=True, gap="medium", key=f"run-meters-plan-{row}"):
@@ -105,6 +107,8 @@ def show_plan(plan: dict[str, object]) -> None:
                 value = float(str(plan[name]))
                 shown = words.count(value) if names[0] == "problems" else f"≈ {words.short(value)}"
                 st.metric(name.replace("_", " "), shown, width="content")
+    took = "Nobody can say how long" if plan["seconds"] is None else f"About {words.seconds(plan['seconds'])}"
+    st.text(f"{took}. {'; '.join(plan['seconds_from'])}. A dry run in the terminal tries the models.")
 
 
 def watch(name: str) -> None:

@@ -52,10 +52,10 @@ COLUMNS = (
 )
 
 
-def plan(file: Path | str, *, db: str | None = None) -> dict[str, Any]:
-    """What the study of a file, or of a text in place of one, takes: runs, generations, tokens, FLOPs, disk.
+def plan(file: Path | str, *, probe: bool = False, db: str | None = None) -> dict[str, Any]:
+    """What the study of a file, or of a text in place of one, takes: runs, generations, tokens, FLOPs, disk, seconds.
 
-    Nothing is stored.
+    Nothing is stored. probe: try the bundled models for some seconds to tell the time.
 
     Raises:
         UserError: the file is wrong, in one sentence with line and key.
@@ -63,7 +63,7 @@ def plan(file: Path | str, *, db: str | None = None) -> dict[str, Any]:
     from ttc_core import studies_plan
 
     asked = studies_file.parse(file) if isinstance(file, str) else studies_file.read(file)
-    return studies_plan.plan(asked, _database(db))
+    return studies_plan.plan(asked, _database(db), probe=probe)
 
 
 @access.changes(cost=lambda file, db=None, **_: int(plan(file, db=db)["generations"]))

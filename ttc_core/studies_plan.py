@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ttc_core import models, registry
+from ttc_core import models, registry, studies_time
 from ttc_core.accounting import flops
 from ttc_core.seeds import derive
 from ttc_core.store import studies_tables as tables
@@ -84,9 +84,13 @@ def _blocks(problems: Sequence[Problem], size: int) -> Iterator[tuple[int, int]]
             first, left = first + min(size, left), left - min(size, left)
 
 
-def plan(study: StudyFile, db: Database) -> dict[str, Any]:
-    """What carrying a study out takes: counts are exact, the rest is estimated from what was searched before."""
+def plan(study: StudyFile, db: Database, *, probe: bool = False) -> dict[str, Any]:
+    """What carrying a study out takes: counts are exact, the rest is estimated from what was searched before.
+
+    probe: try the bundled models for the time (`studies_time.estimate`).
+    """
     new = laid_out(study)
+    seconds, basis = studies_time.estimate(new, db, probe=probe)
     rates = {name: tables.measured(db, name) for name in {method.model for method in new.methods}}
     problems, seeds = len(study.problems), len(study.seeds)
     asked = sum(len(problem.question) for problem in study.problems) / problems / 4  # four characters a token
@@ -119,6 +123,8 @@ def plan(study: StudyFile, db: Database) -> dict[str, Any]:
         "outcomes": sum(len(m.budgets) for m in new.methods if not m.samples) * problems * seeds,
         **{name: round(value) for name, value in totals.items()},
         "disk_bytes": _disk(study, new),
+        "seconds": None if seconds is None else round(seconds, 1),
+        "seconds_from": basis,
         "measured": sorted(name for name, rate in rates.items() if rate),
         "assumed": sorted(name for name, rate in rates.items() if not rate),
         "max_cost": dict(study.max_cost),

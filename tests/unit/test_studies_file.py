@@ -6,6 +6,7 @@ import pytest
 
 from ttc_core import runs, studies, studies_file
 from ttc_core.errors import UserError
+from ttc_core.store.database import database
 from ttc_core.studies_plan import laid_out
 
 GOOD = """name = "trial"
@@ -70,6 +71,27 @@ def test_the_plan_counts(tmp_path):
     assert studies.start(path, db=url) == "trial"
     view = studies.progress("trial", db=url)
     assert view.status == "running" and view.units["pending"] == 52 and view.eta is None and view.accuracy is None
+
+
+def test_the_time_is_that_of_a_try_or_of_an_earlier_study(tmp_path):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    runs.ensure_database(db=url)
+    (tmp_path / "trial.toml").write_text(GOOD)
+    nothing = studies.plan(tmp_path / "trial.toml", db=url)
+    assert nothing["seconds"] is None and "nothing to tell from" in nothing["seconds_from"][0]
+    tried = studies.plan(tmp_path / "trial.toml", probe=True, db=url)
+    assert tried["seconds"] > 0 and all("tried just now" in said for said in tried["seconds_from"])
+    studies.start(tmp_path / "trial.toml", db=url)
+    with database(url).write() as connection:  # done in turn by two workers, with a night between: 20 s of work
+        spans = [(1000.0, 1010.0), (1004.0, 1010.0), (90_000.0, 90_010.0)]
+        for key, (started, finished) in enumerate(spans, 1):
+            done = f"UPDATE units SET status = 'done', started = {started}, finished = {finished} WHERE key = {key}"
+            connection.exec_driver_sql(done)
+        asked = "SELECT sum(budget * count) FROM units WHERE key <= 3"
+        work = connection.exec_driver_sql(asked).scalar_one()
+    after = studies.plan(tmp_path / "trial.toml", db=url)
+    assert after["seconds"] == pytest.approx(after["generations"] / (work / 20), rel=0.01)
+    assert "as study 'trial' went" in after["seconds_from"][0]
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def _how(args: argparse.Namespace) -> By:
 
 
 def _dry_run(args: argparse.Namespace) -> int:
-    plan = studies.plan(Path(args.file), db=args.db)
+    plan = studies.plan(Path(args.file), probe=True, db=args.db)
     if args.json:
         write_json(plan)
         return 0
@@ -88,9 +88,12 @@ def _dry_run(args: argparse.Namespace) -> int:
     rows: list[list[Any]] = [[name, f"{plan[name]:,}"] for name in counts]
     costs = ("policy_tokens", "verifier_tokens", "policy_flops", "verifier_flops", "disk_bytes")
     rows += [[name, f"about {plan[name]:.3g}"] for name in costs]
+    took = "unknown" if plan["seconds"] is None else f"about {_duration(plan['seconds'])} by one worker here"
+    rows.append(["time", took])
+    said = list(plan["seconds_from"])
     if plan["assumed"]:
-        rows.append(["", f"nothing was searched with {', '.join(plan['assumed'])} yet: lengths are assumed"])
-    write_lines(table([f"study {plan['study']}", ""], rows))
+        said.append(f"nothing was searched with {', '.join(plan['assumed'])} yet: lengths are assumed")
+    write_lines([*table([f"study {plan['study']}", ""], rows), "", *said])
     return 0
 
 

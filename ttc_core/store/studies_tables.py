@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from ttc_core.store.database import Database
 from ttc_core.store.repository import runs
 from ttc_core.store.studies import find
-from ttc_core.store.units import methods, outcomes, pools, problems, units
+from ttc_core.store.units import methods, outcomes, pools, problems, studies, units
 
 
 def outcome_rows(db: Database, study: str, dataset: str | None = None) -> list[dict[str, Any]]:
@@ -62,6 +62,29 @@ def models(db: Database, study: str) -> list[str]:
         wanted = select(methods.c.model).select_from(of).where(methods.c.study == key)
         found = connection.execute(wanted.group_by(methods.c.model).order_by(func.min(methods.c.position)))
         return list(found.scalars())
+
+
+def pace(db: Database, model: str, verifier: str) -> tuple[str, float] | None:
+    """The newest study in which this pair has been at work, and the generations a second of all that it has done.
+
+    The time is that in which any of its units was leased: waiting between them does not count. None if there is none.
+    """
+    of = units.join(methods, methods.c.key == units.c.method)
+    pair = (methods.c.model == model, methods.c.verifier == verifier)
+    newest = select(units.c.study).select_from(of).where(*pair, units.c.status == "done")
+    with db.read() as connection:
+        study = connection.execute(newest.order_by(units.c.finished.desc()).limit(1)).scalar()
+        if study is None:
+            return None
+        name = connection.execute(select(studies.c.id).where(studies.c.key == study)).scalar_one()
+        spans = select(units.c.started, units.c.finished, units.c.budget * units.c.count)
+        done = (units.c.study == study, units.c.status == "done")
+        rows = connection.execute(spans.where(*done).order_by(units.c.started)).all()
+    seconds, until, work = 0.0, 0.0, 0
+    for start, end, generations in rows:
+        seconds += max(0.0, end - max(start, until))
+        until, work = max(until, end), work + generations
+    return (str(name), work / seconds) if seconds else None
 
 
 def measured(db: Database, model: str) -> dict[str, float]:
