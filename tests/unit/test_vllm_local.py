@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ttc_core import registry
-from ttc_core.engines.vllm_local.desk import Desk
+from ttc_core.engines.desk import Desk
 from ttc_core.engines.vllm_local.options import Options, check_free, give_memory_back, take_memory
 from ttc_core.errors import BadValue, EngineBusy, EngineFault, UserError
 from ttc_core.jobs import Generated, GenerateJob, Job
@@ -94,19 +94,20 @@ def test_the_desk_hands_back_what_is_finished_and_forgets_what_is_cancelled(loop
     gates = {ticket: asyncio.Event() for ticket in range(4)}
     stopped: list[int] = []
 
-    async def answer(job: Job) -> Generated:
-        try:
-            await gates[job.ticket].wait()
-        except asyncio.CancelledError:
-            stopped.append(job.ticket)
-            raise
-        if job.ticket == 2:
-            raise EngineBusy("later")
-        if job.ticket == 3:
-            raise RuntimeError("out of the blue")
-        return Generated(job.ticket, "text")
+    class Answering(Desk):
+        async def _answer(self, job: Job) -> Generated:
+            try:
+                await gates[job.ticket].wait()
+            except asyncio.CancelledError:
+                stopped.append(job.ticket)
+                raise
+            if job.ticket == 2:
+                raise EngineBusy("later")
+            if job.ticket == 3:
+                raise RuntimeError("out of the blue")
+            return Generated(job.ticket, "text")
 
-    desk = Desk(loop, answer)
+    desk = Answering(loop)
     desk.submit([GenerateJob(ticket, (), 0) for ticket in range(4)])
     assert desk.poll(0.05) == []
     loop.call_soon_threadsafe(gates[1].set)

@@ -6,18 +6,17 @@ import asyncio
 import json
 import math
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ttc_core import models, prompts, seeds
+from ttc_core.engines.desk import Desk
 from ttc_core.engines.openai_http import replies
 from ttc_core.engines.openai_http.client import Client
 from ttc_core.engines.openai_http.judging import Judge
 from ttc_core.engines.openai_http.options import Options
 from ttc_core.engines.openai_http.replies import Choice, Spent
-from ttc_core.engines.vllm_local.desk import Desk
 from ttc_core.errors import EngineFault, UserError
 from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job, Message, Segment
 from ttc_core.models import ModelCard
@@ -55,7 +54,7 @@ class _Written:
             self.confidences.append(-math.fsum(top) / len(top) if top else 0.0)
 
 
-class OpenAIHTTP:
+class OpenAIHTTP(Desk):
     """See `Engine` in ttc_core/jobs.py for the interface, `Options` for what a model's table says."""
 
     def __init__(self, name: str, card: ModelCard, *, batch: int = 256) -> None:
@@ -70,11 +69,10 @@ class OpenAIHTTP:
         self.options = Options.of(name, card.card)
         self.capacity = min(batch, self.options.connections * len(self.options.endpoints))
         self._sampling = {key: card.card[key] for key in ("top_p", "top_k", "min_p") if key in card.card}
-        self._loop = asyncio.new_event_loop()
+        super().__init__(asyncio.new_event_loop())
         threading.Thread(target=self._loop.run_forever, name=f"http {name}", daemon=True).start()
         self.client = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
         self._judge = Judge(name, self.options, self.client)
-        self._desk = Desk(self._loop, self._answer)
 
     async def _connect(self) -> Client:
         try:
@@ -105,22 +103,6 @@ class OpenAIHTTP:
     def chat(self, messages: Sequence[Message], answer: bool = False) -> str:
         """A conversation in the form that the table names; without one, a neutral form that is never sent as text."""
         return prompts.rendered(messages, self.options.chat_format, answer)
-
-    def submit(self, jobs: list[Job]) -> None:
-        """Queue jobs."""
-        self._desk.submit(jobs)
-
-    def poll(self, timeout: float = 0.0) -> list[Generated | Evaluated]:
-        """Wait at most `timeout` seconds and return the replies that became ready."""
-        return self._desk.poll(timeout)
-
-    def cancel(self, tickets: set[int]) -> None:
-        """Forget these jobs and close their connections."""
-        self._desk.cancel(tickets)
-
-    def now(self) -> float:
-        """Seconds of the machine's monotonic clock."""
-        return time.monotonic()
 
     def close(self) -> None:
         """End the connections and the thread."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ttc_core import models, prompts, seeds
+from ttc_core.engines.desk import Desk
 from ttc_core.engines.embedded.tokens import prompt_pieces
 from ttc_core.engines.vllm_local.core import Core
-from ttc_core.engines.vllm_local.desk import Desk
 from ttc_core.engines.vllm_local.judging import Judge, too_long
 from ttc_core.engines.vllm_local.options import Options
 from ttc_core.engines.vllm_local.writing import Writing
@@ -54,7 +53,7 @@ class _Written:
         del self.tokens[n:], self.logprobs[n:], self.confidences[n:]
 
 
-class VllmLocal:
+class VllmLocal(Desk):
     """See `Engine` in ttc_core/jobs.py for the interface, `Options` and `Writing` for what a model's table says."""
 
     def __init__(self, name: str, card: ModelCard, *, batch: int = 256) -> None:
@@ -71,10 +70,10 @@ class VllmLocal:
         final = str(table.get("final", prompts.FINAL if few else ""))
         self.writing = Writing(self.core.tokenizer, str(table.get("step", "\n\n")), final)
         self._sampling = {key: table[key] for key in ("top_p", "top_k", "min_p") if key in table}
-        self._stop = [*map(str, table.get("stop", ())), *([prompts.NEXT] if few else ())]
+        self._stop_strings = [*map(str, table.get("stop", ())), *([prompts.NEXT] if few else ())]
         self._most = int(table.get("max_tokens", 0))
         self._judge = Judge(self.core, self.writing)
-        self._desk = Desk(self.core.loop, self._answer)
+        super().__init__(self.core.loop)
 
     def prompt(self, problem: Problem, attempts: Sequence[str] = (), ask: Ask = "") -> Segment:
         """In the form that its table names; without one as the embedded family is trained on.
@@ -113,22 +112,6 @@ class VllmLocal:
         """
         return self.writing.chat(messages, answer)
 
-    def submit(self, jobs: list[Job]) -> None:
-        """Queue jobs."""
-        self._desk.submit(jobs)
-
-    def poll(self, timeout: float = 0.0) -> list[Generated | Evaluated]:
-        """Wait at most `timeout` seconds and return the replies that became ready."""
-        return self._desk.poll(timeout)
-
-    def cancel(self, tickets: set[int]) -> None:
-        """Forget these jobs; vLLM stops working on them."""
-        self._desk.cancel(tickets)
-
-    def now(self) -> float:
-        """Seconds of the machine's monotonic clock."""
-        return time.monotonic()
-
     def close(self) -> None:
         """End vLLM's processes and give the memory back."""
         self.core.close()
@@ -166,7 +149,7 @@ class VllmLocal:
             "max_tokens": left,
             "seed": (job.seed if number == 0 else seeds.derive(job.seed, "", str(number))) % SEEDS,
             "logprobs": job.confidence,
-            "stop": [*self._stop, *(self.writing.strings if by_step else ())],
+            "stop": [*self._stop_strings, *(self.writing.strings if by_step else ())],
             "stop_token_ids": sorted(self.writing.enders) if by_step else [],
             "include_stop_str_in_output": True,
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import Awaitable, Callable
+import time
 
 from ttc_core.errors import EngineFault, TTCError
 from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job
@@ -13,20 +13,23 @@ Reply = Generated | Evaluated
 
 
 class Desk:
-    """Each job is a task of its own on `loop`: what is finished goes back while others are still worked on."""
+    """What engines that answer on an event loop have in common.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, answer: Callable[[Job], Awaitable[Reply]]) -> None:
-        self._loop, self._answer = loop, answer
+    Each job is a task of its own on `loop`: what is finished goes back while others are still worked on.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._open: set[int] = set()  # tickets whose replies are wanted
         self._tasks: dict[int, asyncio.Task[None]] = {}  # touched on the loop alone
         self._ready: queue.SimpleQueue[Reply] = queue.SimpleQueue()
 
     def submit(self, jobs: list[Job]) -> None:
-        """Hand the jobs over."""
+        """Queue jobs; as `Engine.submit`."""
         self._open.update(job.ticket for job in jobs)
         self._loop.call_soon_threadsafe(self._start, jobs)
 
-    def poll(self, timeout: float) -> list[Reply]:
+    def poll(self, timeout: float = 0.0) -> list[Reply]:
         """The replies that are there; waits at most `timeout` seconds for a first one."""
         came: list[Reply] = []
         try:
@@ -42,6 +45,14 @@ class Desk:
         """Forget these jobs and stop working on them."""
         self._open -= tickets
         self._loop.call_soon_threadsafe(self._stop, tickets)
+
+    def now(self) -> float:
+        """Seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    async def _answer(self, job: Job) -> Reply:
+        """What the engine replies to a job; an error it raises becomes the reply's."""
+        raise NotImplementedError
 
     def _start(self, jobs: list[Job]) -> None:
         for job in jobs:
