@@ -37,7 +37,8 @@ LIMITS = ("budget", "running", "starts")
 ANYONE = "anyone"
 HOUR = 3600.0
 STARTS = ("runs.start", "runs.extend", "runs.resume", "studies.start", "studies.resume")
-NEW = ("runs.start", "studies.start", "runs.import_run", "importing.add", "reading.add")
+NEW = ("runs.start", "studies.start", "runs.import_run", "importing.add", "reading.add", "saved_figures.save")
+KINDS = {"importing": "studies", "reading": "studies"}  # what a module changes, where it is not called so
 MAX_FILE = 1 << 20  # characters
 
 
@@ -127,6 +128,22 @@ def may_change() -> bool:
     return not settings().read_only and actor().role in ("runner", "admin")
 
 
+def why_not(needs: str = "runner", ids: Sequence[str] = ()) -> str:
+    """Why whoever asks may not change these, "" where at most a limit stands in the way. ids: () for something new."""
+    try:
+        if settings().read_only:
+            raise _read_only()
+        if (known := rules()) is not None:
+            Asked(actor(), "this", needs, known, None, ids).permit(lambda: 0)
+    except Refused as refusal:
+        return str(refusal)
+    return ""
+
+
+def _read_only() -> Refused:
+    return Refused("this workbench is read-only", hint="run your own to search: see README.md")
+
+
 def changes(
     needs: str = "runner", cost: Callable[..., int] | None = None
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -145,7 +162,7 @@ def changes(
         @functools.wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
             if settings().read_only:
-                raise Refused("this workbench is read-only", hint="run your own to search: see README.md")
+                raise _read_only()
             known = rules()
             if known is None:
                 return function(*args, **kwargs)
@@ -192,13 +209,14 @@ class Asked:
             )
         if role == "admin":
             return
-        own = audit.started_by(self._database(), self.who.name, NEW)
+        same = [verb for verb in NEW if _kind(verb) == _kind(self.verb)]  # a study may be called as a figure is
+        own = audit.started_by(self._database(), self.who.name, same)
         if other := [one for one in self.ids if one not in own]:
             raise Refused(
                 f"{other[0]} was started by somebody else", hint="ask that person, or whoever runs this workbench"
             )
         if self.verb in STARTS:
-            self._limits(cost, own)
+            self._limits(cost, audit.started_by(self._database(), self.who.name, NEW))
 
     def _limits(self, cost: Callable[[], int], own: set[str]) -> None:
         from ttc_core.store import audit
@@ -231,6 +249,11 @@ class Asked:
         from ttc_core.store.database import database
 
         return database(self.db or settings().database_url)
+
+
+def _kind(verb: str) -> str:
+    module = verb.partition(".")[0]
+    return KINDS.get(module, module)
 
 
 def _fits(who: str, pattern: str) -> bool:

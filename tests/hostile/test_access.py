@@ -7,9 +7,10 @@ import inspect
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ttc_core import access, importing, runs, studies
+from ttc_core import access, importing, runs, saved_figures, studies
 from ttc_core.access import Refused, read
 from ttc_core.bundle import reading
+from ttc_core.drawing.looks import Look
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Catalogue
 from ttc_core.settings import REPOSITORY, settings
@@ -22,6 +23,7 @@ LOOKING = {  # what everybody who may look may call: it stores nothing
              "problem", "grader", "disagreements", "catalogue", "revises", "ensure_database", "export_run"},
     "studies": {"plan", "exists", "listing", "progress", "outcomes", "pool", "pool_rows", "describe"},
     "reading": {"opened"},
+    "saved_figures": {"named", "listing", "get"},
     "importing": {"formats", "lines", "opened", "parsed", "graded"},
 }  # fmt: skip
 RULES = """\
@@ -35,6 +37,7 @@ running = 2
 starts = 5
 """
 ASKED = RunSpec("1 + 1?", "best_of_n", 4, params={"select": "majority"}, verifier="")
+LOOK = Look("frontier")
 STUDY = 'name = "{}"\ndatasets = [{{ name = "mini-test", problems = 1 }}]\nmodels = ["mini-s"]\nverifiers = []\n' \
         'strategies = [{{ name = "best_of_n", set = {{ select = "majority" }} }}]\nbudgets = [{}]\n'  # fmt: skip
 
@@ -58,7 +61,7 @@ def shared(url, tmp_path, monkeypatch):
 
 
 def test_every_function_that_changes_something_is_guarded():
-    for module in (runs, studies, importing, reading):
+    for module in (runs, studies, importing, reading, saved_figures):
         name = module.__name__.rpartition(".")[2]
         public = {n for n, f in vars(module).items()
                   if inspect.isfunction(f) and f.__module__ == module.__name__ and not n.startswith("_")}  # fmt: skip
@@ -86,16 +89,21 @@ def change(verb, run_id="", study=""):
         "pause": lambda: studies.pause(study),
         "cancel": lambda: studies.cancel(study),
         "delete study": lambda: studies.delete(study),
+        "save figure": lambda: saved_figures.save("other", LOOK),
+        "change figure": lambda: saved_figures.change("figure", LOOK),
+        "delete figure": lambda: saved_figures.delete("figure"),
     }[verb]
 
 
 VERBS = ("start", "extend", "stop", "resume", "delete", "execute", "add data set", "import run",
          "import bundle", "import",
-         "start study", "work", "resume study", "pause", "cancel", "delete study")  # fmt: skip
+         "start study", "work", "resume study", "pause", "cancel", "delete study", "save figure",
+         "change figure", "delete figure")  # fmt: skip
 
 
 @pytest.fixture
 def stored(url):
+    saved_figures.save("figure", LOOK)
     return {"run_id": runs.start(ASKED), "study": studies.start(STUDY.format("mine", 4))}
 
 
@@ -121,7 +129,7 @@ def test_a_viewer_changes_nothing_and_it_is_written_down(stored, shared, who, ve
 
 
 @pytest.mark.parametrize("verb", ["extend", "stop", "resume", "delete", "execute", "work", "resume study", "pause",
-                                  "cancel", "delete study"])  # fmt: skip
+                                  "cancel", "delete study", "change figure", "delete figure"])  # fmt: skip
 def test_a_runner_changes_only_what_is_his_own(stored, shared, verb):
     shared("bob@example.org")
     with pytest.raises(Refused, match="somebody else"):
@@ -136,6 +144,20 @@ def test_a_runner_changes_only_what_is_his_own(stored, shared, verb):
         runs.delete([mine])
     shared("Ada@Example.org")
     assert runs.delete([mine]) == 1
+
+
+def test_a_name_of_one_kind_gives_no_right_to_another(stored, shared):
+    """A figure may be saved under the name of another person's study, and the other way round."""
+    shared("bob@example.org")
+    assert saved_figures.save("mine", LOOK) == "mine"
+    with pytest.raises(Refused, match="somebody else"):
+        studies.delete("mine")
+    studies.start(STUDY.format("figure", 4))
+    with pytest.raises(Refused, match="somebody else"):
+        saved_figures.delete("figure")
+    saved_figures.change("mine", Look("exchange"))
+    saved_figures.delete("mine")
+    assert list(saved_figures.listing()) == ["figure"]
 
 
 def test_limits(url, shared):

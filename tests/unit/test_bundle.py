@@ -12,8 +12,9 @@ import zipfile
 import pytest
 
 from tests.unit.test_cli import ttc, url  # noqa: F401 (fixtures)
-from ttc_core import runs, studies
+from ttc_core import runs, saved_figures, studies
 from ttc_core.bundle import archive, provenance, reading, writing
+from ttc_core.drawing.looks import Look
 from ttc_core.errors import UserError
 from ttc_core.models import ModelCard
 from ttc_core.store import migrate
@@ -38,6 +39,7 @@ set = { k = 1 }
 budgets = [2]
 """
 DRAWN = writing.Drawn(formats=["svg", "csv"], dpi=40, resamples=10)
+DRAWING = {"preset": "acl", "family": "", "formats": ["csv"], "dpi": 40, "resamples": 10}
 FIRST = "tables/outcomes.jsonl"
 
 
@@ -55,6 +57,8 @@ def made(tmp_path_factory):
     studies.start(STUDY.replace("carried", "before"), db=db)
     studies.start(STUDY, db=db)
     studies.work("carried", db=db)
+    saved_figures.save("main", Look("difficulty", "carried", "acl", title="Mine"), db=db)
+    saved_figures.save("elsewhere", Look("difficulty", "before"), db=db)
     writing.write("carried", folder / "carried.zip", DRAWN, db=db)
     return db, folder / "carried.zip"
 
@@ -92,6 +96,7 @@ def test_a_study_is_the_same_elsewhere_and_so_is_its_bundle(made, tmp_path):
     was, now = (runs.nodes(frame["run"].dropna().iloc[0], db=db).nodes for frame, db in ((one, source), (two, target)))
     assert was == now
     assert studies.describe("carried", db=target)["source"] == STUDY
+    assert saved_figures.listing(db=target) == saved_figures.listing("carried", db=source) != {}
     writing.write("carried", tmp_path / "again.zip", DRAWN, db=target)
     assert (tmp_path / "again.zip").read_bytes() == path.read_bytes()
 
@@ -133,6 +138,11 @@ def test_the_commands_that_its_readme_names(made, ttc, tmp_path):  # noqa: F811
     files = content(made[1])
     assert {p.name for p in (tmp_path / "f").iterdir()} == {n[8:] for n in files if n.startswith("figures/")}
     assert all((tmp_path / "f" / n[8:]).read_bytes() == files[n] for n in files if n.startswith("figures/"))
+    assert b"218.16pt" in files["figures/main.svg"] and b"396pt" in files["figures/difficulty.svg"]
+    ask = ("figures", "--bundle", str(made[1]), "--out", str(tmp_path / "g"), "--format", "csv", "--json")
+    code, out, err = ttc(*ask, "--saved", "main")
+    assert code == 0 and [one["files"] for one in json.loads(out)["figures"]] == [["main.csv"]], err
+    assert ttc(*ask, "--saved", "other")[0] == 2
     for name in ("carried", "other"):  # twice in one database: the trees of the second are runs of their own
         code, out, err = ttc("import", "bundle", str(made[1]), "--study", name, "--json")
         assert code == 0 and json.loads(out)["id"] == name, err
@@ -210,6 +220,10 @@ HOSTILE = [
     (about(schema="base"), {}, "it has schema 'base'"),
     (about(study="else"), {}, "name different studies"),
     (about(drawn={"preset": "neurips"}), {}, "how the figures were drawn"),
+    (about(drawn=DRAWING | {"saved": []}), {}, "how the figures were drawn"),
+    (about(drawn=DRAWING | {"saved": {"../x": {"figure": "costs"}}}), {}, "the name '../x' must be letters"),
+    (about(drawn=DRAWING | {"saved": {"frontier": {"figure": "costs"}}}), {}, "is that of another figure"),
+    (about(drawn=DRAWING | {"saved": {"x": {"figure": "costs", "title": 1}}}), {}, "'title' of a look"),
     (put(FIRST, b"\xff\n"), {}, "tables/outcomes.jsonl, line 1: no JSON"),
     (lines(lambda rows: rows[0].pop("budget")), {}, "line 1: 'budget' is missing"),
     (lines(lambda rows: rows[0].update(budget="4; DROP TABLE runs")), {}, "'budget' has the wrong type"),

@@ -9,15 +9,17 @@ import re
 import shutil
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.hostile.payloads import SHORT
 from tests.unit import analysis_worlds as worlds
 from tests.unit.test_cli import ttc, url  # noqa: F401 (fixtures)
 from tests.unit.test_cli_analysis import imported, samples  # noqa: F401 (fixtures)
-from ttc_core import registry, runs
+from ttc_core import registry, runs, saved_figures
 from ttc_core.analysis import difficulty, documents
 from ttc_core.analysis.pool import Pool
 from ttc_core.drawing import bars, lettering, looks, presets, printing
@@ -402,6 +404,52 @@ def test_the_command_writes_figures_of_a_stored_study(ttc, imported, tmp_path): 
     ]:
         code, out, err = ttc(*ask, *change)
         assert (code, out) == (2, "") and sentence in err and err.count("\n") == 1, (change, err)
+
+
+def test_the_command_draws_saved_figures(ttc, imported, url, tmp_path):  # noqa: F811
+    look = looks.Look("difficulty", "s", "acl", words={"share of right samples": "=1+1"}, caption="mine")
+    assert saved_figures.save("main", look, db=url) == "main"
+    ask = ("figures", "--study", "s", "--out", str(tmp_path), "--resamples", "10", "--json")
+    code, out, err = ttc(*ask, "--saved", "main", "--format", "csv,svg")
+    assert code == 0, err
+    assert json.loads(out)["figures"] == [{"name": "main", "files": ["main.svg", "main.csv"], "caption": "mine"}]
+    assert "'=1+1" in (tmp_path / "main.csv").read_text() and 'width="218.16pt"' in (tmp_path / "main.svg").read_text()
+    code, _, err = ttc(*ask, "--saved", "main", "--only", "difficulty", "--format", "svg", "--preset", "neurips")
+    assert code == 0 and 'width="396pt"' in (tmp_path / "main.svg").read_text(), err
+    for name in ("nope", "difficulty"):
+        code, out, err = ttc(*ask, "--saved", name)
+        assert (code, out) == (2, "") and f"no figure is saved as '{name}'" in err and err.count("\n") == 1
+    for name, sentence in [("main", "is saved as 'main' already"), ("difficulty", "is that of another"),
+                           ("a/b", "must be letters"), ("main-table", "is that of another")]:  # fmt: skip
+        with pytest.raises(UserError, match=sentence):
+            saved_figures.save(name, look, db=url)
+    saved_figures.change("main", looks.Look("costs"), db=url)
+    assert saved_figures.get("main", db=url) == looks.Look("costs") and saved_figures.listing("s", db=url) == {}
+    saved_figures.delete("main", db=url)
+    with pytest.raises(UnknownName):
+        saved_figures.delete("main", db=url)
+    with pytest.raises(UnknownName, match="no figure is called 'pie'"):
+        saved_figures.save("new", looks.Look("pie"), db=url)
+
+
+@pytest.mark.parametrize("name", ["end tags", "formula", "tex", "terminal", "right to left", "lines"])
+def test_edited_text_stays_text(name, study):
+    """What somebody writes into a figure is no TeX, no markup and no formula, and every format can be written."""
+    hostile = SHORT[name][:200]
+    words = {"accuracy": hostile, "best-of-N": hostile, "generations": hostile}
+    look = looks.Look("frontier", preset="acl", title=hostile, caption=hostile, words=words)
+    info = looks.Look.parse(look.document()).applied(drawn("frontier", study))
+    made = {form: writing.files(info, form, look.size()) for form in ("svg", "tex", "csv", "md")}
+    root = ElementTree.fromstring(made["svg"]["frontier.svg"])
+    assert {one.tag.rpartition("}")[2] for one in root.iter()} <= {
+        "svg", "metadata", "RDF", "Work", "type", "format", "creator", "Agent", "title", "defs", "style", "g", "path",
+        "use", "clipPath", "rect",
+    }  # fmt: skip
+    assert not re.search(r"\\(input|write|catcode)|\^\^", made["tex"]["frontier.tex"].decode())
+    cells = [cell for row in csv.reader(io.StringIO(made["csv"]["frontier.csv"].decode())) for cell in row]
+    assert not [cell for cell in cells if cell.lstrip()[:1] in tuple("=@") or cell.startswith(("+", "\t"))]
+    assert not re.search(r"(?<!\\)<", made["md"]["frontier.md"].decode())
+    assert "<script" not in plotly(info).to_json()
 
 
 def test_a_tree_shows_every_node_and_the_way_to_the_answer(ttc, url, tmp_path):  # noqa: F811

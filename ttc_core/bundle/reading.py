@@ -7,7 +7,7 @@ import struct
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ttc_core.bundle.archive import Archive
 from ttc_core.bundle.writing import Drawn
 from ttc_core.errors import StoreFault, UserError
 from ttc_core.settings import settings
-from ttc_core.store import carried, studies_tables, transfer
+from ttc_core.store import carried, figure_presets, studies_tables, transfer
 from ttc_core.store.database import Database, database
 from ttc_core.studies_file import check_name
 from ttc_core.studies_pools import unpacked
@@ -74,6 +74,8 @@ def add(path: Path, study: str | None = None, *, db: str | None = None) -> str:
         carried.name_apart(bundle.copy, name, target)
         with bundle.copy.read() as source:
             transfer.copy_study(source, name, target)
+        for figure, look in bundle.drawn.looks().items():  # one of this name that is here stays
+            figure_presets.add(target, figure, json.dumps(replace(look, study=name).document(), sort_keys=True))
     return name
 
 
@@ -106,7 +108,9 @@ def _about(zipped: Archive) -> dict[str, Any]:
 def _drawn(zipped: Archive, about: Mapping[str, Any]) -> Drawn:
     """How its figures were drawn."""
     said = about.get("drawn")
-    kinds = {"preset": str, "family": str, "formats": list, "dpi": int, "resamples": int}
+    kinds = {"preset": str, "family": str, "formats": list, "dpi": int, "resamples": int, "saved": dict}
+    if isinstance(said, dict):
+        said = {"saved": {}, **said}  # there were none in earlier ones
     right = isinstance(said, dict) and set(said) == {f.name for f in fields(Drawn)}
     if not isinstance(said, dict) or not right or any(type(said[key]) is not kind for key, kind in kinds.items()):
         raise zipped.wrong("bundle.json: 'drawn' does not say how the figures were drawn")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ttc_core import studies, studies_export
+from ttc_core import saved_figures, studies, studies_export
 from ttc_core.bundle import FORMAT, archive, provenance
+from ttc_core.drawing.looks import Look
 from ttc_core.drawing.presets import Preset, preset
 from ttc_core.errors import BadValue, UserError
-from ttc_core.export import tables, writing
+from ttc_core.export import tables, text, writing
 from ttc_core.settings import settings
 from ttc_core.store import carried, migrate, studies_tables
 from ttc_core.store.database import Database, database
@@ -24,13 +25,27 @@ MOST_RESAMPLES = 100_000
 
 @dataclass(frozen=True)
 class Drawn:
-    """How the figures of a bundle are drawn. family: "" for the preset's own type."""
+    """How the figures of a bundle are drawn.
+
+    Arguments:
+        family: "" for the preset's own type.
+        saved: figures that somebody saved of the study, by name: `Look.document` of each.
+    """
 
     preset: str = "neurips"
     family: str = ""
     formats: Sequence[str] = writing.FORMATS
     dpi: int = 300
     resamples: int = 1000
+    saved: Mapping[str, Any] = field(default_factory=dict)
+
+    def looks(self) -> dict[str, Look]:
+        """The saved figures.
+
+        Raises:
+            BadValue: one of them, or its name, is not what it has to be.
+        """
+        return {saved_figures.named(name): Look.parse(document) for name, document in self.saved.items()}
 
     def check(self) -> Preset:
         """The preset that is meant.
@@ -41,11 +56,12 @@ class Drawn:
         writing.check(self.formats)
         if not 1 <= self.resamples <= MOST_RESAMPLES:
             raise BadValue(f"resamples are from 1 to {MOST_RESAMPLES:,}, not {self.resamples}")
+        self.looks()
         return preset(self.preset, self.family or None)
 
 
 def write(study: str, file: Path, drawn: Drawn, *, db: str | None = None) -> dict[str, Any]:
-    """Write the bundle of a study that has ended or is paused; returns its `bundle.json`.
+    """Write the bundle of a study that has ended or is paused, with the figures saved of it; returns its `bundle.json`.
 
     Raises:
         UnknownName: no such study, preset or format; UserError: somebody works on it, or the file cannot be written.
@@ -58,6 +74,8 @@ def write(study: str, file: Path, drawn: Drawn, *, db: str | None = None) -> dic
         raise UserError(f"study {study!r} has no outcomes yet")
     if not file.parent.is_dir() or file.is_dir():
         raise UserError(f"{str(file)!r} cannot be written", hint="name a file in a folder that is there")
+    saved = {name: look.document() for name, look in saved_figures.listing(study, db=db).items()}
+    drawn = replace(drawn, saved=saved)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
@@ -109,7 +127,7 @@ def _fill(study: str, folder: Path, copy: Database, drawn: Drawn) -> dict[str, A
 
 def _draw(study: str, folder: Path, drawn: Drawn, db: str) -> tuple[list[writing.Written], list[writing.LeftOut]]:
     found = tables.of_study(study, resamples=drawn.resamples, db=db)
-    return writing.write(found, folder, drawn.formats, drawn.check(), dpi=drawn.dpi)
+    return writing.write(found, folder, drawn.formats, drawn.check(), dpi=drawn.dpi, saved=drawn.looks())
 
 
 def _graders(copy: Database, study: str) -> set[str]:
@@ -129,7 +147,7 @@ def _readme(about: Mapping[str, Any], cards: Mapping[str, Any]) -> str:
             f"{PROGRAM} import samples FOLDER/data/samples.jsonl --dataset {asked['datasets'][0]} --study {study}-again"
         )
     weights = [f"- {name}: {len(card['sha256'])} files" for name, card in cards.items()]
-    figures = [f"- **{one['name']}**: {one['caption']}" for one in about["figures"]]
+    figures = [f"- **{one['name']}**: {text.markdown(one['caption'])}" for one in about["figures"]]
     missing = [f"- {one['name']}: {one['why']}" for one in about["left_out"]]
     parts = [
         f"# Study {study}",

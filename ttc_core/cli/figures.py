@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     of.add_argument("--bundle", metavar="FILE", help="of the study in a bundle, drawn as it was there")
     verb.add_argument("--out", metavar="DIR", required=True, help="folder, made where it is missing")
     _drawn(verb, "pdf")
+    verb.add_argument("--saved", metavar="NAME[,NAME...]", help="figures saved under these names; alone without --only")
     verb.add_argument("--only", metavar="NAME[,NAME...]", help="these figures; default: all that the study allows")
     for name, text in (("dataset", "D"), ("model", "M"), ("verifier", "V")):
         verb.add_argument(f"--{name}", metavar=text, help="default: what the study has most of")
@@ -61,10 +62,13 @@ def figures(args: argparse.Namespace) -> int:
     _quiet()
     if args.bundle is not None:
         with reading.opened(Path(args.bundle)) as bundle:
-            return _write(args, bundle.study, replace(bundle.drawn, **_asked(args)), bundle.url)
+            drawn = replace(bundle.drawn, **_asked(args))
+            return _write(args, bundle.study, replace(drawn, saved=_chosen(drawn.saved, args)), bundle.url)
     drawn = replace(Drawn(formats=["pdf"]), **_asked(args))
     drawn.check()
     runs.ensure_database(db=args.db)
+    if args.saved and args.study is not None:
+        drawn = replace(drawn, saved={name: _saved(name, args) for name in args.saved.split(",")})
     return _write(args, args.study, drawn, args.db) if args.run is None else _tree(args, drawn)
 
 
@@ -83,7 +87,7 @@ def _tree(args: argparse.Namespace, drawn: Drawn) -> int:
     figure = tree(f"tree-{view.id}", nodes, answer, about)
     chosen = drawn.check()
     small = replace(chosen, marker=chosen.marker * 0.6)  # nodes are many
-    [made] = writing.write_figures([figure], Path(args.out), drawn.formats, small, drawn.dpi)
+    [made] = writing.write_figures([(figure, small)], Path(args.out), drawn.formats, drawn.dpi)
     if "tex" in drawn.formats:
         name = f"tree-{view.id}-way.tex"
         text = listing.as_latex(way_to(nodes, answer), about).encode("ascii", "backslashreplace")
@@ -97,11 +101,28 @@ def _write(args: argparse.Namespace, study: str, drawn: Drawn, db: str | None) -
 
     chosen = drawn.check()
     found = tables.of_study(study, args.dataset, args.model, args.verifier, drawn.resamples, db=db)
-    names = args.only.split(",") if args.only else None
-    made, left_out = writing.write(found, Path(args.out), drawn.formats, chosen, names, drawn.dpi)
+    names = args.only.split(",") if args.only else [] if args.saved else None
+    made, left_out = writing.write(found, Path(args.out), drawn.formats, chosen, names, drawn.dpi, drawn.looks())
     if not made:
         raise UserError(f"study {study!r} has what no figure needs: {left_out[0].why}")
     return _show(args, made, left_out)
+
+
+def _chosen(there: Mapping[str, Any], args: argparse.Namespace) -> Mapping[str, Any]:
+    """Which of a bundle's saved figures are asked for: all, where none are named."""
+    if not args.saved:
+        return {} if args.only else there
+    if unknown := set(args.saved.split(",")) - set(there):
+        raise UserError(f"the bundle has no figure that is saved as {min(unknown)!r}")
+    return {name: there[name] for name in args.saved.split(",")}
+
+
+def _saved(name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """A saved figure's document, at another size where one is asked for."""
+    from ttc_core import saved_figures
+
+    asked = {"preset": args.preset, "family": args.type}
+    return saved_figures.get(name, db=args.db).document() | {key: value for key, value in asked.items() if value}
 
 
 def bundle(args: argparse.Namespace) -> int:

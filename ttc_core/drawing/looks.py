@@ -129,6 +129,8 @@ def _checked(name: str, value: Any) -> Any:
         right = _text(value, MOST_CAPTION if name == "caption" else MOST_TEXT)
     if not right:
         raise BadValue(f"{name!r} of a look is too long or not what it has to be")
+    if name == "series":
+        return tuple(value)
     return " ".join(value.split()) if name in ("title", "caption") else value
 
 

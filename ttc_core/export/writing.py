@@ -10,6 +10,7 @@ from pathlib import Path
 from ttc_core import registry
 from ttc_core.drawing import printing
 from ttc_core.drawing.info import Info
+from ttc_core.drawing.looks import Look
 from ttc_core.drawing.presets import Preset
 from ttc_core.drawing.tables import Tables
 from ttc_core.errors import BadValue, UnknownName, UserError
@@ -81,33 +82,38 @@ def write(
     preset: Preset,
     names: Sequence[str] | None = None,
     dpi: int = 300,
+    saved: Mapping[str, Look] | None = None,
 ) -> tuple[list[Written], list[LeftOut]]:
     """Write figures into a folder, which is made where it is missing.
 
-    names: which; None for all that the study has what it takes for.
+    names: which; None for all that the study has what it takes for. saved: others by their names, each in its own size.
 
     Raises:
         UnknownName: no such figure or format; BadValue: the folder cannot be written; UserError: a figure that was
             asked for by name is not possible. Nothing is written then.
     """
     check(forms)
-    figures, left_out = [], []
-    for name in registry.names("figure") if names is None else names:
-        registry.get("figure", name)
-    for name in registry.names("figure") if names is None else names:
+    figures: list[tuple[Info, Preset]] = []
+    left_out = []
+    plain = registry.names("figure") if names is None else names
+    wanted: list[tuple[str, Look | None]] = [*((name, None) for name in plain), *(saved or {}).items()]
+    for name, look in wanted:
+        registry.get("figure", look.figure if look else name)
+    for name, look in wanted:
         try:
-            figures.append(info(name, tables))
+            made = info(look.figure if look else name, tables)
+            figures.append((look.applied(made, name), look.size()) if look else (made, preset))
         except UserError as error:
             if names is not None:
                 raise
             left_out.append(LeftOut(name, str(error)))
-    return write_figures(figures, folder, forms, preset, dpi), left_out
+    return write_figures(figures, folder, forms, dpi), left_out
 
 
 def write_figures(
-    figures: Sequence[Info], folder: Path, forms: Sequence[str], preset: Preset, dpi: int = 300
+    figures: Sequence[tuple[Info, Preset]], folder: Path, forms: Sequence[str], dpi: int = 300
 ) -> list[Written]:
-    """Write these figures into a folder, which is made where it is missing.
+    """Write figures, each at its size, into a folder, which is made where it is missing.
 
     Raises:
         UnknownName: no such format; BadValue: the folder cannot be written, or dpi is out of its range.
@@ -116,7 +122,7 @@ def write_figures(
     if not 20 <= dpi <= 2400:
         raise BadValue(f"dots an inch are from 20 to 2400, not {dpi}")
     made = []
-    for figure in figures:
+    for figure, preset in figures:
         drawn = printing.written(figure, preset, [form for form in forms if form in printing.FORMATS], dpi)
         content = {f"{figure.name}.{form}": data for form, data in drawn.items()}
         for form in (form for form in forms if form not in printing.FORMATS):

@@ -286,7 +286,7 @@ class PoolRow(Base):
 
 
 class FigurePresetRow(Base):
-    """How figures are to look, saved under a name (`ttc_core.export.looks`)."""
+    """How figures are to look, saved under a name (`ttc_core.drawing.looks`)."""
 
     __tablename__ = "figure_presets"
 
