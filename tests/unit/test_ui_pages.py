@@ -83,6 +83,16 @@ def test_solve_follows_a_permalink_and_fills_the_form_with_how_the_run_was_made(
     assert field(at.selectbox, "form_strategy").value == "best_of_n" and field(at.number_input, "form_seed").value == 7
 
 
+def test_what_the_form_begins_with_is_part_of_its_widgets(url):
+    """A message that sets a widget's value is lost when the page is drawn again before it is sent."""
+    finished(url, "first", strategy="beam_search", params={"width": 2}, seed=7)
+    at = page("solve", run="first")
+    numbers = {widget.key.rpartition("_")[0]: widget.proto for widget in at.number_input}
+    assert (numbers["form_beam_search_width"].default, numbers["form_seed"].default) == (2, 7)
+    drawn = [*at.number_input, *at.selectbox, *at.checkbox, *at.select_slider, *at.toggle, *at.text_input]
+    assert len(drawn) > 6 and not any(widget.proto.set_value for widget in drawn)
+
+
 def test_best_of_n_is_sent_as_chains(url):
     finished(url, strategy="best_of_n")
     ids = [row[0] for row in component(page("solve"), "ttc_tree")["rows"]]
