@@ -40,7 +40,7 @@ CONTENT = {  # what a page is opened for
     "trees": "tr[data-id]",
     "revisions": ".attempt",
     "studies": ".st-key-study-sample button",
-    "frontier": ".js-plotly-plot .trace",
+    "frontier": ".frontier .curve",
     "exchange": ".exchange .curve",
     "verifier": ".js-plotly-plot .trace",
     "datasets": "[data-testid=stDataFrame] canvas",

@@ -1,4 +1,4 @@
-"""The page of the frontier: its figure holds what the document says wherever the slider stands; addresses; empty."""
+"""The page of the frontier: the browser is sent what the documents say; what lies behind a point; addresses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from tests.unit import analysis_worlds as worlds
 from tests.unit.test_analysis_estimators import pool
-from tests.unit.test_ui_pages import page, said, url  # noqa: F401 (a fixture)
+from tests.unit.test_ui_pages import component, page, said, url  # noqa: F401 (a fixture)
 from ttc_core import importing
 from ttc_core.analysis import documents
-from ttc_core.drawing.info import labelled
+from ttc_core.drawing.info import OPTIMAL
 from ttc_core.ui import frontier
 
 
@@ -25,41 +25,35 @@ def document():
     return documents.curves(worlds.outcomes(correct, budgets), samples, resamples=50)
 
 
-def test_every_curve_is_drawn_with_bands_for_policy_and_baseline(document):
-    drawn = frontier.figure(document)
-    entries = {t["name"]: t for t in drawn["data"] if t.get("showlegend")}
-    assert list(entries) == ["best-of-N", "best-of-N (majority)", "beam search (width 4)", "compute-optimal"]
-    for name, curve in document["curves"].items():
-        assert entries[labelled(name)]["y"] == curve["mean"]
-    bands = [t for t in drawn["data"] if t.get("fill") == "toself"]
-    assert [t["legendgroup"] for t in bands] == ["best_of_n", "compute_optimal"]
-    assert bands[1]["y"][:7] == document["curves"]["compute_optimal"]["high"]
-    looks = [(t["line"]["dash"], t["marker"]["symbol"]) for t in entries.values()]
-    assert len(set(looks)) == len(looks)  # nobody needs the colour
-    json.dumps(drawn, allow_nan=False)
+@pytest.fixture(scope="module")
+def shipped(document):
+    """What the browser is sent for two studies, of which the second has only two of the methods."""
+    of = document | {"of": "m, v, made-up", "rows": {"all": [{}] * 7, "bins": [[{}] * 7] * 5}}
+    fewer = of | {"curves": {name: of["curves"][name] for name in ("beam_search width=4", "best_of_n", OPTIMAL)}}
+    return frontier.payload({"one": of, "two": fewer}, "generations")
 
 
-def test_each_bin_has_its_panel(document):
-    drawn = frontier.figure(document)
-    for b, of in enumerate(document["by_bin"]):
-        inside = [t for t in drawn["data"] if t["xaxis" if "xaxis" in t else "type"] == f"x{b + 2}"]
-        assert [t["y"] for t in inside] == list(of.values())
+def test_a_method_looks_alike_in_all_studies_and_these_differ_by_their_dash(shipped):
+    one, two = shipped["studies"]
+    assert two["methods"] == ["beam_search width=4", "best_of_n"] and set(two["methods"]) < set(one["methods"])
+    looks = [(look["colour"], look["marker"]) for look in shipped["methods"].values()]
+    assert len(looks) == len(one["methods"]) == len(set(looks)) and one["dash"] != two["dash"]
+    assert shipped["methods"]["best_of_n select=majority"]["label"] == "best-of-N (majority)"
+    json.dumps(shipped, allow_nan=False)
 
 
-def test_the_slider_says_what_is_chosen_and_what_it_saves(document):
-    [slider] = frontier.figure(document)["layout"]["sliders"]
-    assert [step["label"] for step in slider["steps"]] == ["1", "2", "4", "8", "16", "32", "64"]
-    for i, step in enumerate(slider["steps"]):
-        [change] = step["args"]
-        assert {shape["x0"] for shape in change["shapes"]} == {document["budgets"][i]} and len(change["shapes"]) == 6
-        multiple, *bins = [a["text"] for a in change["annotations"]]
-        assert f"{document['efficiency'][str(2**i)]['mean']:.2f}×" in multiple
-        flat = [text.replace("<br>", " ") for text in bins]
-        assert all(frontier.named(m) in text for m, text in zip(document["policy"][i], flat, strict=True))
+def test_the_browser_is_sent_what_the_document_says(document, shipped):
+    [one, _] = shipped["studies"]
+    assert shipped["budgets"] == one["budgets"] == [1, 2, 4, 8, 16, 32, 64]
+    assert one["optimal"][2] == [document["curves"][OPTIMAL][end][2] for end in ("mean", "low", "high")]
+    assert one["gain"][6][0] == document["gain"]["mean"][6] and one["policy"] == document["policy"]
+    assert [found["mean"] for found in one["efficiency"]] == [of["mean"] for of in document["efficiency"].values()]
 
 
-def test_labels_are_text():
-    assert frontier.named("x<script> a=1") == "x&lt;script&gt; (a 1)"
+def test_limits_of_several_studies_are_put_together(document):
+    of = document | {"of": "", "rows": {}}
+    half = of | {"budgets": [b / 2 for b in of["budgets"]]}
+    assert frontier.payload({"one": of, "two": half}, "tokens")["budgets"] == [0.5, 1, 2, 4, 8, 16, 32, 64]
 
 
 def test_an_empty_page_says_what_to_do(url):  # noqa: F811
@@ -85,19 +79,65 @@ def imported(url, tmp_path):  # noqa: F811
         importing.add("samples", tmp_path / f"{name}.jsonl", "d", db=url)
 
 
-def figure(at):
-    return json.loads(at.get("plotly_chart")[0].proto.spec)
+def shown(at):
+    return component(at, "ttc_frontier")
 
 
 def test_a_study_is_drawn_and_the_address_says_which(imported):
     at = page("frontier")
-    assert not at.exception and at.selectbox(key="study").value in ("one", "two")
-    assert len(figure(at)["layout"]["sliders"][0]["steps"]) == 4 and "10 problems" in said(at)
+    assert not at.exception and at.multiselect(key="study").value in (["one"], ["two"])
+    assert shown(at)["budgets"] == [1, 2, 4, 8] and "10 problems" in said(at)
     other = page("frontier", study="one", by="predicted")
-    assert other.selectbox(key="study").value == "one" and other.selectbox(key="by").value == "predicted"
+    assert other.multiselect(key="study").value == ["one"] and other.selectbox(key="by").value == "predicted"
+
+
+def test_two_studies_are_drawn_in_one_chart(imported):
+    at = page("frontier", study=["two", "one"], at="4", bin="2", off="one/best_of_n select=best")
+    assert not at.exception and [study["name"] for study in shown(at)["studies"]] == ["two", "one"]
+    assert shown(at)["place"] == {"at": 4, "bin": 1, "point": "", "off": ["one/best_of_n select=best"]}
+    rows = shown(at)["studies"][0]["rows"]["all"][2]
+    assert rows["best_of_n select=majority"]["problems"] == 10
+
+
+def test_studies_of_other_data_sets_are_not_compared_in_silence(imported, url, tmp_path):  # noqa: F811
+    importing.add("samples", tmp_path / "one.jsonl", "other", "elsewhere", db=url)
+    at = page("frontier", study=["one", "elsewhere"])
+    assert "different data sets (d, other): accuracies of different problems do not compare" in said(at)
+
+
+@pytest.mark.parametrize("wrong", [{"at": "x"}, {"at": "-1"}, {"bin": "9"}, {"bin": "²"}, {"problems": "no/such"}])
+def test_an_address_that_says_nothing_of_the_study_is_as_if_it_were_not_there(imported, wrong):
+    at = page("frontier", study="one", **wrong)
+    assert not at.exception
+    assert shown(at)["place"] == {"at": 8, "bin": None, "point": "", "off": []}
 
 
 def test_costs_that_the_study_does_not_know_are_one_sentence(imported):
     at = page("frontier", study="one", axis="flops")
     assert not at.exception and "does not know what its outcomes cost" in said(at)
-    assert not at.get("plotly_chart")
+    assert not at.get("bidi_component")
+
+
+def test_a_point_lists_its_problems_and_says_why_there_are_no_trees(imported):
+    at = page("frontier", study="one", at="8", problems="one/best_of_n select=majority")
+    assert not at.exception
+    rows = component(at, "ttc_problems")["rows"]
+    assert [row["problem"] for row in rows] == [f"q{p}" for p in range(10)]
+    assert {row["gold"] for row in rows} == {"2"} and all(row["run"] is None for row in rows)
+    assert all(row["expected"] == row["right"] for row in rows)  # 8 of 8 samples: there is one subset
+    right = sum(row["right"] > 0.5 for row in rows)
+    assert f"{right} right, {10 - right} wrong" in said(at) and "the study was imported, and brought none" in said(at)
+    wrong = page("frontier", study="one", at="8", problems="one/best_of_n select=majority", show="Wrong")
+    assert [row["right"] for row in component(wrong, "ttc_problems")["rows"]] == [0.0] * (10 - right)
+
+
+def test_a_study_of_the_address_that_there_is_not_is_said(imported):
+    at = page("frontier", study=["gone", "two"])
+    assert not at.exception and "no study with outcomes is called 'gone'" in said(at).lower()
+    assert at.multiselect(key="study").value == ["two"]
+
+
+@pytest.mark.parametrize("name", ["exchange", "verifier"])
+def test_other_pages_say_it_too(imported, name):
+    at = page(name, study="gone")
+    assert not at.exception and "no study with outcomes is called 'gone'" in said(at).lower()

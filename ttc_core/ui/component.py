@@ -139,3 +139,16 @@ def chain_columns(data: Mapping[str, Any], *, key: str, on_selected: Callable[[s
             on_selected(str(value[0]))
 
     _chains(key=key, data=dict(data), on_selected_change=selected, height="content")
+
+
+_problems = st.components.v2.component(
+    "ttc_problems",
+    html='<div class="list"><table aria-label="problems behind the point"></table></div>',
+    css=(ASSETS / "problems.css").read_text(encoding="utf-8"),
+    js=script("problems"),
+)
+
+
+def problem_list(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
+    """Draw problems of `ui.behind.problems`, with links to their stored searches."""
+    _problems(key=key, data={"rows": list(rows)}, height="content")

@@ -10,12 +10,12 @@ import pandas as pd
 import streamlit as st
 
 from ttc_core import studies
-from ttc_core.analysis import documents
+from ttc_core.analysis import compared, difficulty, documents
 from ttc_core.export import tables
 from ttc_core.settings import settings
 from ttc_core.studies_chosen import Chosen, choose, parameters
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import session, words
+from ttc_core.ui import behind, session, words
 
 RESAMPLES = 400
 DIFFICULTY = "oracle: the share of a problem's samples that are right; predicted: their mean final score"
@@ -43,8 +43,34 @@ def nothing() -> None:
 def pick(names: Sequence[str], key: str = "study") -> str:
     """The choice of a study; it is in the address, so that a page opened without one says which it shows."""
     if session.linked(key) not in names:
+        unknown(names, key)
         st.session_state[key] = names[0]
     return st.selectbox("Study", names, index=None, key=key, bind="query-params", width=260) or names[0]
+
+
+def pick_several(names: Sequence[str], most: int, key: str = "study") -> list[str]:
+    """The choice of up to so many studies, in the address too; never none."""
+    asked = st.query_params.get_all(key)
+    known = [name for name in dict.fromkeys(asked) if name in names][:most]
+    if not known or known != asked:
+        unknown(names, key)
+        st.session_state[key] = known or [names[0]]
+    chosen: list[str] = st.multiselect(
+        "Studies", names, key=key, bind="query-params", max_selections=most, width=330, placeholder="choose a study"
+    )
+    return chosen or [names[0]]
+
+
+def unknown(names: Sequence[str], key: str = "study") -> None:
+    """Say which study of the address there is not: a link to one that was deleted opens on another."""
+    for name in st.query_params.get_all(key):
+        if name not in names:
+            session.notice(
+                "No such study", f"no study with outcomes is called {name!r}",
+                "it may have been deleted since, or have none yet; the Studies page lists what is stored",
+                kind="warning", key="unknown-study",
+            )  # fmt: skip
+            return
 
 
 def one_of(title: str, options: Sequence[str], key: str, width: int = 180, **more: Any) -> str:
@@ -78,7 +104,34 @@ def frontier(study: str, revision: str, axis: str, by: str, verifier: bool) -> d
     """The frontier's document. verifier: whether its tokens and FLOPs count."""
     found = chosen(study, revision)
     made = documents.curves(found.outcomes, found.pool(), axis, by, verifier=verifier, resamples=RESAMPLES)
-    return made | {"of": _of(found)}
+    about = {"dataset": found.dataset, "model": found.model, "verifier": found.verifier}
+    return made | {"of": _of(found), "about": about}
+
+
+@st.cache_data(show_spinner="Comparing the methods", max_entries=32)
+def rows(study: str, revision: str, axis: str, by: str, verifier: bool) -> dict[str, Any]:
+    """Every method at every budget beside the baseline, see `analysis.compared.table`."""
+    found = chosen(study, revision)
+    return compared.table(found.outcomes, found.pool(), axis, by, verifier=verifier)
+
+
+@st.cache_data(show_spinner="Reading the problems", max_entries=16)
+def problems(
+    study: str, revision: str, axis: str, by: str, verifier: bool, method: tuple[str, float], base: tuple[str, float]
+) -> list[dict[str, Any]]:
+    """The problems behind a point with "bin", "ease" and "expected"; method, base: label and budget in generations."""
+    found = chosen(study, revision)
+    pool = found.pool()
+    measured, bins = compared.placed(found.outcomes, pool, axis, by, verifier=verifier)
+    bin_of = dict(zip(measured.problems, bins.tolist(), strict=True))
+    ease = dict(zip(pool.problems, difficulty.easiness(pool.judged() if by == "oracle" else pool, by), strict=True))
+    hoped = behind.expected(pool, found.outcomes, *method)
+    listed = behind.problems(found.outcomes, found.pool_rows(), method, base)
+    return [
+        {**one, "bin": bin_of[one["problem"]], "ease": ease.get(one["problem"]), "expected": hoped.get(one["problem"])}
+        for one in listed
+        if one["problem"] in bin_of
+    ]
 
 
 @st.cache_data(show_spinner="Comparing with the larger model", max_entries=8)

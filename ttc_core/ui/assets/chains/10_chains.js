@@ -63,9 +63,7 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
     S.box.onkeydown = (event) => press(S, event);
     CHAINS.set(root, S);
   }
-  const css = getComputedStyle(S.box).getPropertyValue("--st-background-color").trim();
-  const [r, g, b] = (css.match(/[0-9a-f]{2}/gi) || ["ff", "ff", "ff"]).map((x) => parseInt(x, 16));
-  S.box.classList.toggle("dark", 0.3 * r + 0.6 * g + 0.1 * b < 128);
+  S.box.classList.toggle("dark", isDark(S.box));
   S.select = (id) => { S.pending.push(id); S.data = { ...S.data, select: id }; draw(S); S.box.querySelector(".at")?.scrollIntoView({ block: "nearest", inline: "nearest" }); setTriggerValue("selected", [id, Date.now()]); };
   // What the server tells of a selection made here may be older than the latest one.
   const told = S.pending.indexOf(data.select), select = told < 0 ? data.select : S.data.select;

@@ -21,7 +21,3 @@ function verdict([, low, high]) {
   if (high < 0) return "larger model better";
   return low === 0 && high > 0 ? "small model at least as good" : high === 0 && low < 0 ? "larger model at least as good" : "undecided";
 }
-
-const three = (x) => (x >= 1e5 ? x.toExponential(1) : x >= 100 ? Math.round(x).toLocaleString("en") : String(+x.toPrecision(3)));
-const share = (x) => (x == null ? "–" : (100 * x).toFixed(0));
-const points = (x) => (x == null ? "–" : `${x < -0.0005 ? "−" : "+"}${Math.abs(100 * x).toFixed(1)}`);

@@ -87,9 +87,7 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
   let S = PAGES.get(root);
   const first = !S || S.data.large !== data.large || S.data.times !== data.times;
   if (!S) PAGES.set(root, S = { box: root.querySelector(".exchange"), pending: [], bin: null });
-  const css = getComputedStyle(S.box).getPropertyValue("--st-background-color").trim();
-  const [r, g, b] = (css.match(/[0-9a-f]{2}/gi) || ["ff", "ff", "ff"]).map((x) => parseInt(x, 16));
-  S.box.classList.toggle("dark", 0.3 * r + 0.6 * g + 0.1 * b < 128);
+  S.box.classList.toggle("dark", isDark(S.box));
   S.tell = (value) => setTriggerValue("left", value);
   S.data = data;
   // What the server tells of a place left here may be older than the latest one.

@@ -72,9 +72,7 @@ export default function ({ data, parentElement: root, setStateValue, setTriggerV
     S.table.onkeydown = (event) => press(S, event);
     LISTS.set(root, S);
   }
-  const css = getComputedStyle(root.querySelector(".list")).getPropertyValue("--st-background-color").trim();
-  const [r, g, b] = (css.match(/[0-9a-f]{2}/gi) || ["ff", "ff", "ff"]).map((x) => parseInt(x, 16));
-  root.querySelector(".list").classList.toggle("dark", 0.3 * r + 0.6 * g + 0.1 * b < 128);
+  root.querySelector(".list").classList.toggle("dark", isDark(root.querySelector(".list")));
   root.querySelector(".list").classList.toggle("short", Boolean(data.short));
   S.setState = setStateValue;
   S.open = (id) => setTriggerValue("open", id);

@@ -6,3 +6,10 @@ function el(tag, className = "", text = "", attributes = {}) {
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
   return node;
 }
+
+// Whether the page around a node is dark, by the colour of its background.
+function isDark(node) {
+  const css = getComputedStyle(node).getPropertyValue("--st-background-color").trim();
+  const [r, g, b] = (css.match(/[0-9a-f]{2}/gi) || ["ff", "ff", "ff"]).map((x) => parseInt(x, 16));
+  return 0.3 * r + 0.6 * g + 0.1 * b < 128;
+}
