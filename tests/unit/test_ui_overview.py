@@ -80,3 +80,19 @@ def test_mistakes_are_the_confident_ones(imported, url):  # noqa: F811
     assert [one["score"] for one in high] == sorted((one["score"] for one in high), reverse=True)
     low = examples.mistakes(rows, 0, 10)
     assert low and all(one["right"] and one["score"] < 0.1 for one in low)
+
+
+def test_models_say_what_they_reached_and_those_to_set_up_are_apart(url):  # noqa: F811
+    at = page("models")
+    ready, lacking, verifiers = (at.dataframe[i].value for i in range(3))
+    assert not at.exception and "lacks" not in ready and "mini-s" in list(ready["name"])
+    [small] = ready[ready["name"] == "mini-s"]["measured on mini-test"]
+    assert "% right sampled" in small and "% greedy" in small
+    assert all(lacking["lacks"]) and not set(lacking["name"]) & set(ready["name"])
+    assert any("AUC" in told for told in verifiers["measured on mini-test"])
+
+
+def test_a_data_set_shows_its_problems_before_one_is_chosen(url):  # noqa: F811
+    at = page("datasets")
+    problems = at.dataframe[1].value
+    assert not at.exception and problems["id"].iloc[0] == "mini-test-0001" and problems["steps"].min() > 0
