@@ -10,15 +10,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from tests.data.schemas import make
-from tests.unit.test_studies import add, carry_out
+from tests.unit.test_studies import COSTS, add, carry_out
 from ttc_core import __main__ as command_line
 from ttc_core import runs, studies
+from ttc_core.bench.searches import POLICY, ScriptedBackend
 from ttc_core.errors import StoreBusy, StoreFault, UnknownName, UserError
 from ttc_core.store import database as database_module
 from ttc_core.store import migrate, upkeep
 from ttc_core.store.database import Database, database
 from ttc_core.store.schema import Base
 
+CAPACITY = 16  # samples that the scripted engine has in flight at most
 VERSIONS = [path.name[:4] for path in make.revisions()]
 OLD = sorted(path.name[:4] for path in make.HERE.glob("*.db.gz"))
 
@@ -197,3 +199,34 @@ def test_the_verbs(filled, tmp_path, capsys):
     ):
         code, out = ttc(*words)
         assert code == 2 and says in out.err and out.out == ""
+
+
+def test_studies_with_the_same_keys_meet_in_one_database_and_go_on_there(tmp_path, any_url):
+    """Two databases number their studies alike; each was left in the middle of its searches."""
+    added = add(any_url, "calm")
+    wanted, all_of_it = sampled(any_url, added)
+    for name in ("first", "second"):
+        source = f"sqlite:///{tmp_path / name}.db"
+        runs.ensure_database(db=source)
+        turns = iter(range(60))
+        _, begun = sampled(source, add(source, name), until=lambda turns=turns: next(turns, None) is None)
+        assert begun > 2 * CAPACITY and runs.listing(db=source, status="running").total > 0  # searches under way
+        upkeep.copy(database(source), database(any_url), name)
+        database(source).close()
+    for name in ("first", "second"):
+        found, again = sampled(any_url, name)
+        assert found.equals(wanted) and all_of_it <= begun + again <= all_of_it + CAPACITY  # those in flight
+    assert runs.listing(db=any_url, status="running").total == 0
+    kept = [set(studies.outcomes(name, db=any_url)["run"].dropna()) for name in ("calm", "first", "second")]
+    assert all(kept) and len(set.union(*kept)) == sum(map(len, kept))
+    assert upkeep.check(database(any_url))["fine"]
+
+
+def sampled(url, name, **options):
+    """What came of a study, and how many samples were asked of its model for that."""
+    backend = ScriptedBackend(CAPACITY)
+    engine, asked = backend.engines[POLICY], []
+    submit = engine.submit
+    engine.submit = lambda jobs: (asked.extend(jobs), submit(jobs))[1]
+    carry_out(url, name, backend, **options)
+    return studies.outcomes(name, db=url).drop(columns=["run", *COSTS]), len(asked)

@@ -71,7 +71,7 @@ def add(path: Path, study: str | None = None, *, db: str | None = None) -> str:
     """
     with opened(path) as bundle, database(db or settings().database_url).write() as target:
         name = check_name(study or bundle.study)
-        carried.name_apart(bundle.copy, name, target)
+        carried.rename(bundle.copy, name)
         with bundle.copy.read() as source:
             transfer.copy_study(source, name, target)
         for figure, look in bundle.drawn.looks().items():  # one of this name that is here stays

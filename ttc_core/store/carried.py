@@ -43,7 +43,7 @@ def alone(source: Connection, name: str, file: Path) -> Database:
         connection.execute(update(units).values(**free))
         connection.execute(update(runs).values(**free))
         created = connection.execute(select(studies.c.created)).scalar_one()
-        _rename_runs(connection, f"{name} {created!r}", keep="b-%")
+        _rename_runs(connection, f"{name} {created!r}")
     return target
 
 
@@ -125,23 +125,16 @@ def _value(name: str, value: Any, column: Any, wrong: Wrong) -> Any:
     return value
 
 
-def name_apart(here: Database, name: str, target: Connection) -> None:
-    """Give the file's one study this name, and its runs other ids where the target has runs of these."""
+def rename(here: Database, name: str) -> None:
+    """Give the file's one study this name."""
     with here.write() as connection:
         connection.execute(update(studies).values(id=name))
-        own = connection.execute(select(runs.c.id)).scalars().all()
-        if any(_stored(target, own[i : i + 500]) for i in range(0, len(own), 500)):
-            _rename_runs(connection, name, keep="")
 
 
-def _stored(target: Connection, ids: Iterable[str]) -> bool:
-    return target.execute(select(runs.c.key).where(runs.c.id.in_(ids)).limit(1)).first() is not None
-
-
-def _rename_runs(connection: Connection, salt: str, keep: str) -> None:
-    """Give runs ids made of their old ones; keep: a pattern of those that stay."""
+def _rename_runs(connection: Connection, salt: str) -> None:
+    """Give runs ids made of their old ones, except where that was done before."""
     connection.exec_driver_sql("CREATE TEMP TABLE renamed (old TEXT PRIMARY KEY, new TEXT)")
-    for old in connection.execute(select(runs.c.id).where(runs.c.id.not_like(keep))).scalars().all():
+    for old in connection.execute(select(runs.c.id).where(runs.c.id.not_like("b-%"))).scalars().all():
         new = "b-" + hashlib.sha256(f"{salt}\n{old}".encode()).hexdigest()[:12]
         connection.exec_driver_sql("INSERT INTO renamed VALUES (?, ?)", (old, new))
     for table, column in (("runs", "id"), ("outcomes", "run"), ("pools", "run")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import shutil
 import sqlite3
@@ -18,7 +19,7 @@ from ttc_core.store import migrate
 from ttc_core.store.database import Database, translated
 from ttc_core.store.repository import candidates, nodes, runs
 from ttc_core.store.schema import Base, WorkerRow, table
-from ttc_core.store.units import methods, outcomes, pools, problems, studies, units
+from ttc_core.store.units import SEARCH_ID, methods, outcomes, pools, problems, search_id, studies, units
 
 BATCH = 2000  # rows written together
 
@@ -105,12 +106,43 @@ def copy_study(source: Connection, name: str, target: Connection) -> None:
     del method[None]
     own = list(method)
     _keyed(source, target, units, units.c.study == old, {"study": {old: new}, "method": method})
+    called = _called(source, target, name, (old, new), method)
     for of in (outcomes, pools):
-        _plain(source, target, of, of.c.method.in_(own), {"method": method})
-    run = _keyed(source, target, runs, runs.c.study == old, {"study": {old: new}})
+        _plain(source, target, of, of.c.method.in_(own), {"method": method, "run": called})
+    run = _keyed(source, target, runs, runs.c.study == old, {"study": {old: new}, "id": called})
     for of in (nodes, candidates):
         for key in run:
             _plain(source, target, of, of.c.run == key, {"run": run})
+
+
+class _Same(dict[Any, Any]):
+    """What is not in it stays as it is."""
+
+    def __missing__(self, key: Any) -> Any:
+        return key
+
+
+def _called(
+    source: Connection, target: Connection, name: str, study: tuple[int, int], method: Mapping[int, int]
+) -> _Same:
+    """New ids of the study's runs by old ones: a search's is made of keys, which are others in the target.
+
+    So a search that is under way goes on there, and none is taken for another study's. Other ids stay unless the target
+    has runs of these.
+    """
+    asked = select(runs.c.id).where(runs.c.study == study[0])
+    old = list(source.execute(asked).scalars())
+    taken: set[str] = set()
+    for i in range(0, len(old), BATCH):
+        taken |= set(target.execute(select(runs.c.id).where(runs.c.id.in_(old[i : i + BATCH]))).scalars())
+    found = _Same()
+    for one in old:
+        parts = SEARCH_ID.fullmatch(one)
+        if parts and int(parts[1]) == study[0] and int(parts[2]) in method:
+            found[one] = search_id(study[1], method[int(parts[2])], parts[3])
+        elif parts or one in taken:  # made of keys of yet another database, or there
+            found[one] = "b-" + hashlib.sha256(f"{name}\n{one}".encode()).hexdigest()[:12]
+    return found
 
 
 Keys = Mapping[str, dict[Any, Any]]  # column -> old key -> new key

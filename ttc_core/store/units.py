@@ -8,6 +8,7 @@ ends, its outcome goes into columns and the run goes, unless its tree is to be k
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,14 @@ from ttc_core.types import NO_USAGE, RunSpec
 studies, problems, methods = table(StudyRow), table(StudyProblemRow), table(MethodRow)
 units, outcomes, pools = table(UnitRow), table(OutcomeRow), table(PoolRow)
 DEATHS = 5  # leases in a row that ended with their worker and brought nothing new: the unit is what ends workers
+
+
+SEARCH_ID = re.compile(r"s(\d+)-(\d+)-(\d+-\d+-\d+)", re.ASCII)
+
+
+def search_id(study: int, method: int, place: str) -> str:
+    """What the run of a search is called: by the keys of study and method, and problem, budget and seed."""
+    return f"s{study}-{method}-{place}"
 
 
 def passing(point: str) -> None:
@@ -117,7 +126,7 @@ def _tasks(connection: Connection, row: dict[str, Any], method: Method, now: flo
 
 
 def _task(connection: Connection, row: dict[str, Any], method: Method, problem: Mapping[Any, Any], now: float) -> Task:
-    run_id = f"s{row['study']}-{method.key}-{problem['position']}-{row['budget']}-{row['seed']}"
+    run_id = search_id(row["study"], method.key, f"{problem['position']}-{row['budget']}-{row['seed']}")
     spec = RunSpec(
         question=problem["question"],
         strategy=method.strategy,
