@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from ttc_core import importing, runs, studies, studies_export
 from ttc_core.errors import UnknownName, UserError
+from ttc_core.importing import uploads
 from ttc_core.store.database import database
 
 FIRST = {
@@ -291,3 +293,34 @@ def test_thinkbooster(url, tmp_path):
     path = write(tmp_path, {"examples": [{"id": "e", "payloads": {"8": payload}}]}, name="bad.json")
     with pytest.raises(UserError, match="example 0, payload 8, strategy 0, event 0, candidate 0: a score"):
         importing.add("thinkbooster", path, "tb", db=url)
+
+
+# --- what a browser sends --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_upload_is_imported_as_a_file_is(url, tmp_path, packed):
+    raw = write(tmp_path, FIRST, SECOND).read_bytes()
+    name = "C:\\results\\mine.jsonl" + ".gz" * packed
+    made = uploads.add("samples", name, io.BytesIO(gzip.compress(raw) if packed else raw), "mine", "", db=url)
+    importing.add("samples", tmp_path / "mine.jsonl", "mine", "by-hand", db=url)
+    assert (
+        studies.outcomes(made, db=url)
+        .drop(columns="run")
+        .equals(studies.outcomes("by-hand", db=url).drop(columns="run"))
+    )
+    assert studies.describe(made, db=url)["source"] == "mine.jsonl" + ".gz" * packed
+
+
+def test_a_broken_upload_is_refused_by_the_name_that_the_sender_gave_it(url, tmp_path, monkeypatch):
+    raw = write(tmp_path, FIRST, b'{"id": 1,').read_bytes()
+    with pytest.raises(UserError, match="^a_b.jsonl, line 2: ") as error:
+        uploads.add("samples", "../../a b.jsonl", io.BytesIO(raw), "mine", db=url)
+    assert "/" not in str(error.value).removeprefix("a_b.jsonl")
+    monkeypatch.setattr(importing, "MAX_FILE", 1000)
+    for large in (b"x" * 1001, gzip.compress(b"[" + b" " * 2000)):
+        with pytest.raises(UserError, match="^u: more than 0 MiB"):
+            uploads.add("samples", "u", io.BytesIO(large), "mine", db=url)
+    with pytest.raises(UserError, match="needs a name"):
+        uploads.add("samples", "", io.BytesIO(raw), " ", db=url)
+    assert studies.listing(db=url) == []

@@ -48,7 +48,7 @@ class Imported:
 
 def formats() -> list[str]:
     """What can be imported."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in ("storing",))
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in ("storing", "uploads"))
 
 
 @access.changes("admin")
