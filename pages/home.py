@@ -109,7 +109,7 @@ def lately() -> None:
 
 def row(view: RunView) -> dict[str, Any]:
     """One line of the recent searches: the strategy with its budget, which has no column there."""
-    return component.run_row(view, strategy=f"{view.spec.strategy.replace('_', ' ')}, {view.spec.budget}")
+    return component.run_row(view, strategy=f"{words.method(view.spec.strategy)}, {view.spec.budget}")
 
 
 def one_study(view: StudyView) -> None:

@@ -1,11 +1,12 @@
 """All stored searches: find one, look at it, delete it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 
 from ttc_core import runs
+from ttc_core.errors import UnknownName
 from ttc_core.runs_views import RunView
 from ttc_core.ui import component, delete, form, onward, session, view, words
 
@@ -24,9 +25,9 @@ def filters() -> dict[str, Any]:
             "Search", key="q", bind="query-params", placeholder="question, problem, answer or id", width=280
         )
         dataset = pick("Data set", list(known.datasets), "dataset")
-        strategy = pick("Strategy", list(known.strategies), "strategy")
+        strategy = pick("Strategy", list(known.strategies), "strategy", say=words.method)
         budget = pick("Budget", [str(b) for b in form.BUDGETS], "budget", width=110)
-        status = pick("Status", list(words.STATUS_WORDS), "status", width=130)
+        status = pick("Status", list(words.STATUS_WORDS), "status", width=130, say=words.STATUS_WORDS.__getitem__)
         verdict = pick("Verdict", ["right", "wrong"], "verdict", width=110)
     return {
         "text": text or None,
@@ -38,11 +39,11 @@ def filters() -> dict[str, Any]:
     }
 
 
-def pick(title: str, options: list[str], key: str, width: int = 160) -> str | None:
-    """A filter: one of the options or any."""
+def pick(title: str, options: list[Any], key: str, width: int = 160, say: Callable[[Any], str] = str) -> str | None:
+    """A filter: one of the options, as `say` calls them, or any."""
     chosen = st.selectbox(
         title, [ANY, *options], key=key, bind="query-params", width=width,
-        format_func=lambda name: words.STATUS_WORDS.get(name, name).replace("_", " "),
+        format_func=lambda name: name if name == ANY else say(name),
     )  # fmt: skip
     return None if chosen == ANY else chosen
 
@@ -109,13 +110,17 @@ def close() -> None:
 def neighbour(run_id: str, places: int) -> str | None:
     """The run so many places below this one in the list; None where it ends.
 
-    The list is the page of it that was last shown, for a permalink the latest searches that belong to no study.
+    The list is the page of it that was last shown, for a permalink its study's searches, or those of no study.
     """
-    listed: list[str] = st.session_state.get("trees_ids") or [
-        run.id for run in runs.listing(alone=True, limit=PAGE).rows
-    ]
-    at = listed.index(run_id) + places if run_id in listed else -1
-    return listed[at] if 0 <= at < len(listed) else None
+    listed: list[str] = st.session_state.get("trees_ids", [])
+    if run_id in listed:
+        at = listed.index(run_id) + places
+        return listed[at] if 0 <= at < len(listed) else None
+    try:
+        newer, older = runs.neighbours(run_id)
+    except UnknownName:
+        return None  # the view says so
+    return newer if places < 0 else older
 
 
 def go(run_id: str, places: int) -> None:

@@ -6,7 +6,6 @@ Every function takes `db`, a database URL; None means the configured one. The da
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -32,8 +31,6 @@ from ttc_core.types import Node, Problem, RunSpec
 
 if TYPE_CHECKING:
     from ttc_core.store.database import Database
-
-log = logging.getLogger("ttc.runs")
 
 __all__ = ["Catalogue", "Listing", "NodeDelta", "RunView", "WorkerView"]
 _ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that is easily misread
@@ -127,11 +124,7 @@ def delete(run_ids: Sequence[str], *, db: str | None = None) -> int:
 
 
 def get(run_id: str, *, db: str | None = None) -> RunView:
-    """One run.
-
-    Raises:
-        UnknownName: no such run.
-    """
+    """One run. Raises UnknownName where there is no such run."""
     from ttc_core.store import repository
 
     return repository.get(_database(db), run_id)
@@ -187,6 +180,13 @@ def listing(
     equal = {"dataset": dataset, "strategy": strategy, "model": model, "status": status}
     equal_too = {"correct": correct, "budget": budget, "parent": parent}
     return repository.listing(_database(db), {**equal, **equal_too}, text, alone, limit=limit, offset=offset)
+
+
+def neighbours(run_id: str, *, db: str | None = None) -> tuple[str | None, str | None]:
+    """The next newer and the next older run of its study, or of none. Raises UnknownName where there is no such run."""
+    from ttc_core.store import repository
+
+    return repository.neighbours(_database(db), run_id)
 
 
 def worker_state(*, db: str | None = None) -> WorkerView:

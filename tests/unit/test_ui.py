@@ -174,6 +174,15 @@ def test_a_strategy_in_words_names_what_differs_from_the_default():
     assert words.strategy(spec, {"width": 4, "rounds": 40}) == "beam search, width 8"
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("dvts", "DVTS"), ("best_of_n", "best-of-N"), ("ab_mcts", "AB-MCTS"), ("beam_search", "beam search")],
+)
+def test_strategies_are_named_as_the_field_writes_them(name, written):
+    assert words.method(name) == written and words.strategy(RunSpec("?", name, 4), {}) == written
+    assert words.sentence(written)[1:] == written[1:] and words.sentence(written)[0].isupper()
+
+
 def test_the_components_ask_for_nothing_outside_and_write_no_html():
     for folder in ("tree", "runs"):
         code = component.script(folder)

@@ -185,6 +185,24 @@ def test_trees_lists_filters_and_says_when_nothing_fits(url):
     assert "Nothing fits these filters" in said(at)
 
 
+def test_searches_of_a_permalink_have_neighbours(url):
+    for name in ("one", "two", "three"):
+        finished(url, name)
+    assert runs.neighbours("two", db=url) == ("three", "one")
+    assert runs.neighbours("three", db=url) == (None, "two") and runs.neighbours("one", db=url) == ("two", None)
+    at = page("trees", run="two")
+    at.button(key="go_j").click().run()
+    assert not at.exception and at.query_params["run"] == "one"
+    assert at.button(key="go_j").disabled and not at.button(key="go_k").disabled
+
+
+def test_an_unknown_search_is_said_and_leads_back(url):
+    at = page("trees", run="nosuchrun")
+    assert not at.exception and "No run is called 'nosuchrun'" in said(at)
+    at.button(key="back").click().run()
+    assert "No search is stored yet" in said(at)
+
+
 def test_deleting_asks_first(url):
     finished(url)
     at = page("trees", run="done1")
@@ -216,7 +234,7 @@ def test_a_run_and_those_that_go_on_from_it_name_each_other(url):
     assert not at.exception
     at.button(key="kin_parent").click().run()
     assert at.query_params["run"] == "above1" and at.query_params["node"] == "r.0"
-    assert "best of n, 2" in at.button(key=f"kin_{below}").label
+    assert "best-of-N, 2" in at.button(key=f"kin_{below}").label
 
 
 def test_next_and_previous_follow_the_list(url):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, or_, select, tuple_, update
 
 from ttc_core.errors import StoreFault, UnknownName, UserError
 from ttc_core.runs_views import STALLED_SECONDS, Listing, NodeDelta, RunView
@@ -106,6 +106,23 @@ def listing(
         total = connection.execute(select(func.count()).select_from(runs).where(*where)).scalar_one()
         rows, now = connection.execute(wanted).mappings().all(), db.now(connection)
     return Listing(tuple(row_view(row, (), now) for row in rows), total)
+
+
+def neighbours(db: Database, run_id: str) -> tuple[str | None, str | None]:
+    """The next newer and the next older run of the same study, or of none.
+
+    Raises:
+        UnknownName: no such run.
+    """
+    place = tuple_(runs.c.created, runs.c.key)
+    with db.read() as connection:
+        row = _row(connection, run_id)
+        same = select(runs.c.id).where(runs.c.study.is_(None) if row["study"] is None else runs.c.study == row["study"])
+        here = tuple_(literal(row["created"]), literal(row["key"]))
+        newer = same.where(place > here).order_by(runs.c.created, runs.c.key)
+        older = same.where(place < here).order_by(runs.c.created.desc(), runs.c.key.desc())
+        found = [connection.execute(one.limit(1)).scalar() for one in (newer, older)]
+    return found[0], found[1]
 
 
 def request_stop(db: Database, run_id: str) -> None:

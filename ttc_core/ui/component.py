@@ -99,7 +99,7 @@ def run_row(view: RunView, **more: Any) -> dict[str, Any]:
         "question": " ".join(view.spec.question.split())[:300],
         "answer": view.answer,
         "correct": view.correct,
-        "strategy": view.spec.strategy.replace("_", " "),
+        "strategy": words.method(view.spec.strategy),
         "status": words.STATUS_WORDS[view.status],
         "state": view.status,
         "when": words.ago(view.created),

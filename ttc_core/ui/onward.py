@@ -9,7 +9,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.types import RunSpec
-from ttc_core.ui import form, session
+from ttc_core.ui import form, session, words
 
 _ASKED = "ttc_onward"
 _OF = "onward"  # whose widgets these are
@@ -55,7 +55,7 @@ def _settings(spec: RunSpec) -> RunSpec:
     known = runs.catalogue()
     names = [name for name in known.strategies if name not in known.revising or name == spec.strategy]
     left, middle, right = st.columns([2, 1, 1], gap="small")
-    strategy = form.choice(_OF, "strategy", "Strategy", names, place=left, words=lambda n: n.replace("_", " "))
+    strategy = form.choice(_OF, "strategy", "Strategy", names, place=left, words=words.method)
     budgets = sorted({*form.BUDGETS, spec.budget})
     budget = form.choice(_OF, "budget", "Budget", budgets, place=middle, help="generations")
     first = form.first(_OF, "seed", spec.seed)

@@ -51,7 +51,9 @@ def _known(spec: RunSpec) -> bool:
 def ask(catalogue: Catalogue) -> RunSpec:
     """Draw the form and return what it asks for, unchecked."""
     spec = _question(catalogue)
-    strategy = form.choice(FORM, "strategy", "Strategy", list(catalogue.strategies), wanted="beam_search")
+    strategy = form.choice(
+        FORM, "strategy", "Strategy", list(catalogue.strategies), wanted="beam_search", words=words.method
+    )
     about, params = catalogue.strategies[strategy]
     st.caption(about)
     values = form.ask(FORM, strategy, params)
@@ -85,7 +87,9 @@ def beside(catalogue: Catalogue, spec: RunSpec) -> RunSpec | None:
         return None
     first = "beam_search" if spec.strategy == "best_of_n" else "best_of_n"
     of = session.BESIDE
-    strategy = form.choice(of, "strategy", "Other strategy", list(catalogue.strategies), wanted=first)
+    strategy = form.choice(
+        of, "strategy", "Other strategy", list(catalogue.strategies), wanted=first, words=words.method
+    )
     return replace(spec, strategy=strategy, params=form.ask(of, strategy, catalogue.strategies[strategy][1]))
 
 

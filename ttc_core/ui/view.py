@@ -98,7 +98,7 @@ def _kin(view: RunView, shown: Shown) -> None:
         for run in below.rows:
             sign = {True: " ✓", False: " ✗", None: ""}[run.correct]
             st.button(
-                f"↳ from {run.parent_node}: {run.spec.strategy.replace('_', ' ')}, {run.spec.budget}{sign}",
+                f"↳ from {run.parent_node}: {words.method(run.spec.strategy)}, {run.spec.budget}{sign}",
                 key=shown.key(f"kin_{run.id}"), type="tertiary", on_click=_open, args=(run.id, None, shown.place),
             )  # fmt: skip
         if below.total > KIN:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ttc_core.drawing.info import labelled
 from ttc_core.types import RunSpec, Status
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,=+-]*")
@@ -60,12 +61,22 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
     return "just now" if age < 5 else f"{int(age)} s ago"
 
 
+def method(name: str) -> str:
+    """A strategy as the field writes it: "best-of-N", "DVTS", "beam search"."""
+    return labelled(name.replace(" ", "_"))
+
+
+def sentence(text: str) -> str:
+    """Text that begins a sentence; capitals that are there stay."""
+    return text[:1].upper() + text[1:]
+
+
 def strategy(spec: RunSpec, defaults: Mapping[str, Any]) -> str:
     """A run's strategy in words with the parameters that differ from their defaults: "beam search, width 8"."""
     differing = [
         f"{name.replace('_', ' ')} {value}" for name, value in spec.params.items() if defaults.get(name) != value
     ]
-    return ", ".join([spec.strategy.replace("_", " "), *differing])
+    return ", ".join([method(spec.strategy), *differing])
 
 
 def shown(text: str) -> str:
