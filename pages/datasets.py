@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from ttc_core import runs
-from ttc_core.ui import session, words
+from ttc_core.ui import gate, session, words
 
 ORDER = 8
 TITLE = "Data sets"
@@ -63,7 +63,7 @@ def add() -> None:
             key: column.text_input(f"Column of the {key}", placeholder="found by its usual names")
             for key, column in columns.items()
         }
-        if not st.form_submit_button("Add", type="primary"):
+        if not gate.submit("Add", "runs.add_dataset", type="primary"):
             return
         if file is None or not name:
             session.notice("Nothing was added", "a data set needs a file and a name", kind="warning")

@@ -11,7 +11,7 @@ from ttc_core.errors import TTCError
 from ttc_core.runs_views import RunView
 from ttc_core.studies_views import StudyView
 from ttc_core.types import RunSpec
-from ttc_core.ui import component, frontier, headline, session, study, words
+from ttc_core.ui import component, frontier, gate, headline, session, study, words
 
 ORDER = 0
 TITLE = "Home"
@@ -73,7 +73,7 @@ def begin() -> None:
         "tree, and measure what it is worth."
     )
     with st.container(horizontal=True, gap="small", key="begin"):
-        if st.button("Solve one now", type="primary", key="solve_now",
+        if gate.button("Solve one now", "runs.start", type="primary", key="solve_now",
                      help=f"a bundled problem drawn by chance, by beam search with {BUDGET} generations"):  # fmt: skip
             solve()
         if st.button("Ask your own", key="solve_own"):
@@ -136,9 +136,12 @@ def state(worker: bool) -> None:
         st.page_link(session.page("models"), label="Models")
 
 
+came = session.page_before()
 session.open_page("home")
-if session.linked("run"):  # searches were at / once
-    st.switch_page(session.page("solve"), query_params=st.query_params.to_dict())
+if session.linked("run"):
+    if came is None:  # by an old link: searches were at / once
+        st.switch_page(session.page("solve"), query_params=st.query_params.to_dict())
+    st.query_params.clear()  # by the way back from a search that was opened here
 left, right = st.columns([1.45, 1], gap="large")
 with left:
     begin()

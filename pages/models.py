@@ -7,7 +7,7 @@ from ttc_core import runs
 from ttc_core.backend import LocalBackend
 from ttc_core.doctor import examine_model, examine_verifier
 from ttc_core.models import ModelCard
-from ttc_core.ui import session, words
+from ttc_core.ui import gate, session, words
 
 ORDER = 10
 TITLE = "Models"
@@ -71,7 +71,7 @@ def shown(card: ModelCard, policy: bool) -> None:
     """One model: what is known of it, and the checks of `doctor`."""
     with st.container(border=True, key="model-shown"):
         st.text(f"{card.name}: {card.lacks or 'ready'}")
-        if st.button("Examine", key="examine", help="the checks of: python -m ttc_core doctor"):
+        if gate.button("Examine", "doctor", key="examine", help="the checks of: python -m ttc_core doctor"):
             with session.told("It cannot be examined"), st.spinner("Examining"):
                 examine = examine_model if policy else examine_verifier
                 for check in examine(card.name, LocalBackend()):

@@ -6,7 +6,7 @@ from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import RunView
 from ttc_core.types import RunSpec
-from ttc_core.ui import beside, delete, onward, session, setup, view, words
+from ttc_core.ui import beside, delete, gate, onward, session, setup, view, words
 
 ORDER = 1
 TITLE = "Solve"
@@ -27,13 +27,13 @@ def buttons(spec: RunSpec, other: RunSpec | None, current: RunView | None) -> in
     same = current is not None and current.status == "done" and setup.same_search(spec, current.spec) and not other
     target = spec.budget if same and current and not fixed and spec.budget > current.spec.budget else None
     if target and current:
-        st.button(
-            f"Continue to {target}", key="form_extend", type="primary", width="stretch",
+        gate.button(
+            f"Continue to {target}", "runs.extend", of=[current.id], key="form_extend", type="primary", width="stretch",
             on_click=session.act, args=("extend", current.id, target),
             help=f"goes on from the {current.spec.budget} generations there are",
         )  # fmt: skip
     label = "Run both" if other else "Run anew" if target else "Run"
-    if st.button(label, key="form_run", type="secondary" if target else "primary", width="stretch"):
+    if gate.button(label, "runs.start", key="form_run", type="secondary" if target else "primary", width="stretch"):
         start(spec, other)
     return target
 

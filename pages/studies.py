@@ -9,7 +9,7 @@ from ttc_core import runs, studies
 from ttc_core.errors import TTCError
 from ttc_core.export.text import csv_of
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import session, words
+from ttc_core.ui import gate, session, words
 
 ORDER = 4
 TITLE = "Studies"
@@ -92,7 +92,7 @@ def new(first: bool) -> None:
         if planned.button("Plan", key="study_plan", width="stretch", help="what it would take; nothing is stored"):
             with session.told("This study cannot be planned"), st.spinner("Planning"):
                 show_plan(studies.plan(text))
-        if started.button("Start", key="study_start", type="primary"):
+        if gate.button("Start", "studies.start", place=started, key="study_start", type="primary"):
             with session.told("This study cannot be started"):
                 open_study(studies.start(text))
                 st.rerun()
@@ -163,12 +163,14 @@ def head(view: StudyView) -> None:
 def actions(view: StudyView) -> None:
     """Pause, cancel, resume, delete."""
     if not view.ended:
-        st.button("Pause", key="study_pause", on_click=act, args=("pause", view.id))
-        st.button("Cancel", key="study_cancel", on_click=act, args=("cancel", view.id), type="tertiary")
+        gate.button("Pause", "studies.pause", of=[view.id], key="study_pause", on_click=act, args=("pause", view.id))
+        gate.button("Cancel", "studies.cancel", of=[view.id], key="study_cancel", type="tertiary",
+                    on_click=act, args=("cancel", view.id))  # fmt: skip
     elif view.status != "done":
-        st.button("Resume", key="study_resume", on_click=act, args=("resume", view.id), type="primary",
-                  help="failed units are tried again; nothing that is done is done twice")  # fmt: skip
-    if view.ended and st.button("Delete…", key="study_delete", type="tertiary"):
+        gate.button("Resume", "studies.resume", of=[view.id], key="study_resume", type="primary",
+                    on_click=act, args=("resume", view.id),
+                    help="failed units are tried again; nothing that is done is done twice")  # fmt: skip
+    if view.ended and gate.button("Delete…", "studies.delete", of=[view.id], key="study_delete", type="tertiary"):
         confirm(view.id)
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.errors import UnknownName
 from ttc_core.runs_views import RunView
-from ttc_core.ui import component, delete, form, onward, session, view, words
+from ttc_core.ui import component, delete, form, gate, onward, session, view, words
 
 ORDER = 2
 TITLE = "Trees"
@@ -86,7 +86,8 @@ def listing() -> None:
         st.button("Newer", key="newer", type="tertiary", disabled=here == 0, on_click=turn, args=(-1,))
         st.button("Older", key="older", type="tertiary", disabled=first + PAGE > found.total, on_click=turn, args=(1,))
         if marked:
-            st.button(f"Delete {len(marked)}…", key="delete_marked", on_click=delete.ask, args=(marked,))
+            gate.button(f"Delete {len(marked)}…", "runs.delete", of=marked, key="delete_marked",
+                        on_click=delete.ask, args=(marked,))  # fmt: skip
 
 
 def turn(pages: int) -> None:

@@ -128,13 +128,16 @@ def may_change() -> bool:
     return not settings().read_only and actor().role in ("runner", "admin")
 
 
-def why_not(needs: str = "runner", ids: Sequence[str] = ()) -> str:
-    """Why whoever asks may not change these, "" where at most a limit stands in the way. ids: () for something new."""
+def why_not(verb: str, ids: Sequence[str] = (), needs: str = "runner") -> str:
+    """Why whoever asks may not do that now, "" where at most the budget stands in the way.
+
+    verb: as it is written down, such as "runs.stop"; ids: of what it changes; needs: the role.
+    """
     try:
         if settings().read_only:
             raise _read_only()
         if (known := rules()) is not None:
-            Asked(actor(), "this", needs, known, None, ids).permit(lambda: 0)
+            Asked(actor(), verb, needs, known, None, ids).permit(lambda: 0)
     except Refused as refusal:
         return str(refusal)
     return ""

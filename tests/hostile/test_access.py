@@ -19,8 +19,8 @@ from ttc_core.store.database import database
 from ttc_core.types import RunSpec
 
 LOOKING = {  # what everybody who may look may call: it stores nothing
-    "runs": {"steps_to", "continue_from", "get", "nodes", "first_wrong", "listing", "worker_state", "problems",
-             "problem", "grader", "disagreements", "catalogue", "revises", "ensure_database", "export_run"},
+    "runs": {"steps_to", "continue_from", "neighbours", "get", "nodes", "first_wrong", "listing", "worker_state",
+             "problems", "problem", "grader", "disagreements", "catalogue", "revises", "ensure_database", "export_run"},
     "studies": {"plan", "exists", "listing", "progress", "outcomes", "pool", "pool_rows", "describe"},
     "reading": {"opened"},
     "saved_figures": {"named", "listing", "get"},
@@ -236,3 +236,39 @@ def test_the_app_lets_in_whom_the_file_names(url, tmp_path, monkeypatch):
     assert "**This workbench is not open to everybody**" in said(at) and len(at.main.children) < 3
     path.write_text("[roles")
     assert "**This workbench is closed**" in said(app(monkeypatch, TTC_ACCESS=str(path)))
+
+
+def gated(own, other):
+    """A page of one button for each kind of change; pressing one says so."""
+    from ttc_core.ui import gate
+
+    for key, options in {"new": {}, "own": {"of": [own]}, "other": {"of": [other]}}.items():
+        if gate.button(key, "runs.stop", key=key, help="what it does", **options):
+            raise RuntimeError(f"{key} was pressed")
+
+
+@pytest.mark.parametrize(
+    ("who", "open_"),
+    [("viewer", ()), ("runner", ("new", "own")), ("admin", ("new", "own", "other")), ("read-only", ())],
+)
+def test_buttons_of_what_one_may_not_do_are_disabled_and_say_why(stored, shared, monkeypatch, who, open_):
+    shared("bob@example.org")
+    own = runs.start(ASKED)
+    if who == "read-only":
+        monkeypatch.setenv("TTC_READ_ONLY", "1")
+        settings.cache_clear()
+    shared({"viewer": "", "runner": "bob@example.org"}.get(who, "ada@example.org"))
+    at = AppTest.from_function(gated, args=(own, stored["run_id"]), default_timeout=60).run()
+    told = {"viewer": ["role is viewer"] * 3, "runner": ["somebody else"],
+            "read-only": ["workbench is read-only"] * 3, "admin": []}[who]  # fmt: skip
+    assert tuple(b.key for b in at.button if not b.disabled) == open_
+    assert all(says in b.help for says, b in zip(told, [b for b in at.button if b.disabled], strict=True))
+    for key in open_:
+        assert AppTest.from_function(gated, args=(own, stored["run_id"])).run().button(key).click().run().exception
+
+
+def test_a_button_that_was_open_when_it_was_drawn_does_nothing_once_the_right_is_gone(stored, shared):
+    shared("ada@example.org")
+    at = AppTest.from_function(gated, args=("", stored["run_id"]), default_timeout=60).run()
+    shared("")
+    assert not at.button("other").click().run().exception

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import streamlit as st
 
 from ttc_core import access
@@ -37,6 +40,26 @@ def enter() -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="who"):
             st.text(f"{who.name or 'not logged in'}: {who.role}")
             _log_in(who.name)
+
+
+def button(label: str, verb: str, *, of: Sequence[str] = (), place: Any = st, **options: Any) -> bool:
+    """As `st.button`, for what changes something: disabled, with the reason, where whoever asks may not.
+
+    verb: as `access.why_not`; of: the ids of what is changed; place: where it stands.
+    """
+    why = access.why_not(verb, of)
+    pressed: bool = place.button(label, **{**options, **_closed(why)})
+    return pressed and not why  # a browser may press what is disabled
+
+
+def submit(label: str, verb: str, *, needs: str = "admin", **options: Any) -> bool:
+    """As `st.form_submit_button`, in the same way. needs: the role."""
+    why = access.why_not(verb, needs=needs)
+    return st.form_submit_button(label, **{**options, **_closed(why)}) and not why
+
+
+def _closed(why: str) -> dict[str, Any]:
+    return {"disabled": True, "help": why} if why else {}
 
 
 def _log_in(name: str) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.types import RunSpec
-from ttc_core.ui import form, session, words
+from ttc_core.ui import form, gate, session, words
 
 _ASKED = "ttc_onward"
 _OF = "onward"  # whose widgets these are
@@ -46,7 +46,7 @@ def _dialog(run_id: str, step: str) -> None:
         st.caption(
             "A new search, linked to this one. The steps above are given: they cost nothing and can be extended."
         )
-        if st.button("Start", key="onward_start", type="primary", disabled=not text.strip()):
+        if gate.button("Start", "runs.start", key="onward_start", type="primary", disabled=not text.strip()):
             _start(run_id, step, None if text.strip() == last.strip() else text, asked)
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.runs_views import RunView
 from ttc_core.types import Usage
-from ttc_core.ui import delete, onward, session, tree, words
+from ttc_core.ui import delete, gate, onward, session, tree, words
 from ttc_core.ui.component import search_tree
 
 Body = Callable[[RunView], None]
@@ -165,19 +165,31 @@ def meters(view: RunView) -> list[tuple[str, str, str]]:
 
 
 def _actions(view: RunView, shown: Shown) -> None:
-    target = shown.target
+    target, own = shown.target, [view.id]
     if not view.ended:
-        st.button("Stop", key=shown.key("act_stop"), on_click=session.act, args=("stop", view.id))
+        gate.button(
+            "Stop", "runs.stop", of=own, key=shown.key("act_stop"), on_click=session.act, args=("stop", view.id)
+        )
         return
     if view.status in ("failed", "stopped"):
         help_ = "go on from what is recorded"
-        st.button("Resume", key=shown.key("act_resume"), on_click=session.act, args=("resume", view.id), help=help_)
+        gate.button(
+            "Resume",
+            "runs.resume",
+            of=own,
+            key=shown.key("act_resume"),
+            on_click=session.act,
+            args=("resume", view.id),
+            help=help_,
+        )
     budget = target if target is not None and target > view.spec.budget else 2 * view.spec.budget
     wanted = target is not None and target > view.spec.budget
     if view.status == "done":
         fixed = runs.catalogue().not_extendable.get(view.spec.strategy)
-        st.button(
+        gate.button(
             f"Continue to {budget}",
+            "runs.extend",
+            of=own,
             key=shown.key("act_extend"),
             type="primary" if wanted else "secondary",
             help=fixed or "the same search with a larger budget; nothing it has is sampled again",
@@ -185,7 +197,10 @@ def _actions(view: RunView, shown: Shown) -> None:
             on_click=session.act,
             args=("extend", view.id, budget),
         )
-    st.button("Delete…", key=shown.key("act_delete"), type="tertiary", on_click=delete.ask, args=([view.id],))
+    gate.button(
+        "Delete…", "runs.delete", of=own, key=shown.key("act_delete"), type="tertiary",
+        on_click=delete.ask, args=([view.id],),
+    )  # fmt: skip
 
 
 def _trouble(view: RunView) -> None:
