@@ -1,19 +1,23 @@
 """Figures for papers and slides: how each looks in print, and its files."""
 
 import io
+import json
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
 
-from ttc_core import registry, studies
+from ttc_core import access, registry, saved_figures, studies
 from ttc_core.bundle import writing as bundle
 from ttc_core.drawing.info import Info
-from ttc_core.drawing.presets import FAMILIES, PRESETS, preset
-from ttc_core.errors import UserError
+from ttc_core.drawing.looks import Look
+from ttc_core.drawing.presets import FAMILIES, PRESETS
+from ttc_core.errors import TTCError, UserError
 from ttc_core.export import writing
-from ttc_core.ui import session
+from ttc_core.ui import looks, session
 from ttc_core.ui import study as of_study
 
 ORDER = 9
@@ -22,9 +26,11 @@ PIXELS = 96  # an inch on a screen: the preview is as large as the figure will b
 
 
 @st.cache_data(show_spinner="Drawing", max_entries=200)
-def drawn(study: str, revision: str, name: str, form: str, size: str, family: str) -> dict[str, bytes]:
-    """The files of one figure in one format."""
-    return writing.files(writing.info(name, of_study.tables_of(study, revision)), form, preset(size, family))
+def drawn(study: str, revision: str, name: str, form: str, look: str) -> dict[str, bytes]:
+    """The files of one figure in one format. look: all that is said of how it is drawn, as JSON."""
+    asked = Look.parse(json.loads(look))
+    figure = asked.applied(writing.info(asked.figure, of_study.tables_of(study, revision)), name)
+    return writing.files(figure, form, asked.size())
 
 
 def pick(names: list[str]) -> tuple[str, str, str]:
@@ -36,25 +42,77 @@ def pick(names: list[str]) -> tuple[str, str, str]:
     return study, size, family
 
 
-def show(figure: Info, study: str, revision: str, size: str, family: str) -> None:
-    """One figure at its true size with its caption and its files."""
-    with st.container(border=True, key=f"figure-{figure.name}"):
-        st.subheader(figure.name.replace("_", " "))
-        [picture] = drawn(study, revision, figure.name, "png", size, family).values()
-        st.image(picture, width=round(preset(size).width * PIXELS))
-        st.text(figure.caption)
-        with st.container(horizontal=True, gap="small", key=f"files-{figure.name}"):
+def show(name: str, look: Look, study: str, revision: str, saved: bool) -> None:
+    """One figure at its true size with its caption and its files, and fields to edit and save it."""
+    made = writing.info(look.figure, of_study.tables_of(study, revision))
+    with st.container(border=True, key=f"figure-{name}"):
+        st.subheader(name if saved else name.replace("_", " "))
+        with st.expander("Edit", key=f"edit-{name}"):
+            looks.fields(name, look, made, sizes=saved)
+            keep(name, look, made, saved)
+        try:
+            asked = looks.asked(name, look, made)
+            said = json.dumps(asked.document(), sort_keys=True)
+            [picture] = drawn(study, revision, name, "png", said).values()
+        except TTCError as error:
+            session.notice("The figure cannot be drawn so", str(error), error.hint, key=f"wrong-{name}")
+            return
+        st.image(picture, width=round(asked.size().width * PIXELS))
+        st.text(asked.caption or made.caption)
+        with st.container(horizontal=True, gap="small", key=f"files-{name}"):
             for form in writing.FORMATS:
                 st.download_button(
-                    form.upper(), lambda form=form: packed(drawn(study, revision, figure.name, form, size, family)),
-                    file_name=f"{figure.name}.{'zip' if form == 'tex' else form}", key=f"{form}-{figure.name}",
-                    on_click="ignore",
+                    form.upper(), lambda form=form: packed(drawn(study, revision, name, form, said)),
+                    file_name=f"{name}.{'zip' if form == 'tex' else form}", key=f"{form}-{name}", on_click="ignore",
                 )  # fmt: skip
 
 
-def everything(study: str, revision: str, names: list[str], size: str, family: str) -> bytes:
+def keep(name: str, look: Look, made: Info, saved: bool) -> None:
+    """Buttons that save what the fields say, under a new name or this one, forget it, or delete what was saved."""
+    may = access.may_change()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        if saved:
+            st.button("Save", key=f"save-{name}", on_click=store, args=(name, look, made), disabled=not may)
+            st.button("Delete", key=f"delete-{name}", on_click=forget, args=(name,), disabled=not may)
+        st.text_input("Save as", key=f"new-{name}", placeholder="a name", max_chars=80, width=200, disabled=not may)
+        st.button("Save as new", key=f"save-as-{name}", on_click=store_new, args=(name, look, made), disabled=not may)
+        st.button("Begin anew", key=f"again-{name}", on_click=looks.again, args=(name,))
+
+
+def store(name: str, look: Look, made: Info) -> None:
+    """Save over what is saved."""
+    with trouble("save"):
+        saved_figures.change(name, looks.asked(name, look, made))
+        looks.again(name)
+
+
+def store_new(name: str, look: Look, made: Info) -> None:
+    """Save under the name that was typed, and show that one."""
+    with trouble("save"):
+        new = saved_figures.save(st.session_state[f"new-{name}"].strip(), looks.asked(name, look, made))
+        st.session_state["saved"] = [*st.session_state.get("saved", []), new]
+
+
+def forget(name: str) -> None:
+    """Delete what is saved."""
+    with trouble("delete"):
+        saved_figures.delete(name)
+        st.session_state["saved"] = [one for one in st.session_state.get("saved", []) if one != name]
+
+
+@contextmanager
+def trouble(verb: str) -> Iterator[None]:
+    """What goes wrong in a callback is told by the next drawing of the page."""
+    try:
+        yield
+    except TTCError as error:
+        st.session_state["ttc_problem"] = (f"Could not {verb} the figure", str(error), error.hint)
+
+
+def everything(study: str, revision: str, figures: dict[str, Look]) -> bytes:
     """These figures in all formats, as an archive."""
-    files = [drawn(study, revision, name, form, size, family) for name in names for form in writing.FORMATS]
+    said = {name: json.dumps(look.document(), sort_keys=True) for name, look in figures.items()}
+    files = [drawn(study, revision, name, form, look) for name, look in said.items() for form in writing.FORMATS]
     return packed({name: content for of in files for name, content in of.items()})
 
 
@@ -66,18 +124,18 @@ def bundled(study: str, size: str, family: str) -> bytes:
         return file.read_bytes()
 
 
-def offer(study: str, revision: str, names: list[str], size: str, family: str) -> None:
+def offer(study: str, revision: str, figures: dict[str, Look], size: str, family: str) -> None:
     """All figures at once, and the bundle of a study on which nobody works."""
     with st.container(horizontal=True, gap="small", key="all-files"):
         st.download_button(
-            f"All {len(names)} figures in all formats", lambda: everything(study, revision, names, size, family),
-            file_name=f"{study}-figures.zip", key="all-figures", on_click="ignore", disabled=not names,
+            f"All {len(figures)} figures in all formats", lambda: everything(study, revision, figures),
+            file_name=f"{study}-figures.zip", key="all-figures", on_click="ignore", disabled=not figures,
         )  # fmt: skip
         st.download_button(
             "Bundle", lambda: bundled(study, size, family), file_name=f"{study}.zip", key="bundle", on_click="ignore",
             disabled=not studies.progress(study).ended,
-            help="Figures, data, model cards with checksums, versions and seeds, and the commands that draw the "
-            "figures from the data and repeat the study. For a study that has ended or is paused; takes some seconds.",
+            help="Figures, saved ones too, data, model cards with checksums, versions and seeds, and the commands that "
+            "draw the figures from the data and repeat the study. For a study that has ended or is paused.",
         )  # fmt: skip
 
 
@@ -94,18 +152,30 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 def gallery(study: str, revision: str, size: str, family: str) -> None:
     """The figures that are chosen; what the study does not have is named with the reason."""
-    found, left_out = [], []
-    for name in registry.names("figure"):
+    saved = saved_figures.listing()
+    found: dict[str, Look] = {}
+    left_out = []
+    everyone = {name: Look(name, study, size, family) for name in registry.names("figure")} | saved
+    for name, look in everyone.items():
         try:
-            found.append(writing.info(name, of_study.tables_of(study, revision)))
+            writing.info(look.figure, of_study.tables_of(study, revision))
+            found[name] = look
         except UserError as error:
             left_out.append(f"{name.replace('_', ' ')}: {error}")
-    chosen = st.pills("Figures", [f.name for f in found], selection_mode="multi", default=[f.name for f in found][:1],
+    plain = [name for name in found if name not in saved]
+    own = [name for name in saved if name in found]
+    named = [] if session.linked("saved") in own else plain[:1]
+    chosen = st.pills("Figures", plain, selection_mode="multi", default=named,
                       format_func=lambda name: name.replace("_", " "), key="chosen")  # fmt: skip
-    offer(study, revision, [figure.name for figure in found], size, family)
-    for figure in found:
-        if figure.name in chosen:
-            show(figure, study, revision, size, family)
+    if own:
+        if "saved" in st.session_state:  # one may have been deleted elsewhere
+            st.session_state["saved"] = [name for name in st.session_state["saved"] if name in own]
+        chosen += st.pills("Saved figures", own, selection_mode="multi", key="saved", bind="query-params")
+    mine = {name: look for name, look in found.items() if name not in saved or look.study == study}
+    offer(study, revision, mine, size, family)
+    for name, look in found.items():
+        if name in chosen:
+            show(name, look, study, revision, name in saved)
     if left_out:
         with st.expander(f"{len(left_out)} figures need what this study does not have"):
             for line in left_out:

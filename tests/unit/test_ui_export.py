@@ -9,7 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from tests.unit.test_cli_analysis import samples  # noqa: F401 (fixture)
 from ttc_core import __main__ as command_line
-from ttc_core.settings import REPOSITORY
+from ttc_core import saved_figures
+from ttc_core.drawing.looks import Look
+from ttc_core.settings import REPOSITORY, settings
 
 
 def page(**query):
@@ -34,3 +36,60 @@ def test_the_gallery_shows_what_the_study_has(database_url, samples):  # noqa: F
     assert not at.exception
     assert [h.value for h in at.subheader] == ["difficulty", "reliability"]
     assert "exchange: the study has no outcomes of a larger model" in [t.value for t in at.text]
+
+
+def field(at, kind, label, last=False):
+    """The one field of this label, or the last axis's."""
+    found = [one for one in at.get(kind) if one.label == label]
+    assert last or len(found) == 1
+    return found[-1]
+
+
+def pressed(at, key):
+    [found] = [button for button in at.button if button.key == key]
+    return found.click().run()
+
+
+def test_a_figure_is_edited_saved_changed_and_deleted(database_url, samples):  # noqa: F811
+    assert command_line.main(["import", "samples", str(samples[0]), "--dataset", "d", "--study", "s"]) == 0
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    at = page(study="s", preset="acl")
+    at.pills(key="chosen").set_value(["difficulty"]).run()
+    field(at, "text_input", "Title").set_value("Mine")
+    field(at, "text_input", "Axis “easiness”").set_value("ease").run()
+    field(at, "multiselect", "Series, in the order of the legend").set_value(["share of right samples"])
+    field(at, "selectbox", "Legend").set_value("right")
+    at.text_input(key="new-difficulty").set_value("main")
+    pressed(at, "save-as-difficulty")
+    assert not at.exception and [h.value for h in at.subheader] == ["difficulty", "main"]
+    look = saved_figures.get("main", db=database_url)
+    assert look == Look("difficulty", "s", "acl", "serif", title="Mine", words={"easiness": "ease"}, legend="right",
+                        series=("share of right samples",))  # fmt: skip
+    at = page(study="s", saved="main")
+    assert not at.exception and [h.value for h in at.subheader] == ["main"]
+    assert field(at, "text_input", "Title").value == "Mine" and field(at, "selectbox", "Size").value == "acl"
+    field(at, "text_input", "Title").set_value("Other")
+    pressed(at, "save-main")
+    assert saved_figures.get("main", db=database_url).title == "Other"
+    field(at, "number_input", "from", last=True).set_value(2.0)
+    field(at, "number_input", "to", last=True).set_value(1.0).run()
+    assert any("cannot go from 2 to 1" in t.value for t in at.text) and not at.exception
+    pressed(at, "again-main")
+    assert field(at, "number_input", "from", last=True).value is None and not any(
+        "cannot go" in t.value for t in at.text
+    )
+    at.text_input(key="new-main").set_value("frontier")
+    pressed(at, "save-as-main")
+    assert any("is that of another figure" in t.value for t in at.text)
+    pressed(at, "delete-main")
+    assert not at.exception and saved_figures.listing(db=database_url) == {}
+
+
+def test_whoever_may_not_change_anything_may_look(database_url, samples, monkeypatch):  # noqa: F811
+    assert command_line.main(["import", "samples", str(samples[0]), "--dataset", "d", "--study", "s"]) == 0
+    monkeypatch.setenv("TTC_READ_ONLY", "1")
+    settings.cache_clear()
+    at = page(study="s", preset="acl")
+    [save] = [button for button in at.button if button.label == "Save as new"]
+    assert save.disabled and not at.exception
