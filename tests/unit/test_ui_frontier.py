@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit import analysis_worlds as worlds
 from tests.unit.test_analysis_estimators import pool
-from tests.unit.test_ui_pages import component, page, said, url  # noqa: F401 (a fixture)
+from tests.unit.test_ui_pages import component, components, page, said, url  # noqa: F401 (a fixture)
 from ttc_core import importing
 from ttc_core.analysis import documents
 from ttc_core.drawing.info import OPTIMAL
@@ -115,7 +115,7 @@ def test_an_address_that_says_nothing_of_the_study_is_as_if_it_were_not_there(im
 def test_costs_that_the_study_does_not_know_are_one_sentence(imported):
     at = page("frontier", study="one", axis="flops")
     assert not at.exception and "does not know what its outcomes cost" in said(at)
-    assert not at.get("bidi_component")
+    assert not components(at)
 
 
 def test_a_point_lists_its_problems_and_says_why_there_are_no_trees(imported):

@@ -15,6 +15,7 @@ from ttc_core.runs_driver import Driver
 from ttc_core.settings import REPOSITORY
 from ttc_core.store import repository
 from ttc_core.store.database import database
+from ttc_core.ui import keys
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $5 to $10 ![x](http://example.invalid/a.png)"
 
@@ -55,6 +56,11 @@ def component(at, name):
     return json.loads(proto.json or proto.mixed.json)
 
 
+def components(at):
+    """Names of the components on the page, but for the one that every page has."""
+    return [e.proto.component_name for e in at.get("bidi_component") if e.proto.component_name != "ttc_keys"]
+
+
 def said(at):
     return "\n".join([*(m.value for m in at.markdown), *(t.value for t in at.text), *(c.value for c in at.caption)])
 
@@ -63,7 +69,7 @@ def test_solve_without_any_run_says_what_to_do(url):
     at = page("solve")
     assert not at.exception
     assert "No search yet" in said(at) and "press Run" in said(at)
-    assert not at.get("bidi_component")
+    assert not components(at)
 
 
 def test_solve_shows_the_latest_finished_run_at_once_and_leaves_the_address_alone(url):
@@ -217,7 +223,8 @@ def test_two_runs_side_by_side_are_compared_and_each_has_its_tree(url):
     finished(url, "right1", strategy="best_of_n")
     at = page("solve", run="left1", beside="right1", beside_node="r.0")
     assert not at.exception
-    trees = [json.loads(e.proto.json or e.proto.mixed.json) for e in at.get("bidi_component")]
+    found = [e.proto for e in at.get("bidi_component") if e.proto.component_name == "ttc_tree"]
+    trees = [json.loads(proto.json or proto.mixed.json) for proto in found]
     assert [(tree["run"], tree["select"]) for tree in trees] == [("left1", None), ("right1", "r.0")]
     assert "16 and 16 generations" in said(at)
     assert field(at.toggle, "form_beside").value and field(at.selectbox, "beside_strategy").value == "best_of_n"
@@ -243,3 +250,21 @@ def test_next_and_previous_follow_the_list(url):
     at = page("trees", run="second")
     at.button(key="go_j").click().run()
     assert at.query_params["run"] == "first" and at.button(key="go_j").disabled
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (REPOSITORY / "pages").glob("[!_]*.py")))
+def test_every_page_says_its_keys(url, name):
+    shown = component(page(name), "ttc_keys")
+    assert shown["page"] == name.capitalize() and ["?", "this list"] in shown["keys"]
+    assert len(shown["keys"]) == len(keys.of(name)) >= len(keys.ALWAYS)
+    assert set(keys.KEYS) <= {path.stem for path in (REPOSITORY / "pages").glob("*.py")}
+
+
+def test_the_way_back_to_home_is_no_way_to_solve(url):
+    """A search opened from Home leaves its id in the address of Home for a moment, where the way back meets it."""
+    finished(url)
+    old = page("home")
+    old.query_params["run"] = "done1"
+    old.run()
+    assert not old.exception and "run" not in old.query_params
+    assert "No study has outcomes yet" in said(old)

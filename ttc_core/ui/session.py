@@ -11,7 +11,7 @@ import streamlit as st
 
 from ttc_core import runs
 from ttc_core.errors import TTCError
-from ttc_core.ui import words
+from ttc_core.ui import keys, words
 from ttc_core.ui.tree import Feed
 
 RUN, BESIDE = "run", "beside"  # the places of a page at which a run can be shown, as the address calls them
@@ -24,6 +24,7 @@ def open_page(name: str) -> None:
     """To be called first by every page: the page's style, and feeds start anew where another page was shown before."""
     _database()
     st.html(_CSS)
+    keys.offer(name)
     st.session_state.pop("ttc_changed", None)
     if st.session_state.get("ttc_page") != name:
         st.session_state["ttc_page"] = name
@@ -32,6 +33,12 @@ def open_page(name: str) -> None:
     problem = st.session_state.pop("ttc_problem", None)
     if problem:
         notice(*problem)
+
+
+def page_before() -> str | None:
+    """The page that this session showed last, None where it has just begun; to be asked before `open_page`."""
+    name: str | None = st.session_state.get("ttc_page")
+    return name
 
 
 @st.cache_resource(show_spinner=False)
