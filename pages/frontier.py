@@ -23,7 +23,9 @@ def pick(names: list[str]) -> tuple[list[str], dict[str, Any]]:
     """The row of choices; all of it is in the address. The studies, and how they are looked at."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         chosen = study.pick_several(names, frontier.MOST)
-        axis = st.selectbox("Cost", list(frontier.AXES), key="axis", bind="query-params", width=150)
+        axis = st.selectbox(
+            "Cost", list(frontier.AXES), key="axis", bind="query-params", width=150, on_change=frontier.elsewhere
+        )
         by = st.selectbox("Difficulty", list(WAYS), key="by", bind="query-params", width=150, help=study.DIFFICULTY)
         verifier = st.toggle(
             "Count the verifier",

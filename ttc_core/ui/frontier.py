@@ -74,25 +74,30 @@ def place(data: Mapping[str, Any], default: float) -> dict[str, Any]:
     point = session.linked("problems")
     off = [key for key in st.query_params.get_all("off") if key in keys or key.endswith(f"/{OPTIMAL}")]
     return {
-        "at": _number(session.linked("at"), default),
+        "at": _number(session.linked("at"), default, data["budgets"][0]),
         "bin": int(bin) - 1 if bin.isascii() and bin.isdigit() and 1 <= int(bin) <= bins else None,
         "point": point if point in keys else "",
         "off": off,
     }
 
 
-def _number(text: str | None, default: float) -> float:
+def _number(text: str | None, default: float, least: float) -> float:
     try:
         value = float(text or "")
     except ValueError:
         return default
-    return value if math.isfinite(value) and value > 0 else default
+    return value if math.isfinite(value) and value >= least * (1 - 1e-9) else default
+
+
+def elsewhere() -> None:
+    """Take the budget out of the address: on another axis its number says nothing."""
+    st.query_params.pop("at", None)
 
 
 def keep(place: Mapping[str, Any]) -> None:
     """Put what the component was left with into the address."""
     bin = place["bin"]
-    wanted = {"at": f"{place['at']:.12g}", "bin": "" if bin is None else str(bin + 1), "problems": place["point"]}
+    wanted = {"at": str(place["at"]), "bin": "" if bin is None else str(bin + 1), "problems": place["point"]}
     for name, value in {**wanted, "off": list(place["off"])}.items():
         if value:
             st.query_params[name] = value
