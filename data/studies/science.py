@@ -28,8 +28,9 @@ from ttc_core.studies_chosen import Chosen, choose, parameters  # noqa: E402
 
 PAGE = REPOSITORY / "docs" / "science.md"
 BINS, RESAMPLES = 5, 400
+POLICY, ALONE = (8, 16, 32, 64, 128), (4, 8, 16, 32, 64)  # generations
 RATIOS = (0.16, 0.79, 22.0)
-WEIGHTED, BEAM = "best_of_n select=weighted", "beam_search width=4"
+WEIGHTED, BEAM, DVTS = "best_of_n select=weighted", "beam_search width=4", "dvts width=4"
 
 
 def page() -> str:
@@ -42,8 +43,10 @@ def page() -> str:
                 copy_file(file, connection)
         own, weak = choose("sample", db=url), choose("mini-mc", db=url)
         reviser = choose("sample", model="mini-reviser", db=url)
+        again = [choose("other-seeds", model=chosen.model, db=url) for chosen in (own, reviser)]
         parts = [_head(own), _search(own), _bins(own), _ahead(own), _over(own, weak), _revisions(reviser)]
-        return "\n\n".join([*parts, _exchange(own), _predicted(own)]) + "\n"
+        parts += [_exchange(own), _predicted(own), _seeds(list(zip((own, reviser), again, strict=True)))]
+        return "\n\n".join(parts) + "\n"
 
 
 def _head(own: Chosen) -> str:
@@ -57,7 +60,8 @@ def _head(own: Chosen) -> str:
         "# The paper's findings and the sample study\n\n"
         "Written by `python data/studies/science.py`; no number is typed by hand. The paper is Snell et al. (2024, "
         f"arXiv 2408.03314). The study is `sample`: {frame['problem'].nunique()} problems of {own.dataset}, "
-        f"{own.model} judged by {own.verifier}, one seed; the weak verifier is that of the study `mini-mc`. "
+        f"{own.model} judged by {own.verifier}, one seed (others are at the end); the weak verifier is that of the "
+        "study `mini-mc`. "
         "Intervals are 95 %, by a bootstrap over problems. Bin 1 is the easiest of five, by the pass rate of the "
         "pool.\n\nAccuracy by generations:\n\n" + _table(head, rows)
     )
@@ -67,22 +71,35 @@ def _search(own: Chosen) -> str:
     rows, all_ = [], []
     for by in ("oracle", "predicted"):
         found = _curves(own, by)
-        multiples = {n: found["efficiency"][str(n)] for n in (8, 16, 32, 64)}
+        multiples = {n: found["efficiency"][str(n)] for n in POLICY}
         all_ += list(multiples.values())
         rows.append([by, *(_multiple(m) for m in multiples.values())])
-    verdict = "agrees" if all(m["low"] > 1 for m in all_) else "undecided"
+    alone, told = _alone(own)
+    against = "agrees" if all(m["low"] > 1 for m in all_) else "undecided"
+    gains = "gains too" if any(gain["low"] > 0 for gain in alone) else "gains nothing that shows"
+    verdict = f"{against} against best-of-N; against one good search choosing {gains}"
     return _section(
         "Choosing by difficulty",
         "choosing the strategy by difficulty needs up to 4 times less compute than best-of-N.",
         "times that weighted best-of-N needs the compute of the cross-validated policy, by difficulty and generations:",
         verdict,
-        _table(["difficulty", "8", "16", "32", "64"], rows),
+        _table(["difficulty", *map(str, POLICY)], rows) + told,
+    )
+
+
+def _alone(own: Chosen) -> tuple[list[dict[str, float]], str]:
+    """What of the gain is choosing by difficulty, and what is a better method for all; as gains and in words."""
+    found = documents.curves(own.outcomes, own.pool(), baseline=DVTS, resamples=RESAMPLES)
+    gains = [{end: found["gain"][end][found["budgets"].index(n)] for end in ("mean", "low", "high")} for n in ALONE]
+    return gains, (
+        f"\n\nHow much of it is choosing: against {DVTS} for all questions alike the policy gains "
+        f"{', '.join(_interval(gain, 100) for gain in gains)} points at {', '.join(map(str, ALONE))} generations."
     )
 
 
 def _bins(own: Chosen) -> str:
     rows, found = [], {}
-    for n in (4, 16, 64):
+    for n in (4, 16, 64, 128):
         differences = _by_bin(own, (BEAM, n), (WEIGHTED, n))
         found[n] = differences
         rows.append([n, *map(_difference, differences)])
@@ -135,26 +152,26 @@ def _over(own: Chosen, weak: Chosen) -> str:
 
 
 def _revisions(reviser: Chosen) -> str:
-    budgets = (4, 8, 16)
+    budgets = (4, 8, 16, 32)
     rows = [
-        [f"{n} attempts in {c} chain{'s'[: c > 1]}", *map(_difference, _by_bin(reviser, _chains(c, n), _chains(n, n)))]
+        [f"{n} attempts in {c} chain{'s'[: c > 1]}", *map(_difference, _by_bin(reviser, _chains(c, n), (WEIGHTED, n)))]
         for n in budgets
-        for c in (1, 2, 4, 8)
+        for c in (1, 2, 4, 8, 16)
         if c < n
     ]
     whole = [_whole(reviser, _chains(1, n), (WEIGHTED, n)) for n in budgets]
     found = _curves(reviser, "oracle")
-    first = _by_bin(reviser, _chains(1, 16), _chains(16, 16))
+    easiest = [_by_bin(reviser, _chains(1, n), (WEIGHTED, n))[0] for n in budgets]
     verdict = f"sequential against parallel {'agrees' if all(d.low > 0 for d in whole) else 'agrees in part'}"
-    verdict += f"; best on easy questions {'agrees' if first[0].low > 0 else 'does not show'}"
+    verdict += f"; best on easy questions {'agrees' if any(d.low > 0 for d in easiest) else 'does not show'}"
     multiples = ", ".join(f"{_multiple(found['efficiency'][str(n)])} at {n}" for n in budgets)
     return _section(
         "Revisions",
         "one chain of revisions is better than parallel samples; easy questions like long chains, hard ones a mixture; "
         "choosing the ratio by difficulty needs up to 4 times less compute.",
         f"one chain less weighted best-of-N of the same model: {', '.join(map(_difference, whole))} points at "
-        f"{', '.join(map(str, budgets))} generations; the policy's multiple is {multiples}. Ratios less purely "
-        "parallel chains, in points:",
+        f"{', '.join(map(str, budgets))} generations; the policy's multiple is {multiples}. All ratios less "
+        "weighted best-of-N, in points:",
         verdict,
         _table(["", *_bin_names()], rows),
     )
@@ -197,6 +214,40 @@ def _predicted(own: Chosen) -> str:
         "agrees" if lost["low"] <= 0 else "agrees in part",
         "",
     )
+
+
+def _seeds(pairs: Sequence[tuple[Chosen, Chosen]]) -> str:
+    """pairs: a model's outcomes of the sample study and of the one with other seeds."""
+    rows, apart, noise, ahead = [], [], [], []
+    for own, again in pairs:
+        names = again.outcomes.drop_duplicates("problem")["problem"]
+        frame = pd.concat([own.outcomes[own.outcomes["problem"].isin(names)], again.outcomes])
+        asked = again.outcomes.drop_duplicates(["method", "budget"]).sort_values(["method", "budget"])
+        for method, budget in zip(asked["method"], asked["budget"], strict=True):
+            of = frame[(frame["method"] == method) & (frame["budget"] == budget)]
+            shares = of.assign(right=of["correct"].astype(float)).groupby("seed")["right"].mean()
+            apart.append(shares.std())
+            noise.append(np.sqrt(shares.mean() * (1 - shares.mean()) / len(names)))
+            rows.append([own.model, method, budget, *(f"{share:.3f}" for share in shares)])
+            if method != WEIGHTED:
+                other = frame[(frame["method"] == WEIGHTED) & (frame["budget"] == budget)]
+                base = other.assign(right=other["correct"].astype(float)).groupby("seed")["right"].mean()
+                points = ", ".join(f"{100 * gain:+.1f}" for gain in shares - base)
+                ahead.append(f"{method} at {budget} by {points} points")
+    seeds = sorted({*pairs[0][0].outcomes["seed"], *pairs[0][1].outcomes["seed"]})
+    return (
+        f"## Other seeds\n\nThe study `other-seeds` repeats a part of it on its first {len(names)} problems. Accuracy "
+        f"by seed:\n\n{_table(['model', 'method', 'generations', *(f'seed {seed}' for seed in seeds)], rows)}\n\n"
+        f"Seeds of one method and budget differ by a standard deviation of {_root(apart):.1f} "
+        f"points, the choice of so many problems makes one of {_root(noise):.1f} points. The "
+        "intervals above are over problems with their one seed: each problem's luck is in them, for a problem that is "
+        f"drawn again brings the luck that it had. Ahead of weighted best-of-N, seed by seed: {'; '.join(ahead)}."
+    )
+
+
+def _root(deviations: Sequence[float]) -> float:
+    """Their root mean square, in points."""
+    return float(100 * np.sqrt(np.mean(np.square(deviations))))
 
 
 _MADE: dict[tuple[str, str], dict[str, Any]] = {}
