@@ -18,11 +18,13 @@ APP := $(VENV)/.installed-app
 DEV := $(VENV)/.installed-dev
 LAB := $(VENV)/.installed-lab
 VLLM := .venv-vllm
+AUDIT := .venv-audit
+LOCK := requirements-locked.txt
 # Without a GPU: the build for processors, beside which these break the import.
 GPU := $(shell command -v nvidia-smi)
 ONLY_GPU := torchvision torchaudio torchcodec triton
 
-.PHONY: help app docs install dev lab test lint types format unit e2e bench vllm demo-real examples sums sbom clean
+.PHONY: help app docs install dev lab test lint types format unit e2e bench vllm demo-real examples sums sbom audit lock locked clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +66,18 @@ sums:  ## record the SHA-256 of the bundled models' weights, which are checked w
 sbom: $(APP)  ## what is installed, with versions and licences, as CycloneDX JSON on stdout; fails on unknown licences
 	@$(BIN)/python -m benchmarks.sbom
 
+audit:  ## known vulnerabilities of the pinned versions; asks PyPI, and says so where it cannot be asked
+	@test -x $(AUDIT)/bin/pip-audit || { test -n "$(PYTHON)" && $(PYTHON) -m venv $(AUDIT) && \
+	  $(AUDIT)/bin/python -m pip install -q pip-audit==2.10.1; } || echo "pip-audit cannot be installed here"
+	@! test -x $(AUDIT)/bin/pip-audit || $(AUDIT)/bin/python -m benchmarks.audit
+
+lock: $(APP)  ## record the SHA-256 of what `make app` installs, for this Python and platform alone
+	$(BIN)/python -m benchmarks.lock >$(LOCK).new && mv $(LOCK).new $(LOCK)
+
+locked: $(LOCK) | $(BIN)/python  ## as `make install`, but only files whose SHA-256 is recorded
+	$(BIN)/python -m pip install -q --require-hashes -r $(LOCK)
+	@touch $(APP)
+
 format: $(DEV)  ## let ruff format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -77,7 +91,7 @@ dev: $(DEV)  ## and what the tests need
 lab: $(LAB)  ## and what training needs: torch, transformers
 
 clean:  ## remove .venv and the caches; the database under data/ stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found" >&2; exit 1; }
