@@ -10,10 +10,10 @@ import pytest
 from tests.unit import analysis_worlds as worlds
 from tests.unit.test_analysis_estimators import pool
 from tests.unit.test_ui_pages import component, components, page, said, url  # noqa: F401 (a fixture)
-from ttc_core import importing
+from ttc_core import importing, studies
 from ttc_core.analysis import documents
 from ttc_core.drawing.info import OPTIMAL
-from ttc_core.ui import frontier
+from ttc_core.ui import behind, frontier
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +141,27 @@ def test_a_study_of_the_address_that_there_is_not_is_said(imported):
 def test_other_pages_say_it_too(imported, name):
     at = page(name, study="gone")
     assert not at.exception and "no study with outcomes is called 'gone'" in said(at).lower()
+
+
+@pytest.mark.parametrize("name", ["home", "frontier", "exchange", "verifier"])
+def test_a_study_that_is_deleted_while_a_page_shows_it_gives_way_to_another(imported, url, name):  # noqa: F811
+    at = page(name, study="one")
+    studies.delete("one", db=url)
+    at.run()
+    assert not at.exception
+    assert name == "home" or "no study with outcomes is called 'one'" in said(at).lower()
+    studies.delete("two", db=url)
+    at.run()
+    assert not at.exception and "No study has outcomes yet" in said(at)
+
+
+def test_problems_are_chosen_by_how_they_came_out():
+    shares = {"both": (1.0, 1.0), "won": (1.0, 0.0), "lost": (0.4, 0.6), "neither": (0.0, 0.0), "ungraded": (None, 1.0)}
+    found = [
+        {"problem": name, "right": right, "base": base, "ease": i / 10, "run": "r" if name == "lost" else None}
+        for i, (name, (right, base)) in enumerate(shares.items())
+    ]
+    named = {shown: [one["problem"] for one in behind.chosen(found, shown, behind.ORDERS[0])] for shown in behind.SHOWN}
+    assert named["won"] == ["won"] and named["lost"] == ["lost"] == named["tree"] and named["all"] == list(shares)
+    assert named["right"] == ["both", "won"] and named["wrong"] == ["lost", "neither"]
+    assert [one["problem"] for one in behind.chosen(found, "all", "easiest first")] == list(shares)[::-1]
