@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from datetime import date
 
 import numpy as np
 import pytest
@@ -224,6 +225,23 @@ def prefixes(node, before=""):
     yield {"solution_prefix": whole, "mc_value": node["mc_value"]}
     for child in node["children"]:
         yield from prefixes(child, whole)
+
+
+def test_a_parquet_file_is_read_as_its_lines_would_be(url, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    texts = ["It is \\boxed{4}", "\\boxed{5}"]
+    line = {"problem": "2 + 2?", "answer": "4", "unique_id": "u", "completions": texts, "scores": [[0.5, 0.75], [0.1]]}
+    rows = [line | {"at": date(2024, 1, 1)}, line | {"unique_id": "v", "scores": None, "at": None}]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-0.parquet")
+    importing.add("search_and_learn", tmp_path / "train-0.parquet", "sal", db=url)
+    pool = studies.pool("train-0", db=url)
+    assert pool.problems == ["u", "v"] and pool.correct.tolist() == [[True, False]] * 2
+    assert np.array_equal(pool.scores, [[0.75, 0.1], [np.nan] * 2], equal_nan=True)
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1" + b"x" * 100)
+    with pytest.raises(UserError, match=r"bad\.parquet: not a Parquet file"):
+        importing.add("search_and_learn", tmp_path / "bad.parquet", "sal", db=url)
 
 
 def test_openr_prefixes_grow_the_tree_that_they_were_cut_from(url, tmp_path):

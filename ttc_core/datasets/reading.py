@@ -139,7 +139,12 @@ def _csv(path: Path) -> Iterator[tuple[str, Any]]:
             raise BadFile(f"{path.name}, line {table.line_num}: {error}") from error
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
+def parquet(path: Path) -> Iterator[tuple[str, Any]]:
+    """The rows of a Parquet file, each with a name for its place.
+
+    Raises:
+        BadFile: it is none, or is too large.
+    """
     try:
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
@@ -173,4 +178,4 @@ def _parsed(text: str, where: str) -> Any:
         raise BadFile(f"{where}: not JSON ({error})") from error
 
 
-_READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet}
+_READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".tsv": _csv, ".parquet": parquet}

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ttc_core import access, grading, runs_checks
+from ttc_core.datasets import reading
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.importing.storing import Tree, store
 from ttc_core.settings import settings
@@ -67,8 +68,8 @@ def add(format: str, path: Path, dataset: str, study: str | None = None, *, db: 
     module = importlib.import_module(f"{__name__}.{format}")
     try:
         found: Imported = module.read(path, dataset)
-    except (OSError, EOFError, zlib.error) as error:  # the latter two: a packed file that is broken off or damaged
-        raise UserError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise UserError(f"{str(path)!r} cannot be read: {error.strerror}") from error
     if not found.problems:
         raise UserError(f"{path}: there is nothing in it")
     url = db or settings().database_url
@@ -138,13 +139,18 @@ def _plain(value: float) -> bool:
 def lines(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
     """The JSON objects of a file with one a line; empty lines do not count.
 
-    A file may also be one JSON document: an object written over several lines, or a list of objects.
+    A file may also be one JSON document, an object written over several lines or a list of objects, or a Parquet file.
 
     Raises:
         UserError: the file cannot be read, or a line is not UTF-8 or no JSON object.
     """
     with opened(path) as file:
         start = file.peek(MAX_START)[:MAX_START].removeprefix(codecs.BOM_UTF8).lstrip()
+        if start.startswith(b"PAR1"):
+            for i, (_, row) in enumerate(reading.parquet(path)):
+                place = Place(path, inside=f"row {i}")
+                yield place, _object(place, json.loads(json.dumps(row, default=str)))  # dates and bytes too are kept
+            return
         if start.startswith(b"[") or start.partition(b"\n")[0].strip() == b"{":
             yield from _document(path, file.read())
             return
@@ -196,9 +202,12 @@ class _Unpacked(io.RawIOBase):
         """Fill a buffer.
 
         Raises:
-            UserError: this is more than a file may have.
+            UserError: this is more than a file may have, or it is broken off or damaged.
         """
-        got = self._inner.readinto(buffer)
+        try:
+            got = self._inner.readinto(buffer)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise UserError(f"{str(self._path)!r} cannot be read: {error}", hint="nothing was imported") from error
         self._read += got
         if self._read > MAX_FILE:
             raise UserError(f"{self._path}: more than {MAX_FILE >> 20} MiB unpacked", hint="nothing was imported")
