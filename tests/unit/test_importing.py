@@ -228,13 +228,11 @@ def prefixes(node, before=""):
 
 
 def test_a_parquet_file_is_read_as_its_lines_would_be(url, tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.parquet
-
+    pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
     texts = ["It is \\boxed{4}", "\\boxed{5}"]
     line = {"problem": "2 + 2?", "answer": "4", "unique_id": "u", "completions": texts, "scores": [[0.5, 0.75], [0.1]]}
     rows = [line | {"at": date(2024, 1, 1)}, line | {"unique_id": "v", "scores": None, "at": None}]
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-0.parquet")
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-0.parquet")
     importing.add("search_and_learn", tmp_path / "train-0.parquet", "sal", db=url)
     pool = studies.pool("train-0", db=url)
     assert pool.problems == ["u", "v"] and pool.correct.tolist() == [[True, False]] * 2
