@@ -52,8 +52,8 @@ class Bench:
         self, name: str, what: str, values: list[float], bar: float, unit: str = "ms", least: bool = False
     ) -> None:
         """Keep the 95th percentile of values that shall stay below the bar; least: their least, to stay above it."""
-        taken = min(values) if least else float(np.percentile(values, 95))
-        held = taken >= bar if least else taken < bar
+        taken = float(min(values)) if least else float(np.percentile(values, 95))
+        held = bool(taken >= bar if least else taken < bar)
         of = {"of": len(values), "p50": round(float(np.median(values)), 1), "load": round(os.getloadavg()[0], 1)}
         self.found[name] = {"what": what, "value": round(taken, 1), "unit": unit, "bar": bar, "held": held, **of}
         print(f"{name:32} {taken:9.1f} {unit:4} (bar {bar:g}){'' if held else '  MISSED'}", flush=True)
@@ -216,6 +216,15 @@ def table(report: dict[str, Any]) -> str:
     ])  # fmt: skip
 
 
+def keep(of: dict[str, Any], found: Bars) -> None:
+    """Write what was measured; what was not measured anew stays as it was."""
+    before = json.loads(JSON.read_text(encoding="utf-8"))["measured"] if JSON.exists() else {}
+    report = {"machine": of, "measured": before | found}
+    JSON.parent.mkdir(exist_ok=True)
+    JSON.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    TABLE.write_text(table(report), encoding="utf-8")
+
+
 def main() -> int:
     """Measure all, or those named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -234,19 +243,14 @@ def main() -> int:
         with served(url, examples=True) as address:
             bench = Bench(browser, address)
             steps: dict[str, Callable[[], None]] = {
-                "sliders": lambda: sliders(bench), "opening": lambda: opening(bench), "many": lambda: many(bench),
-                "large": lambda: large(bench, run_id), "growing": lambda: growing(bench, url, nodes),
+                "many": lambda: many(bench), "large": lambda: large(bench, run_id), "sliders": lambda: sliders(bench),
+                "growing": lambda: growing(bench, url, nodes), "opening": lambda: opening(bench),
             }  # fmt: skip
             for name, step in steps.items():
                 if not wanted or name in wanted:
                     step()
-        report = {"machine": machine(browser), "measured": bench.found}
+                    keep(machine(browser), bench.found)
         browser.close()
-    if wanted and JSON.exists():  # the rest stays as it was
-        report["measured"] = json.loads(JSON.read_text(encoding="utf-8"))["measured"] | bench.found
-    JSON.parent.mkdir(exist_ok=True)
-    JSON.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    TABLE.write_text(table(report), encoding="utf-8")
     return int(not all(one["held"] for one in bench.found.values()))
 
 

@@ -51,6 +51,7 @@ UNREACHABLE = """
 [models.unreachable]
 engine = "openai_http"
 base_url = "http://127.0.0.1:9"
+model = "unreachable"
 parameters = 1_000_000
 template = "chat"
 """
@@ -89,7 +90,9 @@ def addresses(database: str) -> dict[str, str]:
     pair = [runs.start(spec, db=database) for spec in (asked, RunSpec("", "best_of_n", 8, **_problem(asked)))]
     edited = runs.continue_from(wrong, "r.0", db=database)
     huge = runs.start(RunSpec("", "beam_search", 512, dataset="mini-test", problem_id="mini-test-0002"), db=database)
-    failed = runs.start(RunSpec("", "best_of_n", 4, model="unreachable", **_problem(asked)), db=database)
+    failed = runs.start(
+        RunSpec("", "best_of_n", 4, params={"select": "majority"}, model="unreachable", **_problem(asked)), db=database
+    )
     runs.execute([*pair, edited, huge, failed], db=database)
     pages = {path.stem: f"/{path.stem}" for path in sorted((REPOSITORY / "pages").glob("[!_]*.py"))}
     first = next((name for name, page in pages.items() if name == "home"), "solve")
@@ -118,7 +121,7 @@ def picture(browser: Any, address: str, look: str, name: str) -> int:
     page.set_default_timeout(120_000)
     page.goto(address, wait_until="commit")
     page.locator("[data-testid=stMainBlockContainer]").wait_for()
-    page.locator(CONTENT.get(name, "canvas, [class*=st-key-notice]")).first.wait_for()
+    page.locator(CONTENT.get(name, "canvas, [class*=st-key-notice]")).first.wait_for(state="attached")
     page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')")
     page.wait_for_timeout(SETTLED)
     file = OUT / f"{name}-{look}.webp"
