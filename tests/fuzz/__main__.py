@@ -36,16 +36,21 @@ def main() -> int:
             try:
                 counts[f"{name}: {tried(name, raw)}"] += 1
             except Exception as error:
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                key = f"{name} {type(error).__name__} {where.filename.rpartition('/')[2]}:{where.lineno}"
-                _keep(name, raw, f"{key} {str(error)[:100]!r}" if key not in seen else "")
-                seen.add(key)
+                broke(name, raw, error, seen)
             if time.monotonic() - started > SLOW:
                 _keep(name, raw, f"{name} took {time.monotonic() - started:.1f} s")
     for name, number in sorted(counts.items()):
         print(f"{number:8,} {name}")
     print(f"{counts.total():8,} in all, {len(seen)} kinds of failure")
     return int(bool(seen))
+
+
+def broke(name: str, raw: bytes, error: Exception, seen: set[str]) -> None:
+    """Keep an input that broke a parser in a way that is not yet among those seen."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    key = f"{name} {type(error).__name__} {where.filename.rpartition('/')[2]}:{where.lineno}"
+    _keep(name, raw, f"{key} {str(error)[:100]!r}" if key not in seen else "")
+    seen.add(key)
 
 
 def _keep(name: str, raw: bytes, said: str) -> None:

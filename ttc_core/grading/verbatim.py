@@ -7,12 +7,12 @@ import unicodedata
 
 def version() -> str:
     """What a stored grade means: change it with the rules."""
-    return "text-1"
+    return "text-2"
 
 
 def canonical(answer: str) -> str | None:
-    """The text with single blanks, composed accents, and no markdown or full stop around it; None if empty."""
-    text = " ".join(unicodedata.normalize("NFC", answer).split()).strip(" *_`").removesuffix(".").strip(" *_`")
+    """The text with single blanks, composed accents, and no markdown around or full stop behind it; None if empty."""
+    text = " ".join(unicodedata.normalize("NFC", answer).split()).strip(" *_`").rstrip(" *_`.")
     return text or None
 
 
