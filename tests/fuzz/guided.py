@@ -7,6 +7,7 @@ libFuzzer ends it; what breaks one is kept where `python -m tests.fuzz` keeps it
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import subprocess
 import sys
@@ -60,8 +61,11 @@ def search(name: str, folder: Path, seconds: int) -> None:
         from tests.fuzz.__main__ import broke
         from tests.fuzz.making import made
         from tests.fuzz.parsers import tried
-    for seed in range(SEEDS):
-        (folder / str(seed)).write_bytes(made(name, Random(seed)))
+
+        for seed in range(SEEDS):
+            (folder / str(seed)).write_bytes(made(name, Random(seed)))
+        with contextlib.suppress(Exception):
+            tried(name, made(name, Random(0)))  # loads what is loaded late
     seen: set[str] = set()
 
     def once(raw: bytes) -> None:
