@@ -116,7 +116,7 @@ function columns(tree, measure) {
   const widest = [];
   tree.indent = 0;
   for (const node of tree.order) {
-    if (!node.label) { node.label = node.depth === 0 ? "" : oneLine(node.text); node.width = measure(node.label); }
+    if (!node.label) { node.label = node.depth === 0 ? "" : oneLine(node.text || (node.state === "failed" ? node.why : "")); node.width = measure(node.label); }
     widest[node.column] = Math.max(widest[node.column] || 0, node.width);
     tree.indent = Math.max(tree.indent, indent(node));
   }

@@ -180,6 +180,9 @@ function answersPanel(S, content) {
   const groups = answerGroups(S), outcome = S.data.outcome;
   if (!groups.length) {
     content.append(el("p", "quiet", S.data.live ? "No solution has finished yet." : "No solution was finished."));
+    for (const why of new Set([...S.tree.nodes.values()].filter((n) => n.state === "failed").map((n) => n.why))) {
+      content.append(el("p", "why wrong", why || "A sample failed."));
+    }
     return;
   }
   const note = outcome ? S.data.rule : "finished so far; the choice comes at the end";
