@@ -190,7 +190,12 @@ def machine(browser: Any) -> dict[str, Any]:
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         "",
     )
-    return {"processor": model or platform.machine(), "cores": os.cpu_count(), "chromium": browser.version}
+    return {
+        "processor": model or platform.machine(),
+        "cores": os.cpu_count(),
+        "chromium": browser.version,
+        "nice": os.nice(0),
+    }
 
 
 def table(report: dict[str, Any]) -> str:
@@ -209,7 +214,7 @@ def table(report: dict[str, Any]) -> str:
         "searches and one of 5,000 steps that grows by 20 a second. Times are 95th percentiles, in milliseconds.",
         "",
         f"{of['cores']} cores ({of['processor']}), chromium {of['chromium']}. The load average at each is that of the "
-        "last minute: above the number of cores the browser waits for its turn.",
+        f"last minute: above the number of cores the browser waits for its turn, though all of it ran at nice {of['nice']}.",
         "",
         "| | what | measured | median | bar | of | load | |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
