@@ -26,7 +26,7 @@ from ttc_core import runs, studies
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend, scripted_problems
 from ttc_core.jobs import GenerateJob
 from ttc_core.runs_checks import named
-from ttc_core.store import database, units
+from ttc_core.store import database, leases, units
 from ttc_core.store import studies as stored
 from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
 
@@ -164,7 +164,7 @@ def _work(path: Path, point: str = "", number: int = 0) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     units.passing = passing
-    units.DEATHS = 1_000_000  # no unit is to blame for these
+    leases.DEATHS = 1_000_000  # no unit is to blame for these
     backend = ScriptedBackend(CAPACITY)
     log = os.open(path.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(log, b"begun\n")

@@ -45,6 +45,7 @@ class _Job:
     lease: Lease
     spec: RunSpec
     cost: Usage  # when last committed
+    suspect: bool = False  # it has ended several workers already: nothing else is to be worked on beside it
     nodes: list[Node] = field(default_factory=list)
     usage: Usage | None = None
     end: End | None = None
@@ -158,6 +159,10 @@ class Driver:
         self._units.commit()
         return True
 
+    @property
+    def _suspect(self) -> bool:
+        return any(job.suspect for job in self._jobs.values())
+
     # --- runs in and out ---------------------------------------------------------------------------------------------
 
     def _look(self, now: float, only: Sequence[str] | None) -> None:
@@ -169,15 +174,16 @@ class Driver:
             written = leases.held(self._db, [job.lease for job in self._jobs.values()])
             self._drop(written.lost)
             self._stop(written.stop)
-        if self._role != "solve":
-            self._units.look()
-        if self._role != "study" and len(self._jobs) < self._slots:
-            for claim in leases.claim(self._db, self._id, self._slots - len(self._jobs), only):
+        if self._role != "study" and len(self._jobs) < self._slots and not (self._suspect or self._units.suspect):
+            alone = not (self._jobs or self._units.busy)
+            for claim in leases.claim(self._db, self._id, self._slots - len(self._jobs), only, suspects=alone):
                 self._begin(claim)
+        if self._role != "solve" and not self._suspect:
+            self._units.look(beside=bool(self._jobs))
 
     def _begin(self, claim: Claim) -> None:
         spec, run_id = claim.spec, claim.lease.run_id
-        self._jobs[run_id] = _Job(claim.lease, spec, claim.usage)
+        self._jobs[run_id] = _Job(claim.lease, spec, claim.usage, claim.suspect)
         try:
             strategy = runs_checks.named("strategy", spec.strategy, spec.params)
             problem = runs_checks.problem_of(spec)

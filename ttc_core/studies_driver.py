@@ -89,14 +89,19 @@ class UnitWork:
         """Of the units under way."""
         return [unit.claim.lease for unit in self._units.values()]
 
-    def look(self) -> None:
-        """Give up what is no longer ours or wanted, and take more while there is room."""
+    @property
+    def suspect(self) -> bool:
+        """One of them has ended several workers already: nothing else is to be worked on beside it."""
+        return any(unit.claim.suspect for unit in self._units.values())
+
+    def look(self, *, beside: bool = False) -> None:
+        """Give up what is no longer ours or wanted, and take more while there is room; beside: runs are under way."""
         if self._units:
             written = units.held(self._db, self.leases)
             self._drop(written.lost)
             self._release(written.stop)
-        while self._load() < self._room and not any(unit.claim.suspect for unit in self._units.values()):
-            alone = not self._units
+        while self._load() < self._room and not self.suspect:
+            alone = not (self._units or beside)
             claims = units.claim(self._db, self._worker, 1, self._study, models=self._models, suspects=alone)
             if not claims:
                 return

@@ -203,7 +203,7 @@ def test_a_busy_database_delays_and_loses_nothing(url, monkeypatch):
 
 
 def test_a_database_that_is_busy_when_looked_at_does_not_end_the_worker(url, monkeypatch):
-    def claim(*arguments):
+    def claim(*arguments, **more):
         raise StoreBusy("held by a test")
 
     add(url, "a")
@@ -346,3 +346,60 @@ def test_the_problem_of_a_stored_question_depends_on_its_text():
     assert len(ids) == 3
     assert problem_of(RunSpec("a", "s", 1, dataset="d", problem_id="p")).id == "p"
     assert PROBLEM.id not in ids
+
+
+# --- runs that end their workers -------------------------------------------------------------------------------------
+
+NOBODY = 2**22 + 1  # more than any process's number
+
+
+def die(url, name):
+    """A worker claims what it may have and is gone; returns what it had."""
+    db = database(url)
+    leases.enrol(db, name, "worker", NOBODY)
+    claimed = [(claim.lease.run_id, claim.suspect) for claim in leases.claim(db, name, 16)]
+    leases.reclaim(db)
+    return claimed
+
+
+def test_a_run_that_ends_its_workers_is_worked_on_alone_and_fails_after_a_few(any_url):
+    add(any_url, "bad")
+    add(any_url, "good")
+    died = [die(any_url, f"w{i}") for i in range(leases.DEATHS + 1)]
+    assert died == [[("bad", False), ("good", False)]] * 2 + [[("bad", True)]] * 3 + [[]]
+    failed = runs.get("bad", db=any_url)
+    assert failed.status == "failed" and "5 workers in a row ended" in failed.error and failed.hint
+    carry_out(any_url)
+    assert runs.get("good", db=any_url).status == "done"
+    repository.reopen(database(any_url), "bad")
+    carry_out(any_url)
+    assert runs.get("bad", db=any_url).status == "done"
+
+
+def test_what_brings_something_new_or_is_given_back_ends_nobody(any_url):
+    add(any_url, "a", budget=64)
+    for i in range(2 * leases.DEATHS):
+        with driver(any_url) as d:
+            d.turn()
+            if i % 2:  # as if it had been killed: it gives nothing back
+                leases.enrol(database(any_url), f"w{i}", "worker", NOBODY)
+                with database(any_url).write() as connection:
+                    connection.exec_driver_sql(f"UPDATE runs SET owner = 'w{i}'")
+        leases.reclaim(database(any_url))
+    assert runs.get("a", db=any_url).status == "pending" and runs.get("a", db=any_url).nodes > 0
+    carry_out(any_url)
+    assert runs.get("a", db=any_url).status == "done"
+
+
+def test_a_suspect_waits_until_nothing_else_is_under_way(url):
+    add(url, "suspect")
+    add(url, "other")
+    with database(url).write() as connection:
+        connection.exec_driver_sql(f"UPDATE runs SET attempts = {leases.SUSPECT} WHERE id = 'suspect'")
+    carry_out(url)
+    with database(url).read() as connection:
+        began, ended = (
+            connection.exec_driver_sql(f"SELECT {what} FROM runs WHERE id = '{run}'").scalar_one()
+            for what, run in (("started", "suspect"), ("finished", "other"))
+        )
+    assert began >= ended

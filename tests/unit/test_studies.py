@@ -169,7 +169,7 @@ def test_what_may_pass_is_tried_a_few_times(url):
 
 def test_giving_units_back_counts_for_nothing(url):
     add(url, pooled=False, methods=[NewMethod(POLICY, VERIFIER, "beam_search", BEAM, "beam_search", [4])])
-    for _ in range(2 * units.DEATHS):
+    for _ in range(2 * leases.DEATHS):
         leases.enrol(database(url), "w", "worker", os.getpid())
         assert {claim.attempts for claim in units.claim(database(url), "w", 10)} == {1}
         leases.leave(database(url), "w")

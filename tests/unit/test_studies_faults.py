@@ -23,7 +23,7 @@ from ttc_core import runs, runs_driver, studies
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend
 from ttc_core.errors import StoreBusy, StoreFault
 from ttc_core.store import database as database_module
-from ttc_core.store import units, upkeep
+from ttc_core.store import leases, upkeep
 from ttc_core.store.database import Database, database
 from ttc_core.store.studies import NewMethod
 
@@ -211,7 +211,7 @@ def attempts_until_ended(url, deed, prepare=lambda url: None):
 def test_a_unit_that_kills_its_workers_fails_after_a_few_and_the_others_are_done(small_study):
     codes = attempts_until_ended(small_study, lambda: os.kill(os.getpid(), signal.SIGKILL))
     assert set(codes[:-1]) == {-signal.SIGKILL} and codes[-1] == 0
-    assert len(codes) <= 2 * units.DEATHS + 1
+    assert len(codes) <= 2 * leases.DEATHS + 1
     view = studies.progress("s", db=small_study)
     assert view.status == "failed" and view.units["done"] == view.units["failed"] == 2
     assert {tuple(unit["problems"]) for unit in view.failed} == {(3, 5)}
@@ -224,7 +224,7 @@ def test_a_unit_that_kills_its_workers_fails_after_a_few_and_the_others_are_done
 def test_a_unit_that_hangs_its_workers_fails_and_says_so(small_study, monkeypatch):
     monkeypatch.setattr(runs_driver, "HUNG_SECONDS", 0.4)
     monkeypatch.setattr(runs_driver, "BEAT_SECONDS", 0.1)
-    monkeypatch.setattr(units, "DEATHS", 3)
+    monkeypatch.setattr(leases, "DEATHS", 3)
     codes = attempts_until_ended(small_study, lambda: time.sleep(60))
     assert set(codes[:-1]) == {runs_driver.HUNG} and codes[-1] == 0
     view = studies.progress("s", db=small_study)

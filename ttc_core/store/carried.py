@@ -39,7 +39,7 @@ def alone(source: Connection, name: str, file: Path) -> Database:
     migrate.ensure(target)
     with target.write() as connection:
         copy_study(source, name, connection)
-        free = {"owner": None, "heartbeat": None, "epoch": 0}
+        free = {"owner": None, "heartbeat": None, "epoch": 0, "attempts": 0}
         connection.execute(update(units).values(**free))
         connection.execute(update(runs).values(**free))
         created = connection.execute(select(studies.c.created)).scalar_one()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, func, insert, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ttc_core.runs_views import STALLED_SECONDS, WorkerView
@@ -24,6 +24,9 @@ from ttc_core.types import Node, Outcome, RunSpec, Status, Usage
 
 workers, units = table(WorkerRow), table(UnitRow)
 LEASED: dict[Table, dict[str, Any]] = {runs: {"revision": runs.c.revision + 1}, units: {}}  # what freeing changes too
+# Leases in a row that ended with their worker and brought nothing new: after so many a run or unit is worked on alone,
+# so that no other one is blamed for it; after so many it fails, as it is what ends workers.
+SUSPECT, DEATHS = 2, 5
 FORGET_SECONDS = 86_400.0  # a worker that has been silent for a day is struck off
 
 
@@ -38,12 +41,18 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run taken over, with what was recorded of it before."""
+    """A run taken over, with what was recorded of it before. attempts: leases of it since anything new came."""
 
     lease: Lease
     spec: RunSpec
     nodes: tuple[Node, ...]
     usage: Usage
+    attempts: int = 0
+
+    @property
+    def suspect(self) -> bool:
+        """It has ended several workers already: nothing else is to be worked on beside it."""
+        return self.attempts > SUSPECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +108,10 @@ def leave(db: Database, worker: str, hung: str = "") -> None:
             failed: dict[str, Any] = {"status": "failed", "error": hung, "hint": "what is recorded stays"}
             failed |= {"finished": db.now(connection)}
             connection.execute(mine.values(**failed, owner=None, heartbeat=None, revision=runs.c.revision + 1))
-        held = update(units).where(units.c.status == "running", units.c.owner == worker)
-        connection.execute(held.values(error=hung) if hung else held.values(attempts=units.c.attempts - 1))
+        for of in LEASED:
+            held = update(of).where(of.c.status == "running", of.c.owner == worker)
+            fewer = case((of.c.attempts > 0, of.c.attempts - 1), else_=0)
+            connection.execute(held.values(error=hung) if hung else held.values(attempts=fewer))
         _free(connection, [worker])
         connection.execute(delete(workers).where(workers.c.id == worker))
 
@@ -187,23 +198,48 @@ def silent(of: Table, worker: str, now: float) -> ColumnElement[bool]:
     return and_(of.c.status == "running", of.c.owner.is_distinct_from(worker), not_(lately))
 
 
-def claim(db: Database, worker: str, limit: int, only: Sequence[str] | None = None) -> list[Claim]:
-    """Lease up to `limit` runs that wait or whose owner has fallen silent, oldest first; `only`: among these ids."""
+def claim(
+    db: Database, worker: str, limit: int, only: Sequence[str] | None = None, *, suspects: bool = True
+) -> list[Claim]:
+    """Lease up to `limit` runs that wait or whose owner has fallen silent, oldest first.
+
+    only: among these ids; suspects: if there are no others, also one that has ended several workers.
+    """
     with db.read() as connection:  # nothing waits most of the time, and looking must not take the writers' lock
         now = db.now(connection)
         free = or_(runs.c.status == "pending", silent(runs, worker, now))
         if only is not None:
             free = and_(free, runs.c.id.in_(only))
+        if not suspects:
+            free = and_(free, runs.c.attempts < SUSPECT)
         if not connection.execute(select(runs.c.key).where(free).limit(1)).first():
             return []
     with db.write() as connection:
-        wanted = select(runs).where(free).order_by(runs.c.created, runs.c.key).limit(limit)
+        last = case((runs.c.attempts < SUSPECT, 0), else_=1)
+        wanted = select(runs).where(free).order_by(last, runs.c.created, runs.c.key).limit(limit)
         rows = connection.execute(wanted.with_for_update(skip_locked=True)).mappings().all()
-        return [_take(connection, dict(row), worker, now) for row in rows]
+        beside = [row for row in rows if row["attempts"] < SUSPECT] or rows[:1]
+        claims = [_take(connection, dict(row), worker, now) for row in beside]
+    return [claim for claim in claims if claim is not None]
 
 
-def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) -> Claim:
+def poisoned(attempts: int, error: str, now: float) -> dict[str, Any] | None:
+    """How that ends which ended so many workers, None while it has not; error: what is known of the last one's end."""
+    if attempts <= DEATHS:
+        return None
+    why = f"{DEATHS} workers in a row ended while they worked on it" + (f", the last because {error}" if error else "")
+    ended = {"status": "failed", "finished": now, "owner": None, "heartbeat": None}
+    return {**ended, "error": why, "hint": "see their logs; memory?"}
+
+
+def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) -> Claim | None:
+    attempts = row["attempts"] + 1
+    if gone := poisoned(attempts, row["error"], now):
+        gone |= {"stop_requested": False, "revision": row["revision"] + 1}
+        connection.execute(update(runs).where(runs.c.key == row["key"]).values(**gone))
+        return None
     taken = {
+        "attempts": attempts,
         "status": "running",
         "owner": worker,
         "epoch": row["epoch"] + 1,
@@ -214,7 +250,7 @@ def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) 
     connection.execute(update(runs).where(runs.c.key == row["key"]).values(**taken))
     recorded = connection.execute(select(nodes).where(nodes.c.run == row["key"])).mappings()
     lease = Lease(row["key"], row["id"], row["epoch"] + 1)
-    return Claim(lease, row_spec(row), tuple(row_node(n) for n in recorded), row_usage(row))
+    return Claim(lease, row_spec(row), tuple(row_node(n) for n in recorded), row_usage(row), attempts)
 
 
 def commit(db: Database, changes: Iterable[Change]) -> Written:
@@ -272,7 +308,7 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
         new = len(rows) - connection.execute(known).scalar_one()
         put_nodes(connection, rows)
         if new:
-            connection.execute(update(runs).where(runs.c.key == key).values(nodes=runs.c.nodes + new))
+            connection.execute(update(runs).where(runs.c.key == key).values(nodes=runs.c.nodes + new, attempts=0))
     if change.end is not None and change.end.outcome is not None:
         put_candidates(connection, key, change.end.outcome)
     return bool(row.stop_requested)

@@ -19,6 +19,7 @@ from ttc_core.types import Node, Outcome, RunSpec, Usage
 runs, nodes, candidates = table(RunRow), table(NodeRow), table(CandidateRow)
 ENDED = ("done", "failed", "stopped")
 _CLEAN = {
+    "attempts": 0,
     "stop_requested": False,
     "error": "",
     "hint": "",

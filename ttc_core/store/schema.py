@@ -66,6 +66,7 @@ class RunRow(Base):
     owner: Mapped[str | None] = mapped_column(String)
     epoch: Mapped[int] = mapped_column(Integer, default=0)
     heartbeat: Mapped[float | None] = mapped_column(Float)
+    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # leases since anything new came
     stop_requested: Mapped[bool] = mapped_column(default=False)
     error: Mapped[str] = mapped_column(AnyText, default="")
     hint: Mapped[str] = mapped_column(AnyText, default="")

@@ -15,16 +15,15 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, update
 
 from ttc_core.store.database import Database
-from ttc_core.store.leases import Lease, Written, put_nodes, silent
+from ttc_core.store.leases import SUSPECT, Lease, Written, poisoned, put_nodes, silent
 from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
 from ttc_core.store.rows import USAGE, node_row, row_node, row_usage, spec_row, usage_row
 from ttc_core.store.schema import MethodRow, OutcomeRow, PoolRow, StudyProblemRow, StudyRow, UnitRow, table
-from ttc_core.store.units_values import SUSPECT, Method, SearchChange, Task, UnitChange, UnitClaim
+from ttc_core.store.units_values import Method, SearchChange, Task, UnitChange, UnitClaim
 from ttc_core.types import NO_USAGE, RunSpec
 
 studies, problems, methods = table(StudyRow), table(StudyProblemRow), table(MethodRow)
 units, outcomes, pools = table(UnitRow), table(OutcomeRow), table(PoolRow)
-DEATHS = 5  # leases in a row that ended with their worker and brought nothing new: the unit is what ends workers
 
 
 SEARCH_ID = re.compile(r"s(\d+)-(\d+)-(\d+-\d+-\d+)", re.ASCII)
@@ -79,11 +78,8 @@ def claim(
 def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) -> UnitClaim | None:
     attempts = row["attempts"] + 1
     mine = update(units).where(units.c.key == row["key"])
-    if attempts > DEATHS:
-        error = f"{DEATHS} workers in a row ended while they worked on it"
-        error += f", the last because {row['error']}" if row["error"] else ""
-        reason = {"status": "failed", "error": error, "hint": "see their logs; memory?", "finished": now}
-        connection.execute(mine.values(**reason, owner=None, heartbeat=None))
+    if gone := poisoned(attempts, row["error"], now):
+        connection.execute(mine.values(**gone))
         return None
     epoch = row["epoch"] + 1
     held = {"status": "running", "owner": worker, "epoch": epoch, "heartbeat": now, "attempts": attempts}

@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ttc_core.store.leases import End, Lease
+from ttc_core.store.leases import SUSPECT, End, Lease
 from ttc_core.types import Node, RunSpec, Usage
-
-# Leases that brought nothing new: after so many a unit is worked on alone, so that no other one is blamed for it.
-SUSPECT = 2
 
 
 @dataclass(frozen=True, slots=True)
