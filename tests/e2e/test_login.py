@@ -110,8 +110,7 @@ def test_a_runner_starts_searches_and_leaves_those_of_others(shared, enter):
     assert runs.get(own, db=url).status
     [line] = audit.latest(database_of(url), 1)
     assert (line["who"], line["verb"], line["of"], line["allowed"]) == ("bob@example.org", "runs.start", own, True)
-    page.get_by_role("button", name="Delete…").wait_for(timeout=60_000)
-    assert page.get_by_role("button", name="Delete…").is_enabled()
+    page.locator("button:enabled", has_text="Delete…").wait_for()  # the example, which was there before, may not
 
 
 def test_a_viewer_looks(shared, enter):
