@@ -8,6 +8,7 @@ import streamlit as st
 from ttc_core import runs, studies
 from ttc_core.errors import TTCError
 from ttc_core.export.text import csv_of
+from ttc_core.importing import uploads
 from ttc_core.studies_views import StudyView
 from ttc_core.ui import gate, session, words
 
@@ -15,6 +16,12 @@ ORDER = 4
 TITLE = "Studies"
 TICK = 1.0
 COLOURS = {"running": "blue", "paused": "orange", "cancelled": "gray", "failed": "red", "done": "green"}
+FORMATS = {
+    "samples": "samples: one problem a line, with its solutions",
+    "search_and_learn": "search-and-learn: completions",
+    "openr_tree": "OpenR: trees",
+    "thinkbooster": "ThinkBooster: traces",
+}
 EXAMPLE = """\
 name = "my-study"
 datasets = [{ name = "mini-test", problems = 40 }]
@@ -82,6 +89,7 @@ def listing() -> None:
                 of.page_link(session.page("frontier"), label="Frontier", query_params={"study": view.id})
             opened.button("Open", key=f"open-{view.id}", on_click=open_study, args=(view.id,), width="stretch")
     new(first=not found)
+    bring_in()
 
 
 def new(first: bool) -> None:
@@ -96,6 +104,25 @@ def new(first: bool) -> None:
             with session.told("This study cannot be started"):
                 open_study(studies.start(text))
                 st.rerun()
+
+
+def bring_in() -> None:
+    """A study from a file that another program wrote."""
+    with st.expander("Import"), st.form("study_import", border=False):
+        hint = "20 MB at most, gzipped or not; larger ones by `python -m ttc_core import`"
+        file = st.file_uploader("File of results", type=["jsonl", "json", "gz"], help=hint)
+        format = st.selectbox("Written by", FORMATS, format_func=FORMATS.__getitem__)
+        left, right = st.columns(2)
+        dataset = left.text_input("Data set", placeholder="what its problems belong to")
+        name = right.text_input("Name of the study", placeholder="the file's")
+        if not gate.submit("Import", "importing.add", type="primary"):
+            return
+        if file is None:
+            session.notice("Nothing was imported", "choose a file first", kind="warning")
+            return
+        with session.told("This file cannot be imported"), st.spinner("Reading"):
+            open_study(uploads.add(format, file.name, file, dataset, name))
+            st.rerun()
 
 
 def show_plan(plan: dict[str, Any]) -> None:

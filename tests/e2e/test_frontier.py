@@ -12,6 +12,11 @@ from ttc_core import importing, runs
 
 pytestmark = pytest.mark.e2e
 READY = "window.__ttcFrontier && window.__ttcFrontier.marks.length > 0"
+RESTS = """() => {
+  const marks = JSON.stringify(window.__ttcFrontier.marks), same = marks === window.lastMarks;
+  window.lastMarks = marks;
+  return same;
+}"""  # a page finds its width while it is built
 POINT = "sample/beam_search width=4"
 
 
@@ -37,6 +42,7 @@ def study(served, database, tmp_path_factory):
 def opened(open_page, address, **options):
     page = open_page(address, **options)
     page.wait_for_function(READY)
+    page.wait_for_function(RESTS, polling=300)
     return page
 
 
