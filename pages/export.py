@@ -43,28 +43,31 @@ def pick(names: list[str]) -> tuple[str, str, str]:
 
 
 def show(name: str, look: Look, study: str, revision: str, saved: bool) -> None:
-    """One figure at its true size with its caption and its files, and fields to edit and save it."""
+    """One figure at its true size with its caption and its files, and under it fields to edit and save it."""
     made = writing.info(look.figure, of_study.tables_of(study, revision))
     with st.container(border=True, key=f"figure-{name}"):
         st.subheader(name if saved else name.replace("_", " "))
+        try:
+            preview(name, looks.asked(name, look, made), made, study, revision)
+        except TTCError as error:
+            session.notice("The figure cannot be drawn so", str(error), error.hint, key=f"wrong-{name}")
         with st.expander("Edit", key=f"edit-{name}"):
             looks.fields(name, look, made, sizes=saved)
             keep(name, look, made, saved)
-        try:
-            asked = looks.asked(name, look, made)
-            said = json.dumps(asked.document(), sort_keys=True)
-            [picture] = drawn(study, revision, name, "png", said).values()
-        except TTCError as error:
-            session.notice("The figure cannot be drawn so", str(error), error.hint, key=f"wrong-{name}")
-            return
-        st.image(picture, width=round(asked.size().width * PIXELS))
-        st.text(asked.caption or made.caption)
-        with st.container(horizontal=True, gap="small", key=f"files-{name}"):
-            for form in writing.FORMATS:
-                st.download_button(
-                    form.upper(), lambda form=form: packed(drawn(study, revision, name, form, said)),
-                    file_name=f"{name}.{'zip' if form == 'tex' else form}", key=f"{form}-{name}", on_click="ignore",
-                )  # fmt: skip
+
+
+def preview(name: str, look: Look, made: Info, study: str, revision: str) -> None:
+    """The figure as it will be printed, and its files."""
+    said = json.dumps(look.document(), sort_keys=True)
+    [picture] = drawn(study, revision, name, "png", said).values()
+    st.image(picture, width=round(look.size().width * PIXELS))
+    st.text(look.caption or look.told(made.caption))
+    with st.container(horizontal=True, gap="small", key=f"files-{name}"):
+        for form in writing.FORMATS:
+            st.download_button(
+                form.upper(), lambda form=form: packed(drawn(study, revision, name, form, said)),
+                file_name=f"{name}.{'zip' if form == 'tex' else form}", key=f"{form}-{name}", on_click="ignore",
+            )  # fmt: skip
 
 
 def keep(name: str, look: Look, made: Info, saved: bool) -> None:

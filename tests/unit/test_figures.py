@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -283,6 +284,17 @@ def test_a_letter_that_no_font_has_is_a_visible_sign(recwarn):
     assert not [w for w in recwarn if "missing from font" in str(w.message)]
 
 
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX with pgfplots")
+def test_the_paper_of_the_documentation_compiles(tmp_path):
+    """Two pages, and nothing is wider than its column."""
+    command = [sys.executable, "docs/paper/make.py", "--out", str(tmp_path), "--no-picture", "--resamples", "10"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    log = (tmp_path / "paper.log").read_text("latin-1")
+    assert "(2 pages" in log and "Overfull" not in log
+
+
 # --- other looks ------------------------------------------------------------------------------------------------------
 
 LOOK = {"figure": "frontier", "preset": "acl", "title": "A title " * 12, "grey": True, "series": ["compute-optimal",
@@ -300,6 +312,8 @@ def test_a_look_changes_what_it_says_and_nothing_else(study):
     assert [s.name for s in panel.series] == ["compute-optimal", "Best of N"]
     assert (panel.x.label, panel.y.label, panel.y.limits) == ("", "right", (0.2, None))
     assert list(panel.series[1].y) == list(line(info, "best-of-N").y)
+    assert "Bands: 95" in info.caption and "Bars: 95" in looks.Look("x", intervals="bars").applied(info).caption
+    assert looks.Look("x", intervals="none").applied(info).caption.endswith("30 problems, 1 seed.")
     assert all(len({s.style.colour[i : i + 2] for i in (1, 3, 5)}) == 1 for s in panel.series)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -90,8 +91,15 @@ class Look:
         made = made.reworded(lambda text: self.words.get(text) or text)
         labels = [replace(p, x=self._named(p.x, q.x), y=self._named(p.y, q.y))
                   for p, q in zip(made.panels, info.panels, strict=True)]  # fmt: skip
-        return replace(made, name=name or info.name, panels=labels, title=self.title,
-                       caption=self.caption or info.caption, legend=self.legend, intervals=self.intervals)  # fmt: skip
+        caption = self.caption or self.told(info.caption)
+        return replace(made, name=name or info.name, panels=labels, title=self.title, caption=caption,
+                       legend=self.legend, intervals=self.intervals)  # fmt: skip
+
+    def told(self, caption: str) -> str:
+        """A caption that calls the intervals what they are here."""
+        if self.intervals == "none":
+            return re.sub(r" ?\bBands?: [^.]*\.", "", caption)
+        return caption if self.intervals == "bands" else re.sub(r"\bBands?:", "Bars:", caption)
 
     def _named(self, axis: Axis, original: Axis) -> Axis:
         """Only the name of an axis may be taken away."""

@@ -69,7 +69,7 @@ def as_markdown(info: Info) -> str:
     """A table a panel, then the caption."""
     parts = []
     for panel in info.panels:
-        head, rows = _rows(panel)
+        head, rows = _rows(panel, info.intervals != "none")
         lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
         shown = ["| " + " | ".join(_md(c) if c[:3] != "---" else c for c in line) + " |" for line in lines]
         parts.append("\n".join([*([f"**{markdown(panel.title)}**", ""] if panel.title else []), *shown]))
@@ -84,7 +84,7 @@ def as_booktabs(info: Info) -> str:
     """The same for LaTeX with the booktabs package, a tabular a panel."""
     parts = [f"% {tex(info.caption)}", "% Needs \\usepackage{booktabs}."]
     for panel in info.panels:
-        head, rows = _rows(panel)
+        head, rows = _rows(panel, info.intervals != "none")
         body = [" & ".join(tex(c) if c else "--" for c in row) + r" \\" for row in rows]
         title = [rf"\multicolumn{{{len(head)}}}{{l}}{{{tex(panel.title)}}} \\"] if panel.title else []
         top = " & ".join(map(tex, head)) + r" \\"
@@ -93,13 +93,14 @@ def as_booktabs(info: Info) -> str:
     return "\n".join(parts)
 
 
-def _rows(panel: Panel) -> tuple[list[str], list[list[str]]]:
-    """A row a series, a column an x; with intervals in brackets."""
+def _rows(panel: Panel, intervals: bool) -> tuple[list[str], list[list[str]]]:
+    """A row a series, a column an x between the ends of its axis; with intervals in brackets, where they are shown."""
     series = [s for s in panel.series if s.kind != "guide" and len(s.x)]
-    xs = sorted({x for s in series for x in s.x})
+    xs = sorted({x for s in series for x in s.x if panel.x.holds(x)})
     rows = []
     for s in series:
-        at = {x: _interval(s.y[i], s.low[i] if s.low else None, s.high[i] if s.high else None)
+        ends = s.low and intervals
+        at = {x: _interval(s.y[i], s.low[i] if ends else None, s.high[i] if ends else None)
               for i, x in enumerate(s.x)}  # fmt: skip
         rows.append([s.name, *(at.get(x, "") for x in xs)])
     return [panel.x.label, *(_tick(panel.x, x) for x in xs)], rows
