@@ -194,7 +194,6 @@ def machine(browser: Any) -> dict[str, Any]:
         "processor": model or platform.machine(),
         "cores": os.cpu_count(),
         "chromium": browser.version,
-        "nice": os.nice(0),
     }
 
 
@@ -214,7 +213,7 @@ def table(report: dict[str, Any]) -> str:
         "searches and one of 5,000 steps that grows by 20 a second. Times are 95th percentiles, in milliseconds.",
         "",
         f"{of['cores']} cores ({of['processor']}), chromium {of['chromium']}. The load average at each is that of the "
-        f"last minute: above the number of cores the browser waits for its turn. All of it ran at nice {of['nice']}.",
+        f"last minute: above the number of cores the browser waits for its turn.",
         "",
         "| | what | measured | median | bar | of | load | |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
