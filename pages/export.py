@@ -167,13 +167,15 @@ def gallery(study: str, revision: str, size: str, family: str) -> None:
             left_out.append(f"{name.replace('_', ' ')}: {error}")
     plain = [name for name in found if name not in saved]
     own = [name for name in saved if name in found]
-    named = [] if session.linked("saved") in own else plain[:1]
-    chosen = st.pills("Figures", plain, selection_mode="multi", default=named,
+    shown = [name for name in st.session_state.get("saved", st.query_params.get_all("saved")) if name in own]
+    chosen = st.pills("Figures", plain, selection_mode="multi", default=[] if shown else plain[:1],
                       format_func=lambda name: name.replace("_", " "), key="chosen")  # fmt: skip
     if own:
-        if "saved" in st.session_state:  # one may have been deleted elsewhere
-            st.session_state["saved"] = [name for name in st.session_state["saved"] if name in own]
-        chosen += st.pills("Saved figures", own, selection_mode="multi", key="saved", bind="query-params")
+        st.session_state["saved"] = shown
+        shown = st.pills("Saved figures", own, selection_mode="multi", key="saved")
+    if st.query_params.get_all("saved") != shown:  # not bound to it: the address follows what callbacks choose, too
+        st.query_params["saved"] = shown
+    chosen += shown
     mine = {name: look for name, look in found.items() if name not in saved or look.study == study}
     offer(study, revision, mine, size, family)
     for name, look in found.items():
