@@ -144,8 +144,9 @@ def test_a_locked_database_is_waited_for(url, monkeypatch):
 
         holder = threading.Thread(target=hold)
         holder.start()
-        check_goes_on(url)
+        work(url)
         holder.join()
+    check_goes_on(url)
 
 
 def test_a_server_that_is_restarted_is_waited_for(postgres, newest):
