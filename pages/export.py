@@ -4,8 +4,6 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -42,9 +40,8 @@ def pick(names: list[str]) -> tuple[str, str, str]:
     return study, size, family
 
 
-def show(name: str, look: Look, study: str, revision: str, saved: bool) -> None:
+def show(name: str, look: Look, made: Info, study: str, revision: str, saved: bool) -> None:
     """One figure at its true size with its caption and its files, and under it fields to edit and save it."""
-    made = writing.info(look.figure, of_study.tables_of(study, revision))
     with st.container(border=True, key=f"figure-{name}"):
         st.subheader(name if saved else name.replace("_", " "))
         try:
@@ -84,32 +81,23 @@ def keep(name: str, look: Look, made: Info, saved: bool) -> None:
 
 def store(name: str, look: Look, made: Info) -> None:
     """Save over what is saved."""
-    with trouble("save"):
+    with session.trouble("save the figure"):
         saved_figures.change(name, looks.asked(name, look, made))
         looks.again(name)
 
 
 def store_new(name: str, look: Look, made: Info) -> None:
     """Save under the name that was typed, and show that one."""
-    with trouble("save"):
+    with session.trouble("save the figure"):
         new = saved_figures.save(st.session_state[f"new-{name}"].strip(), looks.asked(name, look, made))
         st.session_state["saved"] = [*st.session_state.get("saved", []), new]
 
 
 def forget(name: str) -> None:
     """Delete what is saved."""
-    with trouble("delete"):
+    with session.trouble("delete the figure"):
         saved_figures.delete(name)
         st.session_state["saved"] = [one for one in st.session_state.get("saved", []) if one != name]
-
-
-@contextmanager
-def trouble(verb: str) -> Iterator[None]:
-    """What goes wrong in a callback is told by the next drawing of the page."""
-    try:
-        yield
-    except TTCError as error:
-        st.session_state["ttc_problem"] = (f"Could not {verb} the figure", str(error), error.hint)
 
 
 def everything(study: str, revision: str, figures: dict[str, Look]) -> bytes:
@@ -157,11 +145,13 @@ def gallery(study: str, revision: str, size: str, family: str) -> None:
     """The figures that are chosen; what the study does not have is named with the reason."""
     saved = saved_figures.listing()
     found: dict[str, Look] = {}
+    made: dict[str, Info] = {}
     left_out = []
     everyone = {name: Look(name, study, size, family) for name in registry.names("figure")} | saved
     for name, look in everyone.items():
         try:
-            writing.info(look.figure, of_study.tables_of(study, revision))
+            if look.figure not in made:
+                made[look.figure] = writing.info(look.figure, of_study.tables_of(study, revision))
             found[name] = look
         except UserError as error:
             left_out.append(f"{name.replace('_', ' ')}: {error}")
@@ -180,7 +170,7 @@ def gallery(study: str, revision: str, size: str, family: str) -> None:
     offer(study, revision, mine, size, family)
     for name, look in found.items():
         if name in chosen:
-            show(name, look, study, revision, name in saved)
+            show(name, look, made[look.figure], study, revision, name in saved)
     if left_out:
         with st.expander(f"{len(left_out)} figures need what this study does not have"):
             for line in left_out:

@@ -6,7 +6,6 @@ import pandas as pd
 import streamlit as st
 
 from ttc_core import runs, studies
-from ttc_core.errors import TTCError
 from ttc_core.export.text import csv_of
 from ttc_core.importing import uploads
 from ttc_core.studies_views import StudyView
@@ -44,10 +43,8 @@ grid = { width = [4] }
 
 def act(verb: str, study: str) -> None:
     """Call `studies.<verb>` from a button; what goes wrong is shown by the next drawing of the page."""
-    try:
+    with session.trouble(f"{verb} the study"):
         getattr(studies, verb)(study)
-    except TTCError as error:
-        st.session_state["ttc_problem"] = (f"Could not {verb} the study", str(error), error.hint)
     session.changed()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
-_ASSETS = Path(__file__).parent / "assets"
+from ttc_core.ui.component import ASSETS, script
+
 Keys = Sequence[tuple[str, str]]  # the keys, with spaces between them, and what they do
 
 _LIST: Keys = (("J K", "next and previous search of the list"), ("Enter", "open it"), ("X", "mark it"))
@@ -39,8 +39,8 @@ _keys = st.components.v2.component(
   <dialog aria-labelledby="keys-title"><button class="close" type="button" aria-label="close">×</button>
     <h2 id="keys-title"></h2><dl></dl></dialog></div>
 """,
-    css=(_ASSETS / "keys.css").read_text(encoding="utf-8"),
-    js="\n".join(path.read_text(encoding="utf-8") for path in (_ASSETS / "shared/dom.js", _ASSETS / "keys/10_help.js")),
+    css=(ASSETS / "keys.css").read_text(encoding="utf-8"),
+    js=script("keys"),
 )
 
 

@@ -15,18 +15,19 @@ import streamlit as st
 from ttc_core.drawing.info import INTERVALS, PLACES, Axis, Info
 from ttc_core.drawing.looks import MOST_CAPTION, MOST_TEXT, Look
 from ttc_core.drawing.presets import FAMILIES, PRESETS
+from ttc_core.ui import form
 
 NUMBER = 110  # pixels of a field for a number
 
 
 def key(name: str, field: str) -> str:
     """Of a field of the figure on show under this name; another one after `again`."""
-    return f"look:{name}:{st.session_state.get(f'look-turn:{name}', 0)}:{field}"
+    return form.key(f"look:{name}", field)
 
 
 def again(name: str) -> None:
     """Forget what was typed: the fields begin anew."""
-    st.session_state[f"look-turn:{name}"] = st.session_state.get(f"look-turn:{name}", 0) + 1
+    form.begin(f"look:{name}", {})
 
 
 def asked(name: str, look: Look, info: Info) -> Look:

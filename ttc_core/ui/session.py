@@ -54,11 +54,18 @@ def changed() -> None:
 
 def act(verb: str, *values: Any) -> None:
     """Call `ttc_core.runs.<verb>(*values)` from a button; what goes wrong is shown by the next drawing of the page."""
-    try:
+    with trouble(f"{verb} the search"):
         getattr(runs, verb)(*values)
-    except TTCError as error:
-        st.session_state["ttc_problem"] = (f"Could not {verb} the search", str(error), error.hint)
     changed()
+
+
+@contextmanager
+def trouble(what: str) -> Iterator[None]:
+    """Have an error raised on purpose inside shown by the next drawing of the page. what: that could not be done."""
+    try:
+        yield
+    except TTCError as error:
+        st.session_state["ttc_problem"] = (f"Could not {what}", str(error), error.hint)
 
 
 def feed(run_id: str, place: str = RUN) -> Feed:

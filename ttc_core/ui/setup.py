@@ -64,8 +64,12 @@ def ask(catalogue: Catalogue) -> RunSpec:
     with st.expander("Model, seed, temperature"):
         model = form.choice(FORM, "model", "Model", [n for n, c in catalogue.models.items() if not c.lacks]) or ""
         ready = {n: str(c.card.get("about", "")) for n, c in catalogue.verifiers.items() if not c.lacks}
-        about_it = lambda n: f"{n} · {ready[n]}" if ready[n] else n  # noqa: E731
-        verifier = form.choice(FORM, "verifier", "Verifier", list(ready), words=about_it) or ""
+        verifier = (
+            form.choice(
+                FORM, "verifier", "Verifier", list(ready), words=lambda n: f"{n} · {ready[n]}" if ready[n] else n
+            )
+            or ""
+        )
         left, right = st.columns(2, gap="small")
         seed = left.number_input(
             "Seed", min_value=0, value=form.first(FORM, "seed", 0), step=1, key=form.key(FORM, "seed"),
