@@ -7,7 +7,7 @@ work. `store.units` does for units what is done here for runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +112,7 @@ def leave(db: Database, worker: str, hung: str = "") -> None:
             held = update(of).where(of.c.status == "running", of.c.owner == worker)
             fewer = case((of.c.attempts > 0, of.c.attempts - 1), else_=0)
             connection.execute(held.values(error=hung) if hung else held.values(attempts=fewer))
-        _free(connection, [worker])
+        _free(connection, _held_by([worker]))
         connection.execute(delete(workers).where(workers.c.id == worker))
 
 
@@ -150,7 +150,7 @@ def reclaim(db: Database) -> int:
     if not dead:
         return 0
     with db.write() as connection:
-        freed = _free(connection, dead)
+        freed = _free(connection, _held_by(dead))
         connection.execute(delete(workers).where(workers.c.id.in_(dead)))
     return freed
 
@@ -161,27 +161,24 @@ def give_back(db: Database, worker: str, kept: Iterable[Lease], kept_units: Iter
     A claim whose answer was lost on its way would otherwise look alive for as long as the worker is.
     """
     known = {runs: [lease.key for lease in kept], units: [lease.key for lease in kept_units]}
-    strays = {
-        of: and_(of.c.status == "running", of.c.owner == worker, of.c.key.not_in(keys)) for of, keys in known.items()
-    }
+    strays = {of: and_(mine, of.c.key.not_in(known[of])) for of, mine in _held_by([worker]).items()}
     with db.read() as connection:
         if not any(connection.execute(select(of.c.key).where(stray).limit(1)).first() for of, stray in strays.items()):
             return 0
-    waiting = {"status": "pending", "owner": None, "heartbeat": None}
     with db.write() as connection:
-        return sum(
-            connection.execute(update(of).where(stray).values(**waiting, **LEASED[of])).rowcount
-            for of, stray in strays.items()
-        )
+        return _free(connection, strays)
 
 
-def _free(connection: Connection, owners: Sequence[str]) -> int:
+def _held_by(owners: Sequence[str]) -> dict[Table, ColumnElement[bool]]:
+    return {of: and_(of.c.status == "running", of.c.owner.in_(owners)) for of in LEASED}
+
+
+def _free(connection: Connection, held: Mapping[Table, ColumnElement[bool]]) -> int:
     """The next claim counts the epoch up, which shuts the old owner out; until then it finds nothing of its own."""
     freed = 0
-    for of, more in LEASED.items():
-        waiting = {"status": "pending", "owner": None, "heartbeat": None, **more}
-        held = (of.c.status == "running", of.c.owner.in_(owners))
-        freed += connection.execute(update(of).where(*held).values(**waiting)).rowcount
+    for of, these in held.items():
+        waiting = {"status": "pending", "owner": None, "heartbeat": None, **LEASED[of]}
+        freed += connection.execute(update(of).where(these).values(**waiting)).rowcount
     return freed
 
 
