@@ -28,7 +28,7 @@ function frame(S, c) {
     parts.push(svg("text", { x: c.x(budget), y: c.bottom + 16, class: "tick" }, short(budget)));
   }
   if (size === SIZES.whole) parts.push(svg("text", { x: (size.left + width - size.right) / 2, y: c.bottom + 34, class: "tick" }, S.data.unit));
-  parts.push(svg("line", { x1: c.x(limitAt(S)), x2: c.x(limitAt(S)), y1: size.top, y2: c.bottom, class: "here" }));
+  parts.push(svg("line", { y1: size.top, y2: c.bottom, class: "here" }));
   return parts;
 }
 
@@ -55,11 +55,20 @@ function drawInto(S, box, size, bin) {
   // Bands of what is compared, and of what is looked at: all of them together would hide each other.
   if (!small) for (const one of series) if (one.method === OPTIMAL || one.method === one.study.baseline || one.key === S.lit || one.key === S.point) body.append(...band(c, one));
   for (const one of series) body.append(curveOf(c, one, small));
-  const marks = series.flatMap((one) => one.marks.map((mark) => ({ ...mark, one, x: c.x(mark.budget), y: c.y(mark.value[0]) })));
-  const at = marks.find((m) => m.one.key === S.point && bin === S.bin && m.j === placeOf(m.one.study, limitAt(S)));
-  if (at) body.append(svg("circle", { cx: at.x, cy: at.y, r: small ? 6 : 10, class: "chosen" }));
   box.replaceChildren(body);
-  box.marks = marks;
+  box.marks = series.flatMap((one) => one.marks.map((mark) => ({ ...mark, one, x: c.x(mark.budget), y: c.y(mark.value[0]) })));
+  box.x = c.x;
+  stand(S, box, bin);
+}
+
+// Mark the slider's place in a chart that is drawn, and the chosen point at it.
+function stand(S, box, bin) {
+  const [body] = box.children, here = box.x(limitAt(S)), line = body.querySelector(".here");
+  line.setAttribute("x1", here);
+  line.setAttribute("x2", here);
+  body.querySelector(".chosen")?.remove();
+  const at = box.marks.find((m) => m.one.key === S.point && bin === S.bin && m.j === placeOf(m.one.study, limitAt(S)));
+  if (at) body.append(svg("circle", { cx: at.x, cy: at.y, r: box.classList.contains("small") ? 6 : 10, class: "chosen" }));
 }
 
 // The marks next to a place of a chart that lie upon each other, the one drawn last first; [] where none is near.

@@ -32,31 +32,51 @@ function panel(S, bin) {
   const button = el("button", "title", "", { type: "button", "aria-pressed": String(S.bin === bin), title: "show this bin above" });
   button.append(el("span", "", binName(bin, binsOf(S))), el("small", "", ` ${[...new Set(sizes)].join(" and ")} problems`));
   button.onclick = () => { S.bin = S.bin === bin ? null : bin; settle(S, `.bin[data-bin="${bin}"] .title`); };
-  const chosen = el("div", "chosen-there");
-  for (const study of S.data.studies) {
+  box.append(button, el("div", "chosen-there"), el("div", "small chart"));
+  choose(S, box);
+  return box;
+}
+
+// Say in a bin's panel what the policies choose there.
+function choose(S, box) {
+  box.querySelector(".chosen-there").replaceChildren(...S.data.studies.map((study) => {
     const line = el("div", "", "", { title: "what the compute-optimal policy chooses here" });
     if (S.data.studies.length > 1) line.append(dashOf(study));
-    line.append(el("b", "", choice(S, study, bin)));
-    chosen.append(line);
-  }
-  box.append(button, chosen, el("div", "small chart"));
-  return box;
+    line.append(el("b", "", choice(S, study, +box.dataset.bin)));
+    return line;
+  }));
 }
 
 function draw(S) {
   const q = (name) => S.box.querySelector(name), bins = binsOf(S);
+  standing(S);
+  const everywhere = el("button", "preset", "all problems", { type: "button" });
+  everywhere.onclick = () => { S.bin = null; settle(S); };
+  q(".scope").replaceChildren(el("span", "", S.bin == null ? "Accuracy, all problems" : `Accuracy, ${binName(S.bin, bins)}`), ...(S.bin == null ? [] : [everywhere]));
+  q(".bins").replaceChildren(...[...Array(bins).keys()].map((bin) => panel(S, bin)));
+  charts(S);
+}
+
+// The slider was moved and nothing else: the panels' curves stay.
+function moved(S) {
+  standing(S);
+  drawInto(S, S.box.querySelector(".whole"), SIZES.whole, S.bin);
+  for (const box of S.box.querySelectorAll(".bin")) {
+    choose(S, box);
+    stand(S, box.querySelector(".chart"), +box.dataset.bin);
+  }
+}
+
+// What stands at the slider beside the charts.
+function standing(S) {
+  const q = (name) => S.box.querySelector(name);
   q(".limit output").textContent = short(limitAt(S));
   const input = q(".limit input");
   Object.assign(input, { max: S.data.budgets.length - 1, value: S.at });
   input.setAttribute("aria-valuetext", `${short(limitAt(S))} ${S.data.axis}`);
   q(".limit .what").textContent = `${S.data.unit}${S.data.axis === "generations" ? "" : " (limits are what the baselines cost)"}`;
   headline(S);
-  const everywhere = el("button", "preset", "all problems", { type: "button" });
-  everywhere.onclick = () => { S.bin = null; settle(S); };
-  q(".scope").replaceChildren(el("span", "", S.bin == null ? "Accuracy, all problems" : `Accuracy, ${binName(S.bin, bins)}`), ...(S.bin == null ? [] : [everywhere]));
-  q(".bins").replaceChildren(...[...Array(bins).keys()].map((bin) => panel(S, bin)));
   drawTable(S);
-  charts(S);
 }
 
 function charts(S) {
@@ -68,6 +88,10 @@ function charts(S) {
 function settle(S, focus = "") {
   draw(S);
   if (focus) S.box.querySelector(focus)?.focus();
+  leave(S);
+}
+
+function leave(S) {
   const place = { at: limitAt(S), bin: S.bin, point: S.point, off: [...S.off].sort() };
   S.pending.push(JSON.stringify(place));
   S.tell(place);
@@ -93,8 +117,8 @@ function light(S, key) {
 
 function listen(S) {
   const input = S.box.querySelector(".limit input");
-  input.oninput = () => { const begun = performance.now(); S.at = +input.value; draw(S); S.took = performance.now() - begun; };
-  input.onchange = () => settle(S);
+  input.oninput = () => { const begun = performance.now(); S.at = +input.value; moved(S); S.took = performance.now() - begun; };
+  input.onchange = () => leave(S); // what was moved is drawn
   const marksAt = (event) => { const box = event.target.closest?.(".chart"); return [box, box ? near(box, event) : []]; };
   const open = (marks) => marks.filter((mark) => mark.one.method !== OPTIMAL);
   S.box.onpointermove = (event) => {
