@@ -15,6 +15,7 @@ from ttc_core.drawing.looks import Look
 
 pytestmark = pytest.mark.e2e
 NAME, STUDY = "exported-main", "exported"
+TITLED = "([name, title]) => document.querySelector(`.st-key-figure-${name} input[aria-label=Title]`)?.value === title"
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_a_figure_is_edited_saved_and_found_again(served, open_page, study, data
     again = open_page(page.url)
     card = again.locator(f".st-key-figure-{NAME}")
     card.locator("summary").click()
-    assert card.get_by_label("Title").input_value() == "How easy they are"
+    again.wait_for_function(TITLED, arg=[NAME, "How easy they are"])  # the field comes before what is in it
     fill(card.get_by_label("Save as"), f"{NAME}-2")
     card.get_by_role("button", name="Save as new").click()
     again.locator(f".st-key-figure-{NAME}-2 img").wait_for()
