@@ -7,8 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ttc_core import runs
+from ttc_core.types import RunSpec
+
 pytestmark = pytest.mark.e2e
 TREE = "window.__ttc && window.__ttc.nodes > 0"
+DEEP = RunSpec("", "beam_search", 16, seed=733, dataset="mini-test", problem_id="mini-test-0071")  # eleven steps
 
 
 def run_search(page):
@@ -26,13 +30,16 @@ def run_search(page):
 
 def click(page, node):
     spot = page.evaluate(f"window.__ttc.position({node!r})")
+    box = page.locator("canvas").bounding_box()
+    assert 0 < spot["x"] - box["x"] < box["width"] and 0 < spot["y"] - box["y"] < box["height"], "out of sight"
     page.mouse.click(spot["x"], spot["y"])
     page.wait_for_function(f"window.__ttc.selected === {node!r}")
 
 
 @pytest.fixture
-def searched(served, open_page):
-    page = open_page(f"{served}/solve")
+def searched(served, open_page, database):
+    """A page on which a search has just ended, always the same one."""
+    page = open_page(f"{served}/solve?run={runs.start(DEEP, db=database)}")
     page.get_by_role("button", name="Run", exact=True).wait_for(timeout=90_000)
     run_id, *_ = run_search(page)
     page.get_by_role("button", name="Continue to").first.wait_for()  # the page has noticed the end

@@ -249,7 +249,7 @@ function drawMinimap(S, W, H) {
   const { ctx, theme, tree } = S, total = breadth(tree);
   const spanX = W / (total * S.kx), spanY = H / (tree.rows * ROW * S.ky);
   S.minimap = null;
-  if (spanX > 0.6 && spanY > 0.6) return;
+  if (spanX > 0.98 && spanY > 0.6) return; // across, an end out of sight may be the answer
   const box = { w: 132, h: 84, x: W - 142, y: H - 94, total };
   S.minimap = box;
   ctx.globalAlpha = 0.94;

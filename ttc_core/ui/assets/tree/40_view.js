@@ -59,7 +59,8 @@ function fit(S, glide = false) {
   const W = S.canvas.clientWidth || 800, H = S.canvas.clientHeight || 480, tree = S.tree;
   const wide = breadth(tree), high = tree.rows * ROW;
   const whole = Math.max(0.1, Math.min(tree.clipped ? 1.9 : 1.1, (W - 26) / wide));
-  const kx = S.overview ? whole : Math.max(whole, readableScale(S)); // may leave the far end to panning and minimap
+  const read = readableScale(S); // at this scale the far end may be left to panning and minimap
+  const kx = S.overview || whole > 0.6 * read ? whole : read;
   const ky = Math.max(0.004, Math.min(1.2, (H - 24) / high));
   const to = { kx, ky, tx: 18, ty: Math.max(12, (H - high * ky) / 2) };
   if (glide) { S.viewFrom = { kx: S.kx, ky: S.ky, tx: S.tx, ty: S.ty }; S.viewTo = to; } else { Object.assign(S, to); S.viewFrom = null; }
