@@ -15,11 +15,12 @@ from ttc_core.drawing.looks import Look
 from ttc_core.drawing.presets import FAMILIES, PRESETS
 from ttc_core.errors import TTCError, UserError
 from ttc_core.export import writing
-from ttc_core.ui import looks, session
+from ttc_core.ui import form, looks, session
 from ttc_core.ui import study as of_study
 
 ORDER = 9
 TITLE = "Export"
+SAVED = "saved"  # of the address, and the form of its pills
 PIXELS = 96  # an inch on a screen: the preview is as large as the figure will be
 
 
@@ -90,14 +91,25 @@ def store_new(name: str, look: Look, made: Info) -> None:
     """Save under the name that was typed, and show that one."""
     with session.trouble("save the figure"):
         new = saved_figures.save(st.session_state[f"new-{name}"].strip(), looks.asked(name, look, made))
-        st.session_state["saved"] = [*st.session_state.get("saved", []), new]
+        show_saved([*shown_saved(), new])
 
 
 def forget(name: str) -> None:
     """Delete what is saved."""
     with session.trouble("delete the figure"):
         saved_figures.delete(name)
-        st.session_state["saved"] = [one for one in st.session_state.get("saved", []) if one != name]
+        show_saved([one for one in shown_saved() if one != name])
+
+
+def shown_saved() -> list[str]:
+    """The saved figures on show: those that the address names."""
+    return st.query_params.get_all(SAVED)
+
+
+def show_saved(names: list[str]) -> None:
+    """Have these on show; the pills begin anew, as the address says."""
+    st.query_params[SAVED] = names
+    form.begin(SAVED, {})
 
 
 def everything(study: str, revision: str, figures: dict[str, Look]) -> bytes:
@@ -157,14 +169,11 @@ def gallery(study: str, revision: str, size: str, family: str) -> None:
             left_out.append(f"{name.replace('_', ' ')}: {error}")
     plain = [name for name in found if name not in saved]
     own = [name for name in saved if name in found]
-    shown = [name for name in st.session_state.get("saved", st.query_params.get_all("saved")) if name in own]
-    chosen = st.pills("Figures", plain, selection_mode="multi", default=[] if shown else plain[:1],
-                      format_func=lambda name: name.replace("_", " "), key="chosen")  # fmt: skip
-    if own:
-        st.session_state["saved"] = shown
-        shown = st.pills("Saved figures", own, selection_mode="multi", key="saved")
-    if st.query_params.get_all("saved") != shown:  # not bound to it: the address follows what callbacks choose, too
-        st.query_params["saved"] = shown
+    wanted = [] if set(shown_saved()) & set(own) else plain[:1]
+    chosen = form.pills("chosen", "Figures", plain, wanted, words=lambda name: name.replace("_", " "))
+    shown = form.pills(SAVED, "Saved figures", own, shown_saved()) if own else []
+    if shown_saved() != shown:
+        st.query_params[SAVED] = shown
     chosen += shown
     mine = {name: look for name, look in found.items() if name not in saved or look.study == study}
     offer(study, revision, mine, size, family)

@@ -31,11 +31,16 @@ def test_the_gallery_shows_what_the_study_has(database_url, samples):  # noqa: F
     assert shown[2:] == ["PDF", "SVG", "PNG", "TEX", "CSV", "MD"]
     assert re.fullmatch(r"All \d+ figures in all formats", shown[0]) and shown[1] == "Bundle"
     assert any("10 problems" in t.value for t in at.text)
-    at.session_state["chosen"] = ["difficulty", "reliability"]
-    at.run()
+    pills(at, "chosen").set_value(["difficulty", "reliability"]).run()
     assert not at.exception
     assert [h.value for h in at.subheader] == ["difficulty", "reliability"]
     assert "exchange: the study has no outcomes of a larger model" in [t.value for t in at.text]
+
+
+def pills(at, name):
+    """Those of this form since it last began."""
+    [found] = [one for one in at.get("button_group") if one.key.startswith(f"{name}_pills_")]
+    return found
 
 
 def field(at, kind, label, last=False):
@@ -55,7 +60,7 @@ def test_a_figure_is_edited_saved_changed_and_deleted(database_url, samples):  #
     st.cache_resource.clear()
     st.cache_data.clear()
     at = page(study="s", preset="acl")
-    at.pills(key="chosen").set_value(["difficulty"]).run()
+    pills(at, "chosen").set_value(["difficulty"]).run()
     field(at, "text_input", "Title").set_value("Mine")
     field(at, "text_input", "Axis “easiness”").set_value("ease").run()
     field(at, "multiselect", "Series, in the order of the legend").set_value(["share of right samples"])
@@ -82,8 +87,18 @@ def test_a_figure_is_edited_saved_changed_and_deleted(database_url, samples):  #
     at.text_input(key="new-main").set_value("frontier")
     pressed(at, "save-as-main")
     assert any("is that of another figure" in t.value for t in at.text)
+    at.text_input(key="new-main").set_value("second")
+    pressed(at, "save-as-main")
+    assert at.query_params["saved"] == ["main", "second"] and pills(at, "saved").value == ["main", "second"]
     pressed(at, "delete-main")
-    assert not at.exception and saved_figures.listing(db=database_url) == {}
+    assert not at.exception and list(saved_figures.listing(db=database_url)) == ["second"]
+    assert at.query_params["saved"] == "second" and [h.value for h in at.subheader] == ["second"]
+    pills(at, "saved").set_value([]).run()
+    assert not at.subheader and "saved" not in at.query_params
+    pills(at, "chosen").set_value(["costs"]).run()
+    saved_figures.save("third", saved_figures.get("second", db=database_url), db=database_url)
+    at.run()  # there is more to choose from than before: what was chosen still is
+    assert pills(at, "saved").options == ["second", "third"] and [h.value for h in at.subheader] == ["costs"]
 
 
 def test_whoever_may_not_change_anything_may_look(database_url, samples, monkeypatch):  # noqa: F811

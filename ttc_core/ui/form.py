@@ -77,12 +77,25 @@ def values(spec: RunSpec) -> dict[str, Any]:
 
 def choice(
     of: str, name: str, title: str, options: Sequence[Any], *, wanted: Any = None, words: Callable[[Any], str] = str,
-    place: Any = st, help: str | None = None,
+    place: Any = st, help: str | None = None, width: int | Literal["stretch"] = "stretch",
 ) -> Any:  # fmt: skip
     """A select box that begins with the form's value, else with `wanted`, else with the first option."""
     asked = first(of, name, wanted)
     at = options.index(asked) if asked in options else options.index(wanted) if wanted in options else 0
-    return place.selectbox(title, options, at, key=key(of, name), format_func=words, help=help)
+    return place.selectbox(title, options, at, key=key(of, name), format_func=words, help=help, width=width)
+
+
+def pills(
+    of: str, title: str, options: Sequence[str], wanted: Sequence[str], *, words: Callable[[str], str] = str
+) -> list[str]:
+    """Pills of which several are chosen: `wanted` at first, and what is chosen still where the options change."""
+    there = list(options)
+    now = st.session_state.get(key(of, "pills"))
+    if now is None or first(of, "options", None) != there:
+        begin(of, {"options": there, "pills": [one for one in now or wanted if one in there]})
+    chosen: list[str] = st.pills(title, there, selection_mode="multi", default=first(of, "pills", []),
+                                 format_func=words, key=key(of, "pills"))  # fmt: skip
+    return chosen
 
 
 def ask(of: str, strategy: str, params: Sequence[Param]) -> dict[str, Any]:

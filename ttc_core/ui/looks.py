@@ -6,7 +6,7 @@ fields hold at that moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,12 +22,17 @@ NUMBER = 110  # pixels of a field for a number
 
 def key(name: str, field: str) -> str:
     """Of a field of the figure on show under this name; another one after `again`."""
-    return form.key(f"look:{name}", field)
+    return form.key(_of(name), field)
 
 
 def again(name: str) -> None:
     """Forget what was typed: the fields begin anew."""
-    form.begin(f"look:{name}", {})
+    form.begin(_of(name), {})
+
+
+def _of(name: str) -> str:
+    """The form of the figure on show under this name."""
+    return f"look:{name}"
 
 
 def asked(name: str, look: Look, info: Info) -> Look:
@@ -68,11 +73,12 @@ def asked(name: str, look: Look, info: Info) -> Look:
 def fields(name: str, look: Look, info: Info, sizes: bool) -> None:
     """The fields, filled with what `look` says. sizes: preset and type too, which the page gives otherwise."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        _choice(name, "Legend", "legend", PLACES, look.legend)
-        _choice(name, "Intervals", "intervals", INTERVALS, look.intervals)
+        choices = {"legend": ("Legend", PLACES, look.legend), "intervals": ("Intervals", INTERVALS, look.intervals)}
         if sizes:
-            _choice(name, "Size", "preset", list(PRESETS), look.preset)
-            _choice(name, "Letters", "family", list(FAMILIES), look.family or PRESETS[look.preset].family)
+            choices["preset"] = ("Size", tuple(PRESETS), look.preset)
+            choices["family"] = ("Letters", tuple(FAMILIES), look.family or PRESETS[look.preset].family)
+        for field, (label, options, now) in choices.items():
+            form.choice(_of(name), field, label, options, wanted=now, width=140)
         st.toggle("Greyscale", look.grey, key=key(name, "grey"))
     st.text_input("Title", look.title, key=key(name, "title"), max_chars=MOST_TEXT)
     entries = [entry for entry, _ in info.entries]
@@ -89,11 +95,6 @@ def fields(name: str, look: Look, info: Info, sizes: bool) -> None:
             st.number_input("to", value=high, key=key(name, f"high-{i}"), width=NUMBER, placeholder="as it is")
     _others(name, look, info)
     st.text_area("Caption", look.caption or info.caption, key=key(name, "caption"), max_chars=MOST_CAPTION)
-
-
-def _choice(name: str, title: str, field: str, options: Iterable[str], there: str) -> None:
-    known = list(options)
-    st.selectbox(title, known, known.index(there), key=key(name, field), width=140)
 
 
 def _others(name: str, look: Look, info: Info) -> None:
