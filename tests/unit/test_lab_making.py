@@ -47,7 +47,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_all_stages_make_a_family_whose_cards_are_full(short: None, tmp_path: Path) -> None:
-    places = ["--work", str(tmp_path / "work"), "--data", str(tmp_path)]
+    places = ["--processes", "1", "--work", str(tmp_path / "work"), "--data", str(tmp_path)]
     for verb in ("data", "train", "export", "calibrate", "evaluate"):  # all but the policy, fitted by four processes
         command_line.main([verb, *places])
     for name in ("mini-s", "mini-m", "mini-implicit"):
@@ -62,6 +62,29 @@ def test_all_stages_make_a_family_whose_cards_are_full(short: None, tmp_path: Pa
     trained = (tmp_path / "work" / "full" / "mini-m.pt").stat().st_mtime_ns
     command_line.main(["train", *places])
     assert (tmp_path / "work" / "full" / "mini-m.pt").stat().st_mtime_ns == trained
+
+
+def test_what_trains_side_by_side_builds_on_nothing_of_each_other() -> None:
+    found = family.lines()
+    assert sorted(name for line in found for name in line) == sorted(set(family.STAGES) - set(family.SMALL_POLICY))
+    lines = [{*line, *family.SMALL_POLICY} for line in found]
+    lines[0].add(family.PROCESS_REWARD.name)
+    assert family.PROCESS_REWARD_BASE in found[0]
+    assert all(family.STAGES[name].base in line | {None} for line in lines for name in line & set(family.STAGES))
+
+
+@pytest.mark.parametrize(
+    ("capable", "half"), [({}, False), ({"avx512_bf16": False}, False), ({"amx_bf16": True}, True)]
+)
+def test_halves_are_multiplied_only_by_processors_made_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capable: dict[str, bool], half: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capable)
+    [one, other] = [family.STAGES[name].recipe for name in ("mini-l", "mini-s")]
+    assert one.half and not other.half
+    assert family.Place(tmp_path, tmp_path).recipe(one).half is half
+    assert family.Place(tmp_path, tmp_path, device="cuda").recipe(one).half
+    assert not family.Place(tmp_path, tmp_path, device="cuda").recipe(other).half
 
 
 def test_the_process_reward_model_trains_on_harvested_solutions(short: None, tmp_path: Path) -> None:

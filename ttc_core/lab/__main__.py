@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from ttc_core.settings import DATA, REPOSITORY, settings
@@ -26,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.add_argument("--processes", type=int, default=2, help="that train and measure side by side")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of checkpoints (git-ignored)")
     parser.add_argument("--data", type=Path, default=DATA, help="folder that models/ and problems/ go into")
     options = parser.parse_args(arguments)
@@ -35,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     from ttc_core.lab import evaluating, family, members, policy_fitting, problems
 
     torch.set_num_threads(options.threads)
+    pool = _pool(options.processes, partial(torch.set_num_threads, options.threads))
     os.environ["TTC_DATA_DIR"] = str(options.data)  # searches, here and in processes beside, are with these models
     settings.cache_clear()
     count = family.PRESETS[options.preset].problems
@@ -44,8 +50,10 @@ def main(arguments: list[str] | None = None) -> None:
     if options.verb == "restore":
         members.restore_family(work, options.data)
     if options.verb in ("all", "train"):
-        for name in [options.stage] if options.stage else family.STAGES:
-            family.run_stage(name, work, sets, options.preset, options.device)
+        if options.stage:
+            family.run_stage(options.stage, work, sets, options.preset, options.device)
+        else:
+            family.run_family(work, sets, options.preset, options.device, pool)
     if options.verb in ("all", "export"):
         members.export_family(work, options.data, options.preset)
     if options.verb in ("all", "calibrate"):
@@ -53,7 +61,15 @@ def main(arguments: list[str] | None = None) -> None:
     if options.verb in ("all", "policy"):
         policy_fitting.fit_policy(options.data, options.verifier, options.problems or count or policy_fitting.PROBLEMS)
     if options.verb in ("all", "evaluate"):
-        evaluating.evaluate_family(options.data, work, options.only, count)
+        evaluating.evaluate_family(options.data, work, pool, options.only, count)
+    pool.shutdown()
+
+
+def _pool(processes: int, begin: Callable[[], None]) -> Executor:
+    """What works side by side: processes, which start when there is work, or this one alone."""
+    if processes == 1:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(processes, get_context("spawn"), begin)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -106,17 +108,29 @@ class Evaluation:
         return self.rolls(SMALL, SAMPLES[SMALL], seed=202)
 
 
-def evaluate_family(data: Path, work: Path, only: Sequence[str] = (), count: int | None = None) -> None:
+def evaluate_family(data: Path, work: Path, pool: Executor, only: Sequence[str] = (), count: int | None = None) -> None:
     """Measure the members (or only those named) and write cards, README files and REPORT.md.
 
-    count: on the first so many test problems; None: all.
+    Arguments:
+        data: folder of models/ and problems/.
+        work: finished parts are kept there.
+        pool: of processes, a member at a time each; the numbers are the same however many there are.
+        only: names of members; empty for all.
+        count: on the first so many test problems; None: all.
     """
     e = Evaluation(data, work / "evaluation", read_problem_set(data / "problems" / "mini-test.jsonl")[:count])
     names = [m.name for m in MEMBERS if (data / "models" / m.name).exists()] + ["mini-implicit"]
-    for name in [n for n in names if not only or n in only]:
-        kind = read_card(e.folder(name))["kind"]
-        note(e.folder(name), policy_results(e, name) if kind == "policy" else verifier_results(e, name))
+    chosen = [n for n in names if not only or n in only]
+    for shared in (e.bins, partial(e.pool, False), partial(e.pool, True), partial(_trunk_accuracy, e)):
+        shared()  # here, lest several processes make it
+    for name, results in zip(chosen, pool.map(_results, repeat(e), chosen), strict=True):
+        note(e.folder(name), results)
     write_report(data)
+
+
+def _results(e: Evaluation, name: str) -> dict[str, Any]:
+    kind = read_card(e.folder(name))["kind"]
+    return policy_results(e, name) if kind == "policy" else verifier_results(e, name)
 
 
 def _rates(rollouts: Rolls) -> Floats:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,17 @@ from ttc_core.lab.outcomes import judged_length, outcome_chunks, step_value_chun
 from ttc_core.lab.problems import banned_fingerprints
 from ttc_core.lab.process_reward import step_chunks, train_process_reward
 from ttc_core.lab.revising import chain_rolls
-from ttc_core.lab.training import ChunkMaker, Example, Lessons, Recipe, load_model, policy_chunk, solutions, train
+from ttc_core.lab.training import (
+    ChunkMaker,
+    Example,
+    Lessons,
+    Recipe,
+    has_bf16,
+    load_model,
+    policy_chunk,
+    solutions,
+    train,
+)  # fmt: skip
 from ttc_core.lab.verdicts import Judged
 from ttc_core.lab.vocabulary import vocabulary
 
@@ -64,12 +75,16 @@ class Place:
         return max(1, int(amount * PRESETS[self.preset].share))
 
     def recipe(self, recipe: Recipe) -> Recipe:
-        """Return a recipe with the preset's tokens and batches; the rate follows the square root of the batch."""
+        """Return a recipe with the preset's tokens and batches, in bf16 only where the device is made for it.
+
+        The rate follows the square root of the batch.
+        """
         preset = PRESETS[self.preset]
         share = preset.small if recipe.name in SMALL_POLICY else preset.share
         batch = min(recipe.batch, preset.batch)
         lr = recipe.lr * (batch / recipe.batch) ** 0.5
-        return replace(recipe, tokens=max(1, int(recipe.tokens * share)), batch=batch, lr=lr)
+        half = recipe.half and has_bf16(self.device)
+        return replace(recipe, tokens=max(1, int(recipe.tokens * share)), batch=batch, lr=lr, half=half)
 
     def finished(self, stage: str) -> tuple[Llama, list[dict[str, Any]]]:
         """Return the model of a stage, trained first where it is not, and the summaries of its trainings."""
@@ -196,6 +211,39 @@ STEP_VALUE_FILES = 6
 OWN_CHUNKS, OWN_SEED = 4, 79
 
 
+def lines() -> list[list[str]]:
+    """Return the stages after the small policy in groups that need nothing of each other, the longest first."""
+    found: dict[str, list[str]] = {}
+    for name in STAGES:
+        if name not in SMALL_POLICY:
+            found.setdefault(_first_of_line(name), []).append(name)
+    return sorted(found.values(), key=len, reverse=True)
+
+
+def _first_of_line(name: str) -> str:
+    base = PROCESS_REWARD_BASE if name == PROCESS_REWARD.name else STAGES[name].base
+    return name if base is None or base in SMALL_POLICY else _first_of_line(base)
+
+
+def run_stages(names: Sequence[str], work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> None:
+    """Train several stages one after another, as run_stage does."""
+    for name in names:
+        run_stage(name, work, problems, preset, device)
+
+
+def run_family(work: Path, problems: Path, preset: str, device: str, pool: Executor) -> None:
+    """Train all stages: first the small policy and its solutions, then the lines side by side in the pool's processes.
+
+    Arguments:
+        work, problems, preset, device: as for run_stage.
+        pool: of processes; the models are the same however many there are.
+    """
+    place = Place(work, problems, preset, device)
+    place.harvest(place.scaled(HARVEST_CHUNKS))  # here, lest two processes write it
+    for line in [pool.submit(run_stages, line, work, problems, preset, device) for line in lines()]:
+        line.result()
+
+
 def run_stage(name: str, work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:
     """Train one stage (and first those it builds on) and return the file of the finished model.
 
@@ -228,6 +276,7 @@ def run_stage(name: str, work: Path, problems: Path, preset: str = "full", devic
     return train(model, recipe, stage.lessons(recipe, place), work, device, history)
 
 
+PROCESS_REWARD_BASE = "mini-m-long"
 PROCESS_REWARD = Recipe("mini-prm-first", tokens=10_000_000, lr=0.006, seed=5, batch=6144, decay=0.6, half=True)
 
 
@@ -241,5 +290,5 @@ def run_process_reward(work: Path, problems: Path, preset: str = "full", device:
     """
     place = Place(work, problems, preset, device)
     recipe = place.recipe(PROCESS_REWARD)
-    trunk, history = place.finished("mini-m-long")
+    trunk, history = place.finished(PROCESS_REWARD_BASE)
     return train_process_reward(trunk, recipe, _judged(place), work, history, device)
