@@ -6,6 +6,7 @@
     │   └── BadValue         a parameter out of range or of the wrong type
     ├── EngineError          a model could not answer (retryable by class)
     │   ├── EngineBusy       overloaded, rate-limited, timed out          retryable
+    │   │   └── EngineSilent it has answered nothing for so long that it is taken to hang
     │   └── EngineFault      broken reply, crashed or refused request     not retryable
     ├── BudgetExceeded       a strategy asked for more than its budget: a bug in the strategy
     ├── StrategyFault        a strategy broke its contract: a bug in the strategy
@@ -49,6 +50,10 @@ class EngineBusy(EngineError):
     """Overloaded, rate-limited or timed out."""
 
     retryable = True
+
+
+class EngineSilent(EngineBusy):
+    """It has answered nothing for longer than its deadline: the searches that wait for it end."""
 
 
 class EngineFault(EngineError):

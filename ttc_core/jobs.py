@@ -198,7 +198,11 @@ class Evaluated:
 
 
 class Engine(Protocol):
-    """One loaded model. Synchronous: `submit` queues, `poll` works or waits and returns what finished."""
+    """One loaded model. Synchronous: `submit` queues, `poll` works or waits and returns what finished.
+
+    One that has `deadline`, in seconds of its clock, is taken to hang when it has answered nothing for so long; for
+    others that is TTC_PATIENCE.
+    """
 
     name: str
     parameters: int

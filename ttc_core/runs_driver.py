@@ -21,7 +21,8 @@ from ttc_core import runs_checks
 from ttc_core.backend import Backend, LocalBackend
 from ttc_core.errors import StoreBusy, StoreError, TTCError
 from ttc_core.scheduler import Event, Failed, Finished, Recorded, Scheduler
-from ttc_core.store import leases, repository
+from ttc_core.settings import settings
+from ttc_core.store import endings, leases, repository
 from ttc_core.store.database import Database
 from ttc_core.store.leases import Change, Claim, End, Lease
 from ttc_core.studies_driver import UnitWork
@@ -34,8 +35,7 @@ BEAT_SECONDS = 2.0
 LOOK_SECONDS = 0.25  # how often an idle driver looks for runs: a click starts within this time
 ASK_SECONDS = 0.1  # how often a busy one looks for runs and stop requests
 SLOTS = 16  # runs under way together; more share the engines' batches no better and each take memory
-HUNG_SECONDS = 900.0  # no turn for so long (loading a large model included): the process gives up
-HUNG = 75  # its exit code then
+HUNG = 75  # exit code of a process that gives up: an engine, or something else, did not come back
 
 
 @dataclass
@@ -246,16 +246,21 @@ class Driver:
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
             try:
-                if (silent := time.monotonic() - self._alive_at) > HUNG_SECONDS:
-                    self._give_up(silent)
+                silent, stuck = time.monotonic() - self._alive_at, self._scheduler.stuck()
+                if silent > (stuck[1] if stuck else settings().patience):
+                    self._give_up(silent, stuck)
+                if silent > BEAT_SECONDS:  # whoever wants a run stopped need not wait for what does not come back
+                    endings.stop(self._db, self._id)
                 leases.beat(self._db, self._id)
             except StoreError as error:
                 log.warning("no heartbeat: %s", error)
 
-    def _give_up(self, silent: float) -> None:
-        """End the process: nothing else stops a model that hangs, and what is held shall go to others."""
-        why = f"its worker came to nothing for {silent:.0f} s"
-        leases.leave(self._db, self._id, hung=why)
+    def _give_up(self, silent: float, stuck: tuple[str, float, set[str]] | None) -> None:
+        """End the process: nothing else stops an engine that hangs, and what is held shall go to others."""
+        why, whose = f"its worker came to nothing for {silent:.0f} s", None
+        if stuck:
+            why, whose = f"{why}, as {stuck[0]} did not come back", stuck[2] & self._jobs.keys()
+        leases.leave(self._db, self._id, hung=why, whose=whose)
         log.error("given up: %s", why)
         os._exit(HUNG)
 

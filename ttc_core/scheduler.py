@@ -13,18 +13,21 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections import deque
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ttc_core import grading
 from ttc_core.backend import Backend
-from ttc_core.errors import StrategyFault
-from ttc_core.jobs import Engine, GenerateJob, Job
+from ttc_core.errors import EngineSilent, StrategyFault
+from ttc_core.jobs import Job
+from ttc_core.lanes import Active, Lane, Receive
 from ttc_core.scoring import Send
 from ttc_core.search import SearchRun
 from ttc_core.types import NO_USAGE, Node, Outcome, Problem, RunSpec, Strategy, Usage
+
+log = logging.getLogger("ttc.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,60 +78,6 @@ class _Waiting:
     usage: Usage
 
 
-@dataclass(eq=False)
-class _Active:
-    """A search under way; `run` is None only while it is being made, `gone` once it has ended."""
-
-    id: str
-    priority: int
-    run: SearchRun | None = None
-    gone: bool = False
-
-
-Receive = Callable[[Any], None]
-
-
-class _Lane:
-    """The traffic of one engine: jobs not yet submitted, and replies awaited by ticket."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.awaited: dict[int, tuple[_Active, Receive]] = {}
-        self._queues: dict[tuple[int, bool], deque[tuple[_Active, Job, Receive]]] = {}
-
-    def put(self, search: _Active, job: Job, receive: Receive) -> None:
-        """Queue a job behind those of its priority and kind."""
-        kind = (search.priority, isinstance(job, GenerateJob))
-        if kind not in self._queues:
-            self._queues = dict(sorted([*self._queues.items(), (kind, deque())]))
-        self._queues[kind].append((search, job, receive))
-
-    def take(self) -> list[Job]:
-        """The jobs that the engine has places for, the most urgent first; those of searches gone are dropped."""
-        jobs: list[Job] = []
-        for (_, generating), queue in self._queues.items():
-            places = self.engine.capacity * (1 if generating else 2)
-            while queue and (queue[0][0].gone or len(self.awaited) < places):
-                search, job, receive = queue.popleft()
-                if not search.gone:
-                    self.awaited[job.ticket] = (search, receive)
-                    jobs.append(job)
-        return jobs
-
-    def drop(self, search: _Active) -> None:
-        """Forget what the engine holds for a search; what is queued is dropped when its turn comes."""
-        gone = {ticket for ticket, (owner, _) in self.awaited.items() if owner is search}
-        for ticket in gone:
-            del self.awaited[ticket]
-        if gone:
-            self.engine.cancel(gone)
-
-    @property
-    def queued(self) -> int:
-        """Jobs not yet submitted, those of searches gone included."""
-        return sum(map(len, self._queues.values()))
-
-
 class Scheduler:
     """Interleaves searches. At most `max_active` of one priority or better are under way; the others wait for a place.
 
@@ -145,11 +94,12 @@ class Scheduler:
         self._backend = backend
         self._max_active = max_active
         self._read_answer = read_answer  # in place of the one that each search names
-        self._lanes: dict[str, _Lane] = {}
-        self._active: dict[str, _Active] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._active: dict[str, Active] = {}
         self._waiting: dict[int, dict[str, _Waiting]] = {}  # by priority, then in order of arrival
         self._touched: dict[str, None] = {}
         self._tickets = itertools.count()
+        self._asking: Lane | None = None  # whose engine is called now
 
     def add(
         self,
@@ -191,6 +141,16 @@ class Scheduler:
         """Nothing is under way or waiting."""
         return not self._active and not any(self._waiting.values())
 
+    def stuck(self) -> tuple[str, float, set[str]] | None:
+        """The engine that is called now, the seconds it may take, the searches that wait for it; None between calls.
+
+        For another thread, when this one does not come back.
+        """
+        lane = self._asking
+        if lane is None:
+            return None
+        return (lane.engine.name, lane.deadline, {search.id for search in lane.searches()})
+
     def backlog(self, model: str) -> int:
         """How many jobs for a model's engine wait here for a place in it."""
         return self._lanes[model].queued if model in self._lanes else 0
@@ -211,7 +171,7 @@ class Scheduler:
             while waiting and sum(s.priority <= priority for s in self._active.values()) < self._max_active:
                 search_id = next(iter(waiting))
                 w = waiting.pop(search_id)
-                search = _Active(search_id, priority)
+                search = Active(search_id, priority)
                 try:
                     search.run = SearchRun(
                         w.spec,
@@ -240,7 +200,11 @@ class Scheduler:
         for lane in self._lanes.values():
             jobs = lane.take()
             if jobs:
-                lane.engine.submit(jobs)
+                self._asking = lane
+                try:
+                    lane.engine.submit(jobs)
+                finally:
+                    self._asking = None
 
     def _advance(self, search_id: str, run: SearchRun) -> list[Event]:
         run.advance()
@@ -256,18 +220,26 @@ class Scheduler:
 
     # --- engines -----------------------------------------------------------------------------------------------------
 
-    def _sender(self, search: _Active) -> Send:
+    def _sender(self, search: Active) -> Send:
         def send(model: str, make: Callable[..., Job], arguments: tuple[Any, ...], receive: Receive) -> None:
             lane = self._lanes.get(model)
             if lane is None:
-                lane = self._lanes[model] = _Lane(self._backend.engine(model))
+                lane = self._lanes[model] = Lane(self._backend.engine(model))
             lane.put(search, make(next(self._tickets), *arguments), receive)
 
         return send
 
-    def _receive(self, lane: _Lane, timeout: float, events: list[Event]) -> bool:
+    def _receive(self, lane: Lane, timeout: float, events: list[Event]) -> bool:
         """Let an engine work once and its searches go on; whether anything came."""
-        replies = lane.engine.poll(timeout) if lane.awaited else []
+        self._asking = lane
+        try:
+            replies = lane.poll(timeout)
+        except EngineSilent as error:
+            self._fail(lane, error)
+            self._go_on(events)
+            return True
+        finally:
+            self._asking = None
         for reply in replies:
             awaited = lane.awaited.pop(reply.ticket, None)
             if awaited is not None:
@@ -281,3 +253,11 @@ class Scheduler:
         if replies:
             self._go_on(events)
         return bool(replies)
+
+    def _fail(self, lane: Lane, error: EngineSilent) -> None:
+        """End all searches that wait for this engine: what they asked next it would not answer either."""
+        log.error("%s", error)
+        for search in lane.searches():
+            self._touched[search.id] = None
+            if search.run is not None:
+                search.run.error = error

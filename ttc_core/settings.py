@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ class Settings:
     hosts: tuple[str, ...] = ()  # servers of models, and networks, that may be called though their address is private
     models: Path | None = None  # the models file, in place of models.toml in the data folder
     read_only: bool = False  # nobody may change anything through this process; "1" for yes
+    patience: float = 900.0  # seconds after which a model that has answered nothing hangs; its `deadline` overrides it
     access: Path | None = None  # the file that says who may do what (`access`); None: whoever is at the machine may all
 
 
@@ -30,18 +32,29 @@ def settings() -> Settings:
     """The settings of this process.
 
     Raises:
-        ValueError: TTC_BATCH is not a positive whole number.
+        ValueError: TTC_BATCH is not a positive whole number, or TTC_PATIENCE no positive number.
     """
     data = Path(os.environ.get("TTC_DATA_DIR", str(DATA)))
     url = os.environ.get("TTC_DATABASE_URL", f"sqlite:///{data / 'workbench.db'}")
     batch = int(os.environ.get("TTC_BATCH", "256"))
     if batch < 1:
         raise ValueError("TTC_BATCH must be at least 1")
+    patience = float(os.environ.get("TTC_PATIENCE", str(Settings.patience)))
+    if not 0 < patience < math.inf:
+        raise ValueError("TTC_PATIENCE must be a positive number of seconds")
     own = os.environ.get("TTC_MODELS", "")
     examples = os.environ.get("TTC_EXAMPLES", "1") != "0"
     hosts = tuple(filter(None, (name.strip() for name in os.environ.get("TTC_HOSTS", "").split(","))))
     read_only = os.environ.get("TTC_READ_ONLY", "0") not in ("", "0")
     access = os.environ.get("TTC_ACCESS", "")
     return Settings(
-        data, url, batch, examples, hosts, Path(own) if own else None, read_only, Path(access) if access else None
+        data_dir=data,
+        database_url=url,
+        batch=batch,
+        examples=examples,
+        hosts=hosts,
+        models=Path(own) if own else None,
+        read_only=read_only,
+        patience=patience,
+        access=Path(access) if access else None,
     )

@@ -57,7 +57,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.analysis",
         "ttc_core.figures",
     ),
-    ("ttc_core.backend", "ttc_core.scoring", "ttc_core.search", "ttc_core.scheduler", "ttc_core.runs_views"),
+    (
+        "ttc_core.backend",
+        "ttc_core.scoring",
+        "ttc_core.search",
+        "ttc_core.lanes",
+        "ttc_core.scheduler",
+        "ttc_core.runs_views",
+    ),
     (
         "ttc_core.store",
         "ttc_core.export",

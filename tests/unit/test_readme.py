@@ -19,7 +19,8 @@ import pytest
 from tests.conformance.harness import run, spec
 from tests.unit.test_registry import drop, unscanned
 from ttc_core import __main__ as command_line
-from ttc_core import importing, models, registry, runs
+from ttc_core import importing, models, registry, runs, saved_figures
+from ttc_core.drawing.looks import Look
 from ttc_core.settings import REPOSITORY, Settings, settings
 
 TEXT = (REPOSITORY / "README.md").read_text("utf-8")
@@ -37,8 +38,15 @@ def commands(text: str = TEXT) -> Iterator[list[str]]:
         yield from (words for line in block.splitlines() if (words := shlex.split(line, comments=True)))
 
 
-def ours() -> list[list[str]]:
-    return [words[3:] for words in commands() if words[:3] == PREFIX.split()]
+def ours(text: str = TEXT) -> list[list[str]]:
+    return [words[3:] for words in commands(text) if words[:3] == PREFIX.split()]
+
+
+def everywhere() -> list[list[str]]:
+    """Those of the README, then what else the documentation shows."""
+    pages = [page.read_text("utf-8") for page in sorted((REPOSITORY / "docs").rglob("*.md"))]
+    more = [words for page in pages for words in ours(page)]
+    return [words for i, words in enumerate([*ours(), *more]) if words not in [*ours(), *more][:i]]
 
 
 def test_every_command_is_make_or_ours():
@@ -71,7 +79,8 @@ def test_a_command_is_understood(words):
 
 
 def test_every_command_runs(database_url, tmp_path, monkeypatch):
-    """In order, on a new database, as a reader would; RUN_ID is the first run's, STUDY one of imported samples."""
+    """In order, on a new database, as a reader would; RUN_ID is the first run's, STUDY one of imported samples, NAME a
+    figure saved of it."""
     assert models.catalogue(), "no model is bundled"
     monkeypatch.chdir(tmp_path)
     samples = [{"answer": str(i % 3), "score": i / 8} for i in range(8)]
@@ -82,10 +91,11 @@ def test_every_command_runs(database_url, tmp_path, monkeypatch):
     (tmp_path / "study.toml").write_text(asked)
     runs.ensure_database(db=database_url)
     study = importing.add("samples", tmp_path / "study.jsonl", "mini-test", "s", db=database_url)
+    saved_figures.save("NAME", Look("difficulty", study), db=database_url)
     run_id = ""
-    for words in ours():
-        if words[0] in ("serve", "bench"):
-            continue  # does not end, or takes minutes; tests of their own start them
+    for words in everywhere():
+        if words[0] in ("serve", "bench") or "--ray" in words:
+            continue  # does not end, takes minutes or needs Ray; tests of their own start them
         asked = [{"STUDY": study}.get(word, word.replace("RUN_ID", run_id or "")) for word in words]
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
@@ -95,6 +105,7 @@ def test_every_command_runs(database_url, tmp_path, monkeypatch):
         if words[0] == "solve" and not run_id:
             run_id = shown["run_id"]
     assert (tmp_path / "run.json").stat().st_size > 0
+    assert saved_figures.listing(db=database_url) == {} and (tmp_path / "figures" / "NAME.pdf").is_file()
 
 
 def test_every_path_exists():
@@ -122,6 +133,7 @@ def test_every_setting_is_documented_with_its_default(monkeypatch):
     settings.cache_clear()
     try:
         assert table["TTC_BATCH"] == str(settings().batch)
+        assert float(table["TTC_PATIENCE"]) == settings().patience
         assert settings().data_dir == REPOSITORY / table["TTC_DATA_DIR"].strip("`")
         assert settings().database_url == f"sqlite:///{REPOSITORY / 'data' / 'workbench.db'}"
     finally:

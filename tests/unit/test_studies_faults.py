@@ -22,6 +22,7 @@ from tests.unit.test_studies import BEAM, add
 from ttc_core import runs, runs_driver, studies
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend
 from ttc_core.errors import StoreBusy, StoreFault
+from ttc_core.settings import settings
 from ttc_core.store import database as database_module
 from ttc_core.store import leases, upkeep
 from ttc_core.store.database import Database, database
@@ -223,10 +224,13 @@ def test_a_unit_that_kills_its_workers_fails_after_a_few_and_the_others_are_done
 
 
 def test_a_unit_that_hangs_its_workers_fails_and_says_so(small_study, monkeypatch):
-    monkeypatch.setattr(runs_driver, "HUNG_SECONDS", 0.4)
+    monkeypatch.setenv("TTC_PATIENCE", "0.4")
+    settings.cache_clear()
     monkeypatch.setattr(runs_driver, "BEAT_SECONDS", 0.1)
     monkeypatch.setattr(leases, "DEATHS", 3)
     codes = attempts_until_ended(small_study, lambda: time.sleep(60))
+    monkeypatch.undo()
+    settings.cache_clear()
     assert set(codes[:-1]) == {runs_driver.HUNG} and codes[-1] == 0
     view = studies.progress("s", db=small_study)
     assert view.status == "failed" and view.units["done"] == view.units["failed"] == 2

@@ -19,6 +19,7 @@ from ttc_core.errors import BadValue, EngineError, EngineFault, UserError
 from ttc_core.jobs import Evaluated, EvaluateJob, Generated, Job, Message, Reading, Segment
 from ttc_core.models import ModelCard
 from ttc_core.registry import engine
+from ttc_core.settings import settings
 from ttc_core.types import Ask, Problem
 
 HEADS = {  # what the model's own architecture ends in, and what we call it
@@ -65,6 +66,7 @@ class TransformersLocal:
             raise EngineFault(f"the tokenizer of {name!r} has no tokenizer.json, so that nobody knows where steps end")
         heads = [part for part in (self._model, self._top) if part is not None]
         self.parameters = card.parameters or sum(p.numel() for part in heads for p in part.parameters())
+        self.deadline = float(table.get("deadline", settings().patience))
         self._queue: deque[Job] = deque()
 
     def _load(self, transformers: Any, folder: Path, dtype: Any) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, fun
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ttc_core.runs_views import STALLED_SECONDS, WorkerView
+from ttc_core.store import endings
 from ttc_core.store.database import Database
 from ttc_core.store.process import HOST, alive, started
 from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
@@ -97,21 +98,18 @@ def enrol(db: Database, worker: str, role: str, pid: int) -> None:
         connection.execute(delete(workers).where(workers.c.heartbeat < now - FORGET_SECONDS))
 
 
-def leave(db: Database, worker: str, hung: str = "") -> None:
+def leave(db: Database, worker: str, hung: str = "", whose: Iterable[str] | None = None) -> None:
     """Strike the worker off and give back what it still holds: that is pending again.
 
-    hung: why it cannot go on, if it cannot. Its units note that, its runs fail with it.
+    hung: why it cannot go on, if it cannot. Its units note that, its runs (of these ids, None for all) fail with it.
     """
     with db.write() as connection:
         if hung:
-            mine = update(runs).where(runs.c.status == "running", runs.c.owner == worker)
-            failed: dict[str, Any] = {"status": "failed", "error": hung, "hint": "what is recorded stays"}
-            failed |= {"finished": db.now(connection)}
-            connection.execute(mine.values(**failed, owner=None, heartbeat=None, revision=runs.c.revision + 1))
+            endings.fail(connection, db.now(connection), worker, hung, whose)
         for of in LEASED:
             held = update(of).where(of.c.status == "running", of.c.owner == worker)
             fewer = case((of.c.attempts > 0, of.c.attempts - 1), else_=0)
-            connection.execute(held.values(error=hung) if hung else held.values(attempts=fewer))
+            connection.execute(held.values(error=hung) if hung and of is units else held.values(attempts=fewer))
         _free(connection, _held_by([worker]))
         connection.execute(delete(workers).where(workers.c.id == worker))
 

@@ -22,6 +22,7 @@ from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job, Message, Segme
 from ttc_core.models import ModelCard
 from ttc_core.types import Ask, Finish, Problem
 
+GRACE = 60.0  # seconds in which a job that is at its deadline says so itself
 ROUNDS = 64  # requests at most for one job: one a step, and one for each empty line before it
 SEEDS = 2**31  # the least that servers agree on
 TALK = "\x00"  # a prompt segment that begins so holds a conversation
@@ -68,6 +69,7 @@ class OpenAIHTTP(Desk):
         )  # fmt: skip
         self.options = Options.of(name, card.card)
         self.capacity = min(batch, self.options.connections * len(self.options.endpoints))
+        self.deadline = self.options.deadline + GRACE
         self._sampling = {key: card.card[key] for key in ("top_p", "top_k", "min_p") if key in card.card}
         super().__init__(asyncio.new_event_loop())
         threading.Thread(target=self._loop.run_forever, name=f"http {name}", daemon=True).start()

@@ -17,6 +17,7 @@ from ttc_core.engines.vllm_local.writing import Writing
 from ttc_core.errors import EngineFault, UserError
 from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job, Message, Segment
 from ttc_core.models import ModelCard
+from ttc_core.settings import settings
 from ttc_core.types import Ask, Finish, Problem
 
 ROUNDS = 64  # requests at most for one job: one a step, and one for each empty line before it
@@ -69,6 +70,7 @@ class VllmLocal(Desk):
         few = self._template == "few_shot"
         final = str(table.get("final", prompts.FINAL if few else ""))
         self.writing = Writing(self.core.tokenizer, str(table.get("step", "\n\n")), final)
+        self.deadline = float(table.get("deadline", settings().patience))
         self._sampling = {key: table[key] for key in ("top_p", "top_k", "min_p") if key in table}
         self._stop_strings = [*map(str, table.get("stop", ())), *([prompts.NEXT] if few else ())]
         self._most = int(table.get("max_tokens", 0))
