@@ -38,7 +38,7 @@ def main() -> int:
             except Exception as error:
                 broke(name, raw, error, seen)
             if time.monotonic() - started > SLOW:
-                _keep(name, raw, f"{name} took {time.monotonic() - started:.1f} s")
+                print(keep(name, raw, f"{name} took {time.monotonic() - started:.1f} s"), flush=True)
     for name, number in sorted(counts.items()):
         print(f"{number:8,} {name}")
     print(f"{counts.total():8,} in all, {len(seen)} kinds of failure")
@@ -49,17 +49,18 @@ def broke(name: str, raw: bytes, error: Exception, seen: set[str]) -> None:
     """Keep an input that broke a parser in a way that is not yet among those seen."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     key = f"{name} {type(error).__name__} {where.filename.rpartition('/')[2]}:{where.lineno}"
-    _keep(name, raw, f"{key} {str(error)[:100]!r}" if key not in seen else "")
+    if key not in seen:
+        print(keep(name, raw, f"{key} {str(error)[:100]!r}"), flush=True)
     seen.add(key)
 
 
-def _keep(name: str, raw: bytes, said: str) -> None:
-    if not said:
-        return
-    print(said, flush=True)
+def keep(name: str, raw: bytes, said: str) -> str:
+    """Put an input where the tests try it; returns what was said of it, with its place."""
     folder = CORPUS / name.replace(" ", "-").replace(".", "")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / hashlib.sha256(raw).hexdigest()[:12]).write_bytes(raw)
+    path = folder / hashlib.sha256(raw).hexdigest()[:12]
+    path.write_bytes(raw)
+    return f"{said}: {path.relative_to(CORPUS)}"
 
 
 if __name__ == "__main__":

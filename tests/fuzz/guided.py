@@ -17,6 +17,7 @@ from random import Random
 
 SEEDS = 100  # documents to begin with
 DONE = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
+ENDED = "ended."  # how what ends libFuzzer itself begins: too slow, too large, a crash of the process
 REACHED = re.compile(r"cov: (\d+) ft: (\d+)")
 
 
@@ -36,7 +37,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             run = [sys.executable, "-m", "tests.fuzz.guided", name, "--seconds", str(asked.seconds), "--in", folder]
             said = subprocess.run(run, capture_output=True, text=True, check=False)
-        found = [line for line in said.stdout.splitlines() if line.startswith(name)]
+            found = [line for line in said.stdout.splitlines() if line.startswith(name)]
+            found += [ended(name, path) for path in sorted(Path(folder).glob(f"{ENDED}[!s]*-*"))]
         number = [int(n) for n in DONE.findall(said.stderr)]
         reached = REACHED.findall(said.stderr)
         if not number:
@@ -51,6 +53,14 @@ def main() -> int:
         total, broken = total + sum(number), broken + len(found) + (not number)
     print(f"{total:9,} in all, {broken} kinds of failure")
     return int(bool(broken))
+
+
+def ended(name: str, path: Path) -> str:
+    """Keep an input that ended the search, unless it was only slow."""
+    from tests.fuzz.__main__ import keep
+
+    kind = path.name.removeprefix(ENDED).partition("-")[0]
+    return keep(name, path.read_bytes(), f"{name} ended by {kind}")
 
 
 def search(name: str, folder: Path, seconds: int) -> None:
@@ -76,6 +86,7 @@ def search(name: str, folder: Path, seconds: int) -> None:
 
     limits = [
         f"-max_total_time={seconds}",
+        f"-artifact_prefix={folder}/{ENDED}",
         "-max_len=8192",
         "-timeout=30",
         "-rss_limit_mb=4096",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _LETTER = re.compile(
-    r"(?:(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*)*(?:option|choice)?\s*"
+    r"(?:\s|\\(?:text|textbf|mathrm|mathbf)\s*\{)*(?:(?:option|choice)\s*)?"  # no blank fits in two places
     r"(?:\(\s*([A-E])\s*\)|([A-E])(?=\s*[).:]|[\s}.,]*$))",
     re.IGNORECASE,
 )
