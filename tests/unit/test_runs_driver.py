@@ -244,7 +244,7 @@ def test_a_waiting_worker_starts_a_run_soon(url):
         add(url, "a", budget=1)
         asked = time.monotonic()
         while runs.get("a", db=url).status == "pending":
-            assert time.monotonic() - asked < 3.0
+            assert time.monotonic() - asked < 15
             time.sleep(0.005)
         ended.set()
         thread.join()
