@@ -89,7 +89,7 @@ def test_a_study_is_the_same_elsewhere_and_so_is_its_bundle(made, tmp_path):
     source, path = made
     target = database(tmp_path)
     studies.start(STUDY.replace("carried", "here"), db=target)
-    assert reading.add(path, db=target) == "carried"
+    assert reading.add(path, db=target) == reading.Added("carried", {})
     one, two = studies.outcomes("carried", db=source), studies.outcomes("carried", db=target)
     assert len(one) == 20 and one.drop(columns="run").equals(two.drop(columns="run"))
     assert (one["run"].notna() == two["run"].notna()).all()
@@ -143,9 +143,10 @@ def test_the_commands_that_its_readme_names(made, ttc, tmp_path):  # noqa: F811
     code, out, err = ttc(*ask, "--saved", "main")
     assert code == 0 and [one["files"] for one in json.loads(out)["figures"]] == [["main.csv"]], err
     assert ttc(*ask, "--saved", "other")[0] == 2
-    for name in ("carried", "other"):  # twice in one database: the trees of the second are runs of their own
+    renamed = "ttc: the saved figure 'main' is called 'main-2' here: another one has its name\n"
+    for name, told in (("carried", ""), ("other", renamed)):  # twice in one database: its trees are runs of their own
         code, out, err = ttc("import", "bundle", str(made[1]), "--study", name, "--json")
-        assert code == 0 and json.loads(out)["id"] == name, err
+        assert code == 0 and json.loads(out)["id"] == name and err.endswith(told) and ("main" in err) is bool(told)
     code, out, err = ttc("import", "bundle", str(made[1]))
     assert (code, out) == (2, "") and "already" in err and err.count("\n") == 1
     code, out, err = ttc("bundle", "--study", "other", "--out", str(tmp_path / "o.zip"), "--format", "csv", "--json")
@@ -242,7 +243,7 @@ def test_a_hostile_file_is_refused_in_one_sentence(change, options, sentence, ma
     target = database(tmp_path)
     path = changed(made[1], tmp_path / "x.zip", change, **options)
     if sentence is None:
-        assert reading.add(path, db=target) == "carried"
+        assert reading.add(path, db=target) == reading.Added("carried", {})
         return
     with pytest.raises(UserError) as raised:
         reading.add(path, db=target)

@@ -439,9 +439,20 @@ def test_the_command_draws_saved_figures(ttc, imported, url, tmp_path):  # noqa:
             saved_figures.save(name, look, db=url)
     saved_figures.change("main", looks.Look("costs"), db=url)
     assert saved_figures.get("main", db=url) == looks.Look("costs") and saved_figures.listing("s", db=url) == {}
-    saved_figures.delete("main", db=url)
+    saved_figures.save("b", look, db=url)
+    assert json.loads(ttc("figures", "--list-saved", "--json")[1]) == {
+        "b": look.document(), "main": looks.Look("costs").document()
+    }  # fmt: skip
+    assert re.search(r"(?m)^b +difficulty +s +acl *$", ttc("figures", "--list-saved")[1])
+    code, out, err = ttc("figures", "--forget", "main,nope")
+    assert (code, out) == (2, "") and "no figure is saved as 'nope'" in err and len(saved_figures.listing(db=url)) == 2
+    assert ttc("figures", "--forget", "main")[:2] == (0, "1 deleted\n") and list(saved_figures.listing(db=url)) == ["b"]
+    assert json.loads(ttc("figures", "--forget", "b", "--json")[1]) == {"deleted": 1}
+    assert ttc("figures", "--list-saved")[1] == "none\n"
     with pytest.raises(UnknownName):
         saved_figures.delete("main", db=url)
+    code, out, err = ttc("figures", "--study", "s")
+    assert (code, out) == (2, "") and "--out" in err and err.count("\n") == 1
     with pytest.raises(UnknownName, match="no figure is called 'pie'"):
         saved_figures.save("new", looks.Look("pie"), db=url)
 

@@ -105,7 +105,8 @@ def test_every_command_runs(database_url, tmp_path, monkeypatch):
         if words[0] == "solve" and not run_id:
             run_id = shown["run_id"]
     assert (tmp_path / "run.json").stat().st_size > 0
-    assert saved_figures.listing(db=database_url) == {} and (tmp_path / "figures" / "NAME.pdf").is_file()
+    assert list(saved_figures.listing(db=database_url)) == ["NAME-2"], "of the bundle; the other one is forgotten"
+    assert (tmp_path / "figures" / "NAME.pdf").is_file()
 
 
 def test_every_path_exists():

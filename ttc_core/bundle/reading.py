@@ -60,11 +60,24 @@ def opened(path: Path) -> Iterator[Opened]:
             zipped.close()
 
 
-@access.changes("admin")
-def add(path: Path, study: str | None = None, *, db: str | None = None) -> str:
-    """Import the study of a bundle, under another name if one is given; returns its name.
+@dataclass(frozen=True)
+class Added:
+    """What came in. study: its name; renamed: saved figures whose names were taken -> what they are called here."""
 
-    What was not carried out yet waits until the study is resumed. Runs are renamed where the database has such.
+    study: str
+    renamed: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """The id of what was made, for the audit."""
+        return self.study
+
+
+@access.changes("admin")
+def add(path: Path, study: str | None = None, *, db: str | None = None) -> Added:
+    """Import the study of a bundle, under another name if one is given.
+
+    What was not carried out yet waits until the study is resumed. Runs are renamed where the database has such, and so
+    are saved figures where others have their names.
 
     Raises:
         UserError: the file is no sound bundle, or there is a study of this name; nothing is imported then.
@@ -74,9 +87,12 @@ def add(path: Path, study: str | None = None, *, db: str | None = None) -> str:
         carried.rename(bundle.copy, name)
         with bundle.copy.read() as source:
             transfer.copy_study(source, name, target)
-        for figure, look in bundle.drawn.looks().items():  # one of this name that is here stays
-            figure_presets.add(target, figure, json.dumps(replace(look, study=name).document(), sort_keys=True))
-    return name
+        renamed = {}
+        for figure, look in bundle.drawn.looks().items():
+            text = json.dumps(replace(look, study=name).document(), sort_keys=True)
+            if (called := figure_presets.keep(target, figure, text)) != figure:
+                renamed[figure] = called
+    return Added(name, renamed)
 
 
 @contextmanager

@@ -22,7 +22,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     of.add_argument("--study", metavar="S")
     of.add_argument("--run", metavar="RUN_ID", help="the tree of a stored run")
     of.add_argument("--bundle", metavar="FILE", help="of the study in a bundle, drawn as it was there")
-    verb.add_argument("--out", metavar="DIR", required=True, help="folder, made where it is missing")
+    of.add_argument("--list-saved", action="store_true", help="only say which figures are saved")
+    of.add_argument("--forget", metavar="NAME[,NAME...]", help="delete these saved figures")
+    verb.add_argument("--out", metavar="DIR", help="folder, made where it is missing")
     _drawn(verb, "pdf")
     verb.add_argument("--saved", metavar="NAME[,NAME...]", help="figures saved under these names; alone without --only")
     verb.add_argument("--only", metavar="NAME[,NAME...]", help="these figures; default: all that the study allows")
@@ -54,12 +56,17 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def figures(args: argparse.Namespace) -> int:
-    """Write the figures of a study, or of a bundle's."""
+    """Write the figures of a study, of a bundle's, or of a run; or list or delete what is saved."""
     from ttc_core import runs
     from ttc_core.bundle import reading
     from ttc_core.bundle.writing import Drawn
 
     _quiet()
+    if args.list_saved or args.forget is not None:
+        runs.ensure_database(db=args.db)
+        return _list_saved(args) if args.list_saved else _forget(args)
+    if args.out is None:
+        raise UserError("say with --out into which folder the figures shall go")
     if args.bundle is not None:
         with reading.opened(Path(args.bundle)) as bundle:
             drawn = replace(bundle.drawn, **_asked(args))
@@ -70,6 +77,34 @@ def figures(args: argparse.Namespace) -> int:
     if args.saved and args.study is not None:
         drawn = replace(drawn, saved={name: _saved(name, args) for name in args.saved.split(",")})
     return _write(args, args.study, drawn, args.db) if args.run is None else _tree(args, drawn)
+
+
+def _list_saved(args: argparse.Namespace) -> int:
+    """Every saved figure with its look."""
+    from ttc_core import saved_figures
+    from ttc_core.cli.shown import table, write_json, write_lines
+
+    found = saved_figures.listing(db=args.db)
+    if args.json:
+        write_json({name: look.document() for name, look in found.items()})
+        return 0
+    rows = [[name, look.figure, look.study, look.preset, look.title] for name, look in found.items()]
+    write_lines(table(["saved", "figure", "study", "preset", "title"], rows) if rows else ["none"])
+    return 0
+
+
+def _forget(args: argparse.Namespace) -> int:
+    """Delete saved figures: all that are named, or none where one is not there."""
+    from ttc_core import saved_figures
+    from ttc_core.cli.shown import write_json, write_lines
+
+    names = list(dict.fromkeys(args.forget.split(",")))
+    for name in names:
+        saved_figures.get(name, db=args.db)
+    for name in names:
+        saved_figures.delete(name, db=args.db)
+    write_json({"deleted": len(names)}) if args.json else write_lines([f"{len(names)} deleted"])
+    return 0
 
 
 def _tree(args: argparse.Namespace, drawn: Drawn) -> int:

@@ -253,7 +253,10 @@ def import_(args: argparse.Namespace) -> int:
     if args.format == "bundle":
         from ttc_core.bundle import reading
 
-        study = reading.add(Path(args.file), args.study, db=args.db)
+        added = reading.add(Path(args.file), args.study, db=args.db)
+        study = added.study
+        for old, new in added.renamed.items():
+            _tell(f"ttc: the saved figure {old!r} is called {new!r} here: another one has its name")
     else:
         study = importing.add(args.format, Path(args.file), args.dataset, args.study, db=args.db)
     return _show(studies.progress(study, db=args.db), args)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 from sqlalchemy import Connection, delete, insert, select, update
 
 from ttc_core.store.schema import FigurePresetRow, table
 
 presets = table(FigurePresetRow)
+LONGEST = 70  # letters of a name before its number
 
 
 def add(connection: Connection, name: str, settings: str) -> bool:
@@ -15,6 +18,15 @@ def add(connection: Connection, name: str, settings: str) -> bool:
         return False
     connection.execute(insert(presets).values(name=name, settings=settings))
     return True
+
+
+def keep(connection: Connection, name: str, settings: str) -> str:
+    """Store one, numbered where another one has its name; returns what it is called."""
+    there = saved(connection)
+    numbered = (f"{name[:LONGEST]}-{i}" for i in itertools.count(2))
+    called = next(one for one in itertools.chain([name], numbered) if there.get(one, settings) == settings)
+    add(connection, called, settings)
+    return called
 
 
 def change(connection: Connection, name: str, settings: str) -> bool:
