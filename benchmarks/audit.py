@@ -1,6 +1,8 @@
 """`python -m benchmarks.audit`: are vulnerabilities known of the versions in constraints.txt? Asks PyPI, by pip-audit.
 
-Exit code 1 where some are. Where PyPI cannot be asked, or does not know a package, that is said and is no failure.
+Exit code 0 where all packages were looked up and nothing is known of them, 1 where something is, 3 where PyPI gave no
+answer about some or all of them and nothing is known of the others: that is no audit. With --or-skip the last is said as
+SKIPPED and is no failure, for machines that cannot reach PyPI.
 """
 
 from __future__ import annotations
@@ -24,10 +26,20 @@ COMMAND = [
     "json",
 ]
 SECONDS = 300
+NOT_AUDITED = 3  # exit code
 
 
 def main() -> int:
     """Print what was found."""
+    code = audit()
+    if code == NOT_AUDITED and "--or-skip" in sys.argv[1:]:
+        print("SKIPPED: the packages are NOT AUDITED, so nothing here says that they have no vulnerabilities")
+        return 0
+    return code
+
+
+def audit() -> int:
+    """Ask, print what was found, and return the exit code."""
     try:
         said = subprocess.run(
             [sys.executable, "-m", *COMMAND],
@@ -46,20 +58,24 @@ def main() -> int:
 
 
 def told(found: list[dict[str, Any]]) -> int:
-    """Print a line for each vulnerability, and how many packages were looked up; 1 where there is one."""
+    """Print a line for each vulnerability, and of how many packages nothing is known."""
     known = [one for one in found if "skip_reason" not in one]
+    if not known:
+        return unknown(f"PyPI gave no answer about any of {len(found)} packages")
     bad = [(one, of) for one in known for of in one["vulns"]]
     for one, of in bad:
         mended = ", ".join(of.get("fix_versions") or ["no version yet"])
         print(f"{one['name']} {one['version']}: {of['id']}, mended in {mended}")
-    print(f"{len(bad)} vulnerabilities in {len(known)} packages; {len(found) - len(known)} could not be looked up")
-    return int(bool(bad))
+    print(f"{len(bad)} vulnerabilities in {len(known)} of {len(found)} packages")
+    if bad:
+        return 1
+    return unknown(f"PyPI gave no answer about {len(found) - len(known)} of them") if len(known) < len(found) else 0
 
 
 def unknown(why: str) -> int:
-    """Say that nothing is known."""
-    print(f"nothing could be looked up: {why}")
-    return 0
+    """Say that nothing, or not all, is known."""
+    print(f"NOT AUDITED: {why}")
+    return NOT_AUDITED
 
 
 if __name__ == "__main__":
