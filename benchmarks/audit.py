@@ -1,7 +1,7 @@
 """`python -m benchmarks.audit`: are vulnerabilities known of the versions in constraints.txt? Asks PyPI, by pip-audit.
 
 Exit code 0 where all packages were looked up and nothing is known of them, 1 where something is, 3 where PyPI gave no
-answer about some or all of them and nothing is known of the others: that is no audit. With --or-skip the last is said as
+answer about some or all of them and nothing is known of the others: that is no audit. With --or-skip that is said as
 SKIPPED and is no failure, for machines that cannot reach PyPI.
 """
 
