@@ -73,6 +73,10 @@ def speed() -> None:
             for metric in ("majority", "weighted"):
                 estimators.estimate(pool, metric, BUDGETS, draws)
 
+    def everything() -> None:
+        points()
+        voted(METHODS, 64)
+
     large = np.random.default_rng(0).random((10_000, 10_000)) < 0.1
     empty = np.zeros(large.shape, np.int8)
     huge = Pool([str(p) for p in range(len(large))], large, empty, empty, empty, np.ones_like(large))
@@ -82,6 +86,7 @@ def speed() -> None:
     timed("majority and weighted of one pool, 64 drawn subsets a problem", lambda: voted(1, 64))
     timed(f"the same, {votes.DRAWS} drawn subsets", lambda: voted(1, votes.DRAWS))
     timed("of all 5 pools, 64 drawn subsets", lambda: voted(METHODS, 64))
+    timed("all of these point estimates: pass, best and both votes of 5 pools, difficulty, frontier", everything)
     timed("pass of 10,000 problems x 10,000 samples", lambda: estimators.pass_at(huge, [1, 100, 5000, 10_000]))
 
 

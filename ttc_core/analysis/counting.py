@@ -7,7 +7,8 @@ without an answer. The subsets of k are the coefficient of x^k in
     x^m C(g after i, m-1) (1+x)^blank prod over h of (sum over j < m of C(h, j) x^j + C(h after i, m) x^m)
 
 whose terms are all positive: no digits cancel, and the ratio to C(n, k) is good to some 1e-13. The polynomials of all
-(problem, g, i) are multiplied at once, one h after another from the largest.
+(problem, g, i) are multiplied at once, one h after another from the largest. Where m > k - m no answer can have m votes
+beside g's, and the product is (1+x)^(n - votes for g). For k <= 4 sums of powers of "h after i" say it all (`few`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from scipy import special
 from ttc_core.analysis.pool import Bools, Floats, Ints
 
 LARGEST = 1000  # samples: C(1000, 500) is the largest that a float holds
+FEW = 4  # samples of which `few` knows the majority
+FEW_CELLS = 1 << 13  # samples that `few` has in hand at once: they stay in the processor's cache
 CELLS = 1 << 20  # of a table of samples by answers: some MiB
 
 
@@ -30,16 +33,78 @@ def comb(n: int | Ints, k: int | Ints) -> Floats:
     return np.asarray(special.comb(n, k), float)
 
 
-def work(of: Ints, right: Bools, k: int) -> float:
-    """What `majority` takes for subsets of up to k, in multiplications; infinite where it is not possible."""
+def work(of: Ints, right: Bools, k: int, enough: float = math.inf) -> float:
+    """What `majority` takes for subsets of up to k, in multiplications; infinite where it is not possible.
+
+    enough: count no further than to this.
+    """
     if of.shape[1] > LARGEST:
         return math.inf
     counts = _counts(of, right.shape[1])
     total = 0.0
     for m in range(1, k + 1):
+        if total > enough:
+            break
         firsts = np.where(right, np.maximum(counts - m + 1, 0), 0).sum(axis=1)
-        total += float((firsts * ((counts >= m).sum(axis=1) * m + 20)).sum()) * (k - m + 1)
+        rivals = (counts >= m).sum(axis=1) if 2 * m <= k else 0
+        total += float((firsts * (rivals * m + 20)).sum()) * (k - m + 1)
     return total
+
+
+def few(of: Ints, right: Bools, ks: Sequence[int]) -> Floats:
+    """(P, K) what `majority` gives, for subsets of 2 to FEW of any number of samples."""
+    rows = max(1, FEW_CELLS // of.shape[1])
+    parts = [_few(of[p : p + rows], right[p : p + rows], ks) for p in range(0, len(of), rows)]
+    return np.concatenate(parts)
+
+
+def _few(of: Ints, right: Bools, ks: Sequence[int]) -> Floats:
+    n, voting = of.shape[1], of >= 0
+    later = np.where(voting, _later(of), 0).astype(float)
+    square = later * later
+    grown = (np.ones_like(later), 2 * later + 1, 3 * square + 3 * later + 1)  # by one sample more: x^r, r = 1, 2, 3
+    mine = (later, square, square * later)
+    # (P, n) sum over the other answers of their samples after this one, to the power of r
+    powers = [_after(np.where(voting, more, 0.0)) - less for more, less in zip(grown, mine, strict=True)]
+    one, two = powers[0], (powers[0] * powers[0] - powers[1]) / 2  # ways to take samples of 1, 2, 3 other answers
+    three = (powers[0] * (powers[0] * powers[0] - 3 * powers[1]) + 2 * powers[2]) / 6
+    blank = (~voting).sum(axis=1, keepdims=True).astype(float)
+    counts = _counts(of, right.shape[1]).astype(float)
+    own = np.take_along_axis(counts, np.maximum(of, 0), axis=1)
+    pairs = (counts * (counts - 1) / 2).sum(axis=1, keepdims=True) - own * (own - 1) / 2  # equal ones of other answers
+    alone = {
+        2: blank + one,
+        3: blank * (blank - 1) / 2 + blank * one + two,
+        4: blank * (blank - 1) * (blank - 2) / 6 + blank * (blank - 1) / 2 * one + blank * two + three,
+    }
+    others = n - own
+    twice = {
+        2: later,
+        3: later * others,
+        4: later * (others * (others - 1) / 2 - pairs + (powers[1] - powers[0]) / 2),
+    }
+    thrice = {3: later * (later - 1) / 2, 4: later * (later - 1) / 2 * (others + (later - 2) / 3)}
+    hits = np.take_along_axis(right, np.maximum(of, 0), axis=1) & voting
+    won = [np.where(hits, alone[k] + twice[k] + thrice.get(k, 0.0), 0.0).sum(axis=1) / math.comb(n, k) for k in ks]
+    return np.stack(won, axis=1)
+
+
+def _later(of: Ints) -> Ints:
+    """(P, n) how many samples after each are of the same group."""
+    order = np.argsort(of.astype(np.int16) if of.max(initial=0) < 1 << 15 else of, axis=1, kind="stable")
+    sorted_ = np.take_along_axis(of, order, axis=1)
+    places = np.arange(of.shape[1])
+    ends = np.ones(of.shape, bool)
+    ends[:, :-1] = sorted_[:, 1:] != sorted_[:, :-1]
+    end = np.minimum.accumulate(np.where(ends, places, of.shape[1])[:, ::-1], axis=1)[:, ::-1]
+    later = np.empty_like(of)
+    np.put_along_axis(later, order, end - places, axis=1)
+    return later
+
+
+def _after(values: Floats) -> Floats:
+    """(P, n) sum of the values after each place."""
+    return np.asarray(values[:, ::-1].cumsum(axis=1)[:, ::-1] - values)
 
 
 def majority(of: Ints, right: Bools, ks: Sequence[int]) -> Floats:
@@ -121,7 +186,10 @@ def _ways(firsts: _Firsts, m: int, most: int, choose: Floats) -> tuple[Ints, Flo
     order = np.argsort(-rivals, kind="stable")  # so that those with many rivals are the beginning
     able, rivals = able[order], rivals[order]
     sizes, after = firsts.sizes[able].T, firsts.after[able].T
-    free = firsts.blank[able] + np.where(sizes < m, sizes, 0).sum(axis=0)  # too few to reach m: all choices
+    if 2 * m > most:
+        rivals[:] = 0
+    bounded = (sizes >= m) & (2 * m <= most)
+    free = firsts.blank[able] + np.where(bounded, 0, sizes).sum(axis=0)  # nobody of these reaches m: all choices
     ways = choose[m - 1, firsts.later[able]] * choose[: most - m + 1, free]
     for h, count in enumerate(np.searchsorted(-rivals, -np.arange(rivals.max(initial=0)))):
         ways[:, :count] = _times(ways[:, :count], choose[:m, sizes[h, :count]], choose[m, after[h, :count]])

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ttc_core.analysis import ties, votes
-from ttc_core.analysis.pool import Bools, Floats, Ints, Pool
+from ttc_core.analysis.pool import Bools, Floats, Ints, Pool, ascending
 from ttc_core.errors import BadValue
 
 METRICS = ("pass", "majority", "best", "weighted")
@@ -142,7 +142,7 @@ def best_at(pool: Pool, ks: Sequence[int], draws: int = votes.DRAWS, seed: int =
 
 def best_value(pool: Pool, values: Floats, takes_part: Bools, ks: Sequence[int]) -> Floats:
     """(P, K) expected value of the sample with the highest score of k; 0 where none takes part. values: (P, n)."""
-    order = np.argsort(np.where(takes_part, -pool.scores, np.inf), axis=1, kind="stable")
+    order = ascending(np.where(takes_part, -pool.scores, np.inf))
     ranked = np.take_along_axis(np.where(takes_part, values, 0.0), order, axis=1)
     return _by_size(pool.sizes, lambda rows, n: ranked[rows, :n] @ _chosen(n, ks))
 

@@ -16,6 +16,15 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+def ascending(values: Floats) -> Ints:
+    """(P, n) places of each row's values from the smallest up, of equal finite ones the first first."""
+    order = np.argsort(values, axis=1)
+    put = np.take_along_axis(values, order, axis=1)
+    tied = ((put[:, 1:] == put[:, :-1]) & np.isfinite(put[:, 1:])).any(axis=1)
+    order[tied] = np.argsort(values[tied], axis=1, kind="stable")  # four times as slow
+    return order
+
+
 @dataclass(frozen=True)
 class Pool:
     """Samples of P problems, at most n of each, in the order they were drawn; places without one are not valid.

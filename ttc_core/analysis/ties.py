@@ -27,7 +27,7 @@ def contested(of: Ints, hits: Bools, scores: Floats) -> Bools:
         of: (P, n) group of each sample that takes part, -1 of others; hits: (P, n) of these the right ones.
     """
     lowest = np.where(of >= 0, scores, -np.inf)
-    order = np.argsort(lowest, axis=1, kind="stable")
+    order = np.argsort(lowest, axis=1)
     values, right = (np.take_along_axis(x, order, axis=1) for x in (lowest, hits))
     return np.asarray(((values[:, 1:] == values[:, :-1]) & (right[:, 1:] != right[:, :-1])).any(axis=1))
 

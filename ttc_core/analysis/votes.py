@@ -4,29 +4,30 @@ The answer with the most votes, or the largest sum of scores, wins; of equals th
 drawn first (as `selection.choose`). In order of preference, for each problem and k:
 
     settled      no sample with a vote is right, or all are
-    counting     majority only, by a product of polynomials (counting.py), where n is moderate
+    counting     majority: of up to 4 samples, else by a product of polynomials (counting.py), where n is moderate
+    ranking      weighted, of 2 samples
     enumeration  of all subsets, where there are few
-    Monte Carlo  the first k of a random order of the samples are a subset drawn uniformly, of which all k have a share
+    Monte Carlo  of random subsets (random_subsets.py)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from ttc_core.analysis import counting
-from ttc_core.analysis.pool import Bools, Floats, Ints, Pool
+from ttc_core.analysis import counting, random_subsets
+from ttc_core.analysis.pool import Bools, Floats, Ints, Pool, ascending
 from ttc_core.errors import BadValue
 
 DRAWS = 256
 SUBSETS = 20_000  # enumerated for one problem and k at most
 BALLOTS = 200_000_000  # counted in all that is enumerated for one k at most
-WORK = 100_000_000  # multiplications at most in counting the majorities of all problems: a third of a second
-LANES = 1 << 11  # drawn subsets at once
+WORK = 50_000_000  # multiplications at most in counting the majorities of all problems: a sixth of a second
+ENTRIES = 1 << 14  # of subsets that are enumerated together
 
 
 @dataclass(frozen=True)
@@ -99,41 +100,56 @@ def _same_size(b: _Ballots, ks: Sequence[int], how: str, draws: int, seed: int) 
     problems, n = b.of.shape
     voting, right = (b.of >= 0).sum(axis=1), b.hits.sum(axis=1)
     values, errors = np.zeros((problems, len(ks))), np.zeros((problems, len(ks)))
-    open_ = np.flatnonzero((right > 0) & (right < voting))
     all_right = (right > 0) & (right == voting)
-    part = b.part(open_, n)
-    counted = _countable(part, ks) if how == "majority" else []
-    exact = counting.majority(part.of, part.right, counted) if counted else np.empty((len(open_), 0))
-    drawn: list[int] = []
     for column, k in enumerate(ks):
         values[all_right, column] = [_any(n, int(v), k) for v in voting[all_right]]
-        if not len(open_):
-            continue
-        if k == 1:
-            values[open_, column] = part.hits.mean(axis=1)
-        elif k in counted:
-            values[open_, column] = exact[:, counted.index(k)]
-        elif math.comb(n, k) <= SUBSETS and len(open_) * math.comb(n, k) * k <= BALLOTS:
-            values[open_, column] = _enumerated(part, k, how)
-        else:
-            drawn.append(column)
-    if drawn:
-        shares = _drawn(part, [ks[column] for column in drawn], how, draws, seed)
-        values[open_[:, None], drawn] = shares
-        # Laplace's rule: a share of 0 or 1 among finitely many draws is not certain.
-        shares = (shares * draws + 1) / (draws + 2)
-        errors[open_[:, None], drawn] = np.sqrt(shares * (1 - shares) / (draws + 2))
+    open_ = np.flatnonzero((right > 0) & (right < voting))
+    if not len(open_):
+        return values, errors
+    part = b.part(open_, n)
+    exact = _exact(part, ks, how)
+    for column, k in enumerate(ks):
+        if k in exact:
+            values[open_, column] = exact[k]
+    if drawn := [column for column, k in enumerate(ks) if k not in exact]:
+        asked = [ks[column] for column in drawn]
+        found = random_subsets.shares(part.of, part.right, part.weights, asked, how, draws, seed)
+        values[open_[:, None], drawn], errors[open_[:, None], drawn] = found
     return values, errors
 
 
-def _countable(b: _Ballots, ks: Sequence[int]) -> list[int]:
+def _exact(b: _Ballots, ks: Sequence[int], how: str) -> dict[int, Floats]:
+    """(P) probability that the vote is right by k, of those k for which that is feasible."""
+    n = b.of.shape[1]
+    found = {1: b.hits.mean(axis=1)}
+    if how == "majority":
+        few = [k for k in set(ks) if 2 <= k <= counting.FEW]
+        found |= dict(zip(few, counting.few(b.of, b.right, few).T if few else (), strict=True))
+        counted = _countable(b, set(ks) - set(found))
+        found |= dict(zip(counted, counting.majority(b.of, b.right, counted).T if counted else (), strict=True))
+    elif how == "weighted" and 2 in ks:
+        found[2] = _pairs(b)
+    for k in set(ks) - set(found):
+        if math.comb(n, k) <= SUBSETS and len(b.of) * math.comb(n, k) * k <= BALLOTS:
+            found[k] = _enumerated(b, k, how)
+    return found
+
+
+def _countable(b: _Ballots, ks: Iterable[int]) -> list[int]:
     """The sizes of subsets, from the smallest up, for which counting majorities is not too much work in all."""
     found: list[int] = []
-    for k in sorted(set(ks) - {1}):
-        if counting.work(b.of, b.right, k) > WORK:
+    for k in sorted(ks):
+        if counting.work(b.of, b.right, k, WORK) > WORK:
             break
         found.append(k)
     return found
+
+
+def _pairs(b: _Ballots) -> Floats:
+    """(P) share of all pairs whose weighted vote is right: of two different answers that of the higher score wins."""
+    n = b.of.shape[1]
+    order = ascending(np.where(b.of >= 0, -b.weights, np.inf))
+    return np.asarray(np.take_along_axis(b.hits, order, axis=1) @ np.arange(n - 1, -1, -1) / math.comb(n, 2))
 
 
 def _any(n: int, voting: int, k: int) -> float:
@@ -144,87 +160,15 @@ def _any(n: int, voting: int, k: int) -> float:
 def _enumerated(b: _Ballots, k: int, how: str) -> Floats:
     """(P) share of all subsets of k whose vote is right."""
     subsets = np.array(list(combinations(range(b.of.shape[1]), k)), np.int64)
-    rows, values = np.repeat(np.arange(len(subsets)), k), np.empty(len(b.of))
-    for p in range(len(b.of)):
-        of, weights = b.of[p][subsets].ravel(), b.weights[p][subsets].ravel()
-        values[p] = _won(of, weights, rows, len(subsets), b.right[[p]], how).mean()
+    values, together = np.empty(len(b.of)), max(1, ENTRIES // subsets.size)
+    for first in range(0, len(b.of), together):
+        part = b.part(np.arange(first, min(first + together, len(b.of))), b.of.shape[1])
+        of, weights = part.of[:, subsets].ravel(), part.weights[:, subsets].ravel()
+        votes = len(part.of) * len(subsets)
+        right = np.repeat(part.right, len(subsets), axis=0)
+        won = _won(of, weights, np.repeat(np.arange(votes), k), votes, right, how)
+        values[first : first + together] = won.reshape(len(part.of), -1).mean(axis=1)
     return values
-
-
-def _drawn(b: _Ballots, ks: Sequence[int], how: str, draws: int, seed: int) -> Floats:
-    """(P, K) share of random subsets of each size whose vote is right.
-
-    All problems share `draws` orders of n places, on which each puts its samples in a random order of its own: so its
-    subsets are uniform and know nothing of those of other problems. The subset of k is the beginning of that of k + 1.
-    """
-    problems, n = b.of.shape
-    rng = np.random.default_rng([seed, n])
-    orders = _orders(rng, draws, n)[: max(ks)]
-    shares, together = np.empty((problems, len(ks))), max(1, LANES // draws)
-    for first in range(0, problems, together):
-        rows = np.arange(first, min(first + together, problems))
-        shares[rows] = _Drawing(b.part(rows, n), _orders(rng, len(rows), n), orders, how).shares(ks)
-    return shares
-
-
-def _orders(rng: np.random.Generator, count: int, n: int) -> Ints:
-    """(n, count) random orders of n."""
-    return np.asarray(rng.permuted(np.tile(np.arange(n), (count, 1)), axis=1).T)
-
-
-class _Drawing:
-    """Votes among samples that come one after another, in `draws` orders (D) for each of P problems."""
-
-    def __init__(self, b: _Ballots, own: Ints, orders: Ints, how: str) -> None:
-        """own: (n, P) the samples of each problem by place; orders: (most, D) places as they are drawn."""
-        self._own, self._orders, self._how, self._columns = own, orders, how, np.arange(own.shape[1])
-        # answers are numbered anew: right ones first, then wrong ones, then those who do not vote
-        self._rights, wrongs = (int(x.sum(axis=1).max()) for x in (b.right, ~b.right))
-        number = np.where(b.right, b.right.cumsum(axis=1) - 1, self._rights + (~b.right).cumsum(axis=1) - 1)
-        self._blank = self._rights + wrongs
-        of, weights = b.of.T[own, self._columns], b.weights.T[own, self._columns]
-        self._of = np.where(of < 0, self._blank, number[self._columns, np.maximum(of, 0)])
-        ones = np.ones_like(weights)
-        self._weights = list(_split(weights)) if how == "weighted" else [ones if how == "majority" else weights]
-        self._signed = how != "majority" and bool((weights[of >= 0] <= 0).any())
-
-    def shares(self, ks: Sequence[int]) -> Floats:
-        """(P, K) share of the orders whose first k samples vote right."""
-        lane = np.arange(self._orders.shape[1] * len(self._columns)).reshape(-1, len(self._columns))  # (D, P)
-        size = (self._blank + 1) * lane.size
-        sums = [np.full(size, -np.inf if self._how == "best" else 0.0) for _ in self._weights]
-        votes, before, shares = np.zeros(size), 0, np.empty((len(self._columns), len(ks)))
-        for column, k in sorted(enumerate(ks), key=lambda one: one[1]):
-            drawn, before = self._orders[before:k], k
-            keys = (self._of[drawn] * lane.size + lane).ravel()
-            for total, weights in zip(sums, self._weights, strict=True):
-                if self._how == "best":
-                    np.maximum.at(total, keys, weights[drawn].ravel())
-                else:
-                    total += np.bincount(keys, weights[drawn].ravel(), size)
-            totals = sums[0] + sums[1] if len(sums) > 1 else sums[0]
-            if self._signed:
-                votes += np.bincount(keys, minlength=size)
-                totals = np.where(votes > 0, totals, -np.inf)  # who has no votes does not win with 0
-            shares[:, column] = self._won(totals.reshape(-1, *lane.shape), k).mean(axis=0)
-        return shares
-
-    def _won(self, totals: Floats, k: int) -> Bools:
-        """(D, P) whether the answer with the largest total (answers, D, P) is right; of equals the first one seen."""
-        right, wrong = totals[: self._rights].max(axis=0), totals[self._rights : self._blank].max(axis=0)
-        draw, problem = np.nonzero(right == wrong)
-        of, own = (x[self._orders[:k, draw], problem] for x in (self._of, self._own))  # (k, ties)
-        leads = (of < self._blank) & (totals[of, draw, problem] == right[draw, problem])
-        first = np.where(leads, own, len(self._own)).argmin(axis=0)
-        every, won = np.arange(len(draw)), right > wrong
-        won[draw, problem] = leads[first, every] & (of[first, every] < self._rights)
-        return np.asarray(won)
-
-
-def _split(weights: Floats) -> tuple[Floats, Floats]:
-    """Two parts of which any sum of the first is exact, so that a total of both is rounded once, as by fsum."""
-    coarse = np.round(weights * 2.0**26) / 2.0**26
-    return coarse, weights - coarse
 
 
 def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools, how: str) -> Bools:
@@ -232,13 +176,13 @@ def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools, how: s
 
     Arguments:
         of, weights, rows: of every ballot its group (-1: none), its weight and its vote; in the order of being drawn.
-        right: (count, G), or (1, G) if it is the same for all.
+        right: (count, G).
         how: an answer's weights are added up ("majority", "weighted"), or the highest counts ("best").
     """
     voting, width = of >= 0, right.shape[1]
     weights, keys = weights[voting], (rows * width + of)[voting]
     if how == "weighted":
-        coarse, fine = _split(weights)
+        coarse, fine = random_subsets.split(weights)
         totals = np.bincount(keys, coarse, count * width) + np.bincount(keys, fine, count * width)
         if (weights <= 0).any():
             totals[np.bincount(keys, minlength=count * width) == 0] = -np.inf  # who has no votes does not win with 0
@@ -259,5 +203,4 @@ def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools, how: s
         among[equal] = True
         keys = keys[among[keys // width] & leads.ravel()[keys]]
         winner[keys[::-1] // width] = keys[::-1] % width  # the last to be written is the first to be drawn
-    good = right[0][winner] if len(right) == 1 else right[np.arange(count), winner]
-    return np.asarray(good & votes)
+    return np.asarray(right[np.arange(count), winner] & votes)
