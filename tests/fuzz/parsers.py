@@ -20,6 +20,7 @@ from ttc_core.grading import numeric
 from ttc_core.grading.extraction import extract
 from ttc_core.settings import REPOSITORY, Settings
 from ttc_core.store.columns import escape, unescape
+from ttc_core.store import database as database_module
 from ttc_core.store.database import database
 
 
@@ -54,7 +55,7 @@ def _imported(format: str) -> Callable[[bytes], None]:
                     shutil.copy(_empty(), Path(folder) / "x.db")
                     importing.add(format, Path(folder) / "x.jsonl", "d", "s", db=url)
             finally:
-                database(url).close()
+                database_module._open.pop(url, database(url)).close()  # each input has a database of its own
 
     return run
 
