@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -41,6 +42,7 @@ from ttc_core.drawing.interactive import plotly
 from ttc_core.drawing.trees import tree
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.export import listing, pgfplots, text, writing
+from ttc_core.export.chains import Attempts, kept
 from ttc_core.export.tables import StudyTables
 from ttc_core.settings import REPOSITORY
 from ttc_core.types import Node
@@ -76,7 +78,8 @@ def tables(hostile=False, **changes):
         np.ones((PROBLEMS, 8), bool),
         steps,
     )
-    return StudyTables(frame, pd.concat([large, *parts]), pool, resamples=20, **changes)
+    made = Attempts(np.tile(np.arange(6) % 2 == 1, (12, 1)), np.arange(6) < np.arange(1, 13)[:, None], list("ab") * 6)
+    return StudyTables(frame, pd.concat([large, *parts]), pool, lambda revised: made, resamples=20, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +145,34 @@ def test_the_ratio_of_sequential_to_parallel(study):
     assert list(whole.y) == pytest.approx([8 / 30, 15 / 30, 1.0])  # four chains, two, one
 
 
+def test_positions_in_a_chain(study):
+    """Twelve chains of 1 to 6 attempts and more, of which each second one is right; short positions are left out."""
+    info = drawn("revision_positions", study)
+    assert list(line(info, "pass@1").x) == [1, 2, 3] and list(line(info, "pass@1").y) == [0.0, 1.0, 0.0]
+    assert list(line(info, "right → wrong", 1).y) == [None, None, 1.0]
+    assert list(line(info, "wrong → right", 1).y) == [None, 1.0, None]
+    assert "of 12 chains of reviser on 2 problems" in info.caption
+    bare = dataclasses.replace(study, chains=None, _made={})
+    with pytest.raises(UserError, match="kept no search that revises"):
+        drawn("revision_positions", bare)
+
+
+def test_positions_of_the_searches_that_a_study_kept(tmp_path):
+    """Of the budgets of one method the longest chains; each attempt once, graded as the search is."""
+    db = f"sqlite:///{tmp_path / 'x.db'}"
+    runs.ensure_database(db=db)
+    document = json.loads((REPOSITORY / "data/examples/0-mini-test-0007-revisions.json").read_text("utf-8"))
+    run = runs.import_run(document, db=db)
+    nodes, spec = runs.nodes(run, db=db).nodes, runs.get(run, db=db).spec
+    same = {"dataset": "d", "problem": "p", "model": "m", "verifier": None, "method": "revisions", "seed": 0}
+    frame = pd.DataFrame([same | {"budget": 8, "run": run}, same | {"budget": 2, "run": "gone"}])
+    made = kept(frame, db)
+    assert made.valid.sum() == len(nodes) and set(made.problems) == {"p"}
+    assert made.correct.sum() == sum(node.answer == spec.answer for node in nodes)
+    with pytest.raises(UserError, match="kept no search that revises"):
+        kept(frame[:0], db)
+
+
 def test_costs_are_stacked(study):
     info = drawn("costs", study)
     policy, verifier = bars.placed(info.panels[0].series)
@@ -178,6 +209,7 @@ def test_what_a_study_does_not_have_is_left_out(tmp_path, study):
     fewer = StudyTables(study.frame, study.frame[:0], study.pool, resamples=0)
     assert [o.name for o in writing.write(fewer, tmp_path, ["csv"], presets.preset("acl"))[1]] == [
         "exchange",
+        "revision_positions",
         "revision_ratio",
     ]
 

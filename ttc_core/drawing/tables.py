@@ -45,7 +45,13 @@ class Tables(Protocol):
         """{"ks", way: {"auc", "within", "best": by k, "weighted": by k}}."""
 
     def ratios(self) -> pd.DataFrame:
-        """Columns budget, chains, ratio, bin (-1: all), problems, accuracy of revisions."""
+        """Columns budget, chains, ratio, bin (-1: all), problems, accuracy of revisions; of whichever model revises."""
+
+    def positions(self) -> dict[str, Any]:
+        """{"model", "chains", "problems", "positions": [{position, attempts, right, low, high, kept, mended}]}.
+
+        Of the searches that are kept; see `ttc_core.analysis.revisions.Position`.
+        """
 
     def costs(self) -> pd.DataFrame:
         """Columns method, budget, policy, verifier: mean FLOPs of a problem, at the budget that most methods have."""

@@ -11,12 +11,14 @@ from ttc_core.analysis import difficulty, documents, frontier, quality, revision
 from ttc_core.analysis.frontier import RESAMPLES
 from ttc_core.analysis.measured import measured
 from ttc_core.errors import UserError
+from ttc_core.export import chains
 from ttc_core.studies_chosen import Chosen, choose, parameters
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ttc_core.analysis.pool import Pool
+    from ttc_core.export.chains import Attempts
 
 T = TypeVar("T")
 RATIOS = (0.16, 0.79, 22.0)  # the paper's three
@@ -30,12 +32,14 @@ class StudyTables:
         frame: outcomes of one model with one verifier on one data set.
         others: outcomes of the other models on it.
         pool: samples of the same model; None if there are none.
+        chains: gives the attempts of kept searches that revise, out of these outcomes; None: none are kept.
         axis, count, resamples, shares: cost axis, bins of equal size, of the bootstrap, and R of the exchange.
     """
 
     frame: pd.DataFrame
     others: pd.DataFrame
     pool: Pool | None
+    chains: Callable[[pd.DataFrame], Attempts] | None = None
     axis: str = "generations"
     count: int = difficulty.BINS
     resamples: int = RESAMPLES
@@ -120,18 +124,41 @@ class StudyTables:
         return self._once("aggregations", lambda: {"ks": ks, **quality.aggregations(self._scored(), ks)})
 
     def ratios(self) -> pd.DataFrame:
-        """See Tables; of whichever model revises."""
+        """See Tables."""
+        revised, pool = self._revised(), self._pool()
+        of = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, self._bins()).of
+        bins = dict(zip(pool.problems, of.tolist(), strict=True))
+        return revisions.ratios(revised, bins)
+
+    def positions(self) -> dict[str, Any]:
+        """See Tables."""
+        return self._once("positions", self._positions)
+
+    def _positions(self) -> dict[str, Any]:
+        revised = self._revised()
+        if self.chains is None:
+            raise UserError("the study kept no search that revises")
+        made = self.chains(revised)
+        found = revisions.positions(made.correct, made.valid, made.problems, max(1, self.resamples))
+        ends = ("low", "high") if not self.resamples else ()
+        rows = [{name: None if name in ends else _known(v) for name, v in vars(one).items()} for one in found]
+        return {
+            "model": revised["model"].iloc[0],
+            "chains": len(made.problems),
+            "problems": len(set(made.problems)),
+            "positions": rows,
+        }
+
+    def _revised(self) -> pd.DataFrame:
+        """Outcomes of revisions by whichever model revises."""
         import pandas as pd
 
         whole = pd.concat([self.frame, self.others])
         revised = whole[whole["strategy"].isin(("revisions", "sequential_revisions"))]
         if revised.empty:
             raise UserError("the study has no outcomes of revisions")
-        model = revised["model"].mode()[0]
-        pool = self._pool()
-        of = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, self._bins()).of
-        bins = dict(zip(pool.problems, of.tolist(), strict=True))
-        return revisions.ratios(revised[revised["model"] == model], bins)
+        most: pd.DataFrame = revised[revised["model"] == revised["model"].mode()[0]]
+        return most
 
     def costs(self) -> pd.DataFrame:
         """See Tables."""
@@ -187,7 +214,9 @@ def of_study(
         pool = found.pool()
     except UserError:  # figures that need one say so
         pool = None
-    return StudyTables(found.outcomes, found.others, pool, resamples=resamples)
+    return StudyTables(
+        found.outcomes, found.others, pool, lambda revised: chains.kept(revised, db), resamples=resamples
+    )
 
 
 def _known(value: float) -> float | None:

@@ -14,7 +14,7 @@ _TEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': "''", "√": r"\ensuremath{\surd}", "×": r"\ensuremath{\times}",
-    "−": r"\ensuremath{-}", "–": "--", "\n": " ", "\r": " ", "\t": " ",
+    "→": r"\ensuremath{\to}", "−": r"\ensuremath{-}", "–": "--", "\n": " ", "\r": " ", "\t": " ",
 }  # fmt: skip
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the last four as Japanese keyboards write them
 _NUMBER = re.compile(r"[+-]?[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?(/[0-9]+)?")

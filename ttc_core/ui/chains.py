@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from ttc_core.analysis.chains import paths
 from ttc_core.runs_views import RunView
-from ttc_core.types import ROOT, Node, NodeId
+from ttc_core.types import Node, NodeId
 
 LONGEST = 4000  # words of two attempts together up to which they are compared word by word; above, line by line
 SHOWN = 64  # chains drawn
 KEPT, ADDED, REMOVED = "same", "added", "removed"
-
-
-def paths(nodes: Iterable[Node]) -> list[list[Node]]:
-    """The chains of a run: every way from a first attempt to one that nobody revised, in the order of their ids.
-
-    Chains that fork off another one (a tree of answers) begin with the attempts that they share with it. A search that
-    goes step by step has none.
-    """
-    known = {node.id: node for node in nodes}
-    if any(node.finish == "step" for node in known.values()):
-        return []
-    revised = {node.parent for node in known.values()}
-    last = [node for node in known.values() if node.id not in revised]
-    return [_way(node, known) for node in sorted(last, key=lambda node: _order(node.id))]
-
-
-def _order(node: NodeId) -> list[int]:
-    return [int(part) for part in node.split(".")[1:]]
-
-
-def _way(node: Node, known: dict[NodeId, Node]) -> list[Node]:
-    way = [node]
-    while way[0].parent != ROOT and way[0].parent in known:
-        way.insert(0, known[way[0].parent])
-    return way
 
 
 def difference(before: str, after: str) -> list[tuple[str, str]]:
