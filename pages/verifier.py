@@ -7,10 +7,12 @@ from ttc_core.drawing.interactive import plotly
 from ttc_core.export import writing
 from ttc_core.export.tables import StudyTables
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import examples, frontier, session, study, words
+from ttc_core.ui import examples, form, frontier, session, study, words
 
 ORDER = 7
 TITLE = "Verifier"
+OF = "verifier"  # whose widget the slider is
+BARS = 10  # of the diagram
 MEASURES = (
     ("ece", "Calibration error", "expected calibration error: mean distance of score and share right; 0 is best"),
     ("brier", "Brier score", "mean squared distance of score and outcome; 0 is best"),
@@ -35,7 +37,29 @@ def selected() -> None:
     """A point of the reliability diagram was clicked: its bar is looked at."""
     points = st.session_state["reliability"]["selection"]["points"]
     if points and 0 <= points[0]["x"] <= 1:
-        st.session_state["bucket"] = examples.bucket(points[0]["x"], 10)
+        look_at(examples.bucket(points[0]["x"], BARS))
+
+
+def look_at(bar: int) -> None:
+    """Put a bar into the address, by the scores it is of."""
+    st.query_params["bucket"] = scores(bar)
+
+
+def scores(bar: int) -> str:
+    """The scores that a bar is of."""
+    return f"{bar / BARS:.1f}–{(bar + 1) / BARS:.1f}"
+
+
+def pick_bar(full: list[int]) -> int:
+    """The bar that is looked at: that of the address, wherever the slider, the diagram or a way back put it."""
+    asked = {scores(bar): bar for bar in full}.get(session.linked("bucket") or "", full[-1])
+    if st.session_state.get(form.key(OF, "bar"), form.first(OF, "bar", None)) != asked:
+        form.begin(OF, {"bar": asked})
+    key = form.key(OF, "bar")
+    return st.select_slider(
+        "Score", full, form.first(OF, "bar", asked), key=key, format_func=scores, help="or click the diagram",
+        width=640, on_change=lambda: look_at(st.session_state[key]),
+    )  # fmt: skip
 
 
 def confident(name: str, view: StudyView, verifier: str | None, tables: StudyTables) -> None:
@@ -43,12 +67,7 @@ def confident(name: str, view: StudyView, verifier: str | None, tables: StudyTab
     bars = tables.reliability()["bars"]
     full = [b for b, bar in enumerate(bars) if bar["count"]]
     st.subheader("Confident mistakes", anchor="mistakes")
-    if st.session_state.get("bucket", full[-1]) not in full:
-        st.session_state["bucket"] = full[-1]
-    at = st.select_slider(
-        "Score", full, value=None if "bucket" in st.session_state else full[-1], key="bucket", bind="query-params",
-        format_func=lambda b: f"{bars[b]['low']:.1f}–{bars[b]['high']:.1f}", help="or click the diagram", width=640,
-    )  # fmt: skip
+    at = pick_bar(full)
     found = examples.mistakes(study.pool_rows(name, study.revision(view), verifier), at, len(bars))
     bar = bars[at]
     st.caption(
