@@ -41,6 +41,9 @@ def filters() -> dict[str, Any]:
 
 def pick(title: str, options: list[Any], key: str, width: int = 160, say: Callable[[Any], str] = str) -> str | None:
     """A filter: one of the options, as `say` calls them, or any."""
+    asked = session.linked(key)
+    if asked in options and say(asked) != asked:  # by a link of an earlier version, which had the name itself
+        st.session_state[key] = asked
     chosen = st.selectbox(
         title, [ANY, *options], key=key, bind="query-params", width=width,
         format_func=lambda name: name if name == ANY else say(name),
@@ -54,7 +57,7 @@ def row(run: RunView, defaults: Mapping[str, Mapping[str, Any]]) -> dict[str, An
     return component.run_row(
         run,
         problem=spec.problem_id or "own question",
-        parameters=words.strategy(spec, defaults.get(spec.strategy, {})),
+        parameters=", ".join(words.differing(spec, defaults.get(spec.strategy, {}))),
         budget=spec.budget,
         nodes=words.count(run.nodes),
         tokens=words.count(run.usage.policy_tokens),

@@ -226,7 +226,7 @@ def test_two_runs_side_by_side_are_compared_and_each_has_its_tree(url):
     found = [e.proto for e in at.get("bidi_component") if e.proto.component_name == "ttc_tree"]
     trees = [json.loads(proto.json or proto.mixed.json) for proto in found]
     assert [(tree["run"], tree["select"]) for tree in trees] == [("left1", None), ("right1", "r.0")]
-    assert "16 and 16 generations" in said(at)
+    assert "each with 16 generations" in said(at)
     assert field(at.toggle, "form_beside").value and field(at.selectbox, "beside_strategy").value == "best_of_n"
     at.button(key="right_alone").click().run()
     assert at.query_params["run"] == "right1" and "beside" not in at.query_params

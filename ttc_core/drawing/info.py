@@ -18,7 +18,10 @@ GREYSCALE = ("#000000", "#444444", "#707070", "#9A9A9A", "#BDBDBD")  # in place 
 PLACES = ("below", "above", "right", "none")  # of the legend: never upon data
 INTERVALS = ("bands", "bars", "none")
 OPTIMAL = "compute_optimal"
-_NAMES = {"best of n": "best-of-N", "dvts": "DVTS", "mcts": "MCTS", "ab mcts": "AB-MCTS", "rebase": "REBASE"}
+_NAMES = {
+    "single": "one answer", "best of n": "best-of-N", "dvts": "DVTS", "mcts": "MCTS", "ab mcts": "AB-MCTS",
+    "rebase": "REBASE",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,8 @@ def labelled(method: str) -> str:
         return "compute-optimal"
     name, *params = method.split(" ")
     words = name.replace("_", " ")
+    if name == "single" and params in (["greedy=true"], ["greedy=false"]):
+        return f"one {'greedy' if params == ['greedy=true'] else 'sampled'} answer"
     shown = [_param(text) for text in params]
     return _NAMES.get(words, words) + (f" ({', '.join(shown)})" if shown else "")
 

@@ -24,6 +24,12 @@ def compared(one: RunView, other: RunView) -> str:
         given = ["no answer" if view.answer is None else view.answer for view in (one, other)]
         said = f"{words.sentence(names[0])} answers {given[0]} ({verdicts[0]}), {names[1]} {given[1]} ({verdicts[1]})"
     mine, theirs = costs(one.usage), costs(other.usage)
-    ratios = [f"{mine[what] / theirs[what]:.2g} times the {what}" for what in mine if theirs[what]]
-    said += f", with {one.usage.generations} and {other.usage.generations} generations."
-    return f"{said} {words.sentence(names[0])} took {' and '.join(ratios)}." if ratios else said
+    spent = one.usage.generations, other.usage.generations
+    each = "generation" if spent == (1, 1) else "generations"
+    said += f", each with {spent[0]} {each}." if spent[0] == spent[1] else f", with {spent[0]} and {spent[1]} {each}."
+    ratios = {what: f"{mine[what] / theirs[what]:.2g}" for what in mine if theirs[what]}
+    more = [f"{ratio} times the {what}" for what, ratio in ratios.items() if ratio != "1"]
+    equal = [what for what, ratio in ratios.items() if ratio == "1"]
+    told = [f"took {' and '.join(more)}"] if more else []
+    told += [f"needed as many {' and '.join(equal)}"] if equal else []
+    return f"{said} {words.sentence(names[0])} {' and '.join(told)} as {names[1]}." if told else said

@@ -94,14 +94,15 @@ _list = st.components.v2.component(
 
 def run_row(view: RunView, **more: Any) -> dict[str, Any]:
     """What `run_list` needs of a stored search; more: what else its columns show."""
+    lost = words.lost(view)
     return {
         "id": view.id,
         "question": " ".join(view.spec.question.split())[:300],
         "answer": view.answer,
-        "correct": view.correct,
+        "correct": None if lost else view.correct,
         "strategy": words.method(view.spec.strategy),
-        "status": words.STATUS_WORDS[view.status],
-        "state": view.status,
+        "status": "all failed" if lost else words.STATUS_WORDS[view.status],
+        "state": "failed" if lost else view.status,
         "when": words.ago(view.created),
         **more,
     }

@@ -116,17 +116,19 @@ def _question(catalogue: Catalogue) -> RunSpec:
     if not listed:
         st.text("This data set is empty.")
         return RunSpec(question="", strategy="", budget=0)
-    chosen = form.choice(FORM, f"problem_{dataset}", "Problem", list(listed), words=lambda id_: label(listed[id_]))
+    chosen = form.choice(
+        FORM, f"problem_{dataset}", "Problem", list(listed), words=lambda id_: label(listed[id_], dataset)
+    )
     with st.container(key="asked"):
         st.text(words.shown(listed[chosen].question))
     return RunSpec(question=listed[chosen].question, dataset=dataset, problem_id=chosen, strategy="", budget=0)
 
 
-def label(problem: Problem) -> str:
-    """A problem in the picker: id, how many steps it takes where that is known, and its question to search in."""
+def label(problem: Problem, dataset: str = "") -> str:
+    """A problem in the picker: its id without the data set's name, its steps where they are known, and its question."""
     steps = problem.metadata.get("steps") if isinstance(problem.metadata, Mapping) else None
     known = f" · {steps} steps" if isinstance(steps, int) else ""
-    return words.shown(f"{problem.id}{known} · {problem.question}")
+    return words.shown(f"{problem.id.removeprefix(f'{dataset}-')}{known} · {problem.question}")
 
 
 def same_search(asked: RunSpec, spec: RunSpec) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -124,12 +125,14 @@ def _made(view: RunView) -> str:
 def _verdict(view: RunView, shown: Shown) -> None:
     with st.container(key=shown.key("run-verdict"), gap=None):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            if view.correct is not None:
+            if words.lost(view):
+                st.badge("no answer", color="red")
+            elif view.correct is not None:
                 st.badge("✓ right" if view.correct else "✗ wrong", color="green" if view.correct else "red")
             if view.status != "done":
                 st.badge(words.STATUS_WORDS[view.status], color=_COLOURS[view.status])
         with st.container(key=shown.key("run-answer" if view.answer is not None else "run-no-answer")):
-            none = "no answer" if view.ended else "no answer yet"
+            none = "all samples failed" if words.lost(view) else "no answer" if view.ended else "no answer yet"
             st.text(none if view.answer is None else words.shown(view.answer))
         if view.spec.answer is not None:
             st.text(f"known answer {words.shown(view.spec.answer)}")
@@ -207,6 +210,12 @@ def _trouble(view: RunView) -> None:
     """Say plainly when nothing will come, and what to do."""
     if view.status == "failed":
         session.notice("The search failed", view.error or "no reason was recorded", view.hint)
+    if words.lost(view):
+        why = Counter(node.why for node in runs.nodes(view.id).nodes if node.state == "failed" and node.why)
+        session.notice(
+            "No answer: all samples failed", why.most_common(1)[0][0] if why else "no reason was recorded",
+            f"the Models page examines whether {view.spec.model} works; then run the search anew",
+        )  # fmt: skip
     if view.ended:
         return
     worker = runs.worker_state()

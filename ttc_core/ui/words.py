@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ttc_core.drawing.info import labelled
+from ttc_core.runs_views import RunView
 from ttc_core.types import RunSpec, Status
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,=+-]*")
@@ -73,10 +74,26 @@ def sentence(text: str) -> str:
 
 def strategy(spec: RunSpec, defaults: Mapping[str, Any]) -> str:
     """A run's strategy in words with the parameters that differ from their defaults: "beam search, width 8"."""
-    differing = [
-        f"{name.replace('_', ' ')} {value}" for name, value in spec.params.items() if defaults.get(name) != value
-    ]
-    return ", ".join([method(spec.strategy), *differing])
+    return ", ".join([method(spec.strategy), *differing(spec, defaults)])
+
+
+def differing(spec: RunSpec, defaults: Mapping[str, Any]) -> list[str]:
+    """A run's parameters that differ from their defaults: "width 8"; a choice, and a greedy answer, by their names."""
+    return [_parameter(name, value) for name, value in spec.params.items() if defaults.get(name) != value]
+
+
+def _parameter(name: str, value: Any) -> str:
+    if name == "select":
+        return str(value)
+    if isinstance(value, bool):
+        return f"{'' if value else 'not '}{name.replace('_', ' ')}"
+    return f"{name.replace('_', ' ')} {value}"
+
+
+def lost(view: RunView) -> bool:
+    """Whether a search ended without an answer because every sample of it failed; that is no wrong answer."""
+    none = view.outcome is not None and not view.outcome.candidates
+    return view.status == "done" and view.answer is None and none and view.usage.failed_samples > 0
 
 
 def shown(text: str) -> str:

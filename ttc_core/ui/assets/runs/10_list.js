@@ -24,7 +24,8 @@ function line(S, row, index) {
   question.append(link);
   tr.append(question, answer);
   cell("problem", row.problem);
-  cell("strategy", row.strategy, row.parameters);
+  const made = cell("strategy", row.strategy, row.parameters ? `${row.strategy}, ${row.parameters}` : "");
+  if (row.parameters) made.append(el("small", "", row.parameters));
   cell("number", row.budget);
   cell("number", row.nodes);
   cell("number", row.tokens);
