@@ -10,6 +10,11 @@ from ttc_core.ui import beside, delete, gate, onward, session, setup, view, word
 
 ORDER = 1
 TITLE = "Solve"
+FIRST = (
+    ("Choose a question", "on the left: a bundled one, or your own with the answer you expect."),
+    ("Choose a strategy and a budget.", "One generation is one complete sampled solution's worth of work."),
+    ("Press Run", "and click any step of the tree for its text, its score and the way to it."),
+)
 
 
 def shown() -> tuple[RunView | None, RunView | None, bool]:
@@ -77,6 +82,26 @@ def alone(run_id: str) -> None:
     session.link(run_id)
 
 
+def nothing(asked: RunSpec) -> None:
+    """What the page is for and how to begin, as long as nothing was searched; the form's search as an example."""
+    st.subheader("No search yet", anchor=False)
+    st.text(
+        "A search spends a budget of generations on one question: the model writes steps, the verifier scores them, "
+        "and the tree of what was tried grows here while you watch."
+    )
+    for number, (what, more) in enumerate(FIRST, start=1):
+        st.markdown(f"**{number}. {what}** {more}")
+    if not asked.question:
+        return
+    with st.container(border=True, key="first-example"):
+        st.caption("For example")
+        st.text(words.shown(asked.question))
+        made = words.strategy(asked, asked.params)
+        label = f"Try {made} with {asked.budget} generations"
+        if gate.button(label, "runs.start", key="first_run", type="primary", help="what the form on the left says"):
+            start(asked, None)
+
+
 session.open_page("solve")
 delete.confirmation()
 onward.dialog()
@@ -96,4 +121,4 @@ if current and other:
 elif current:
     view.show_run(current.id, view.Shown(target=target, example=not chosen))
 elif not session.linked("run"):
-    session.notice("No search yet", "choose a question on the left and press Run", kind="info")
+    nothing(asked)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ttc_core import registry
+from ttc_core.drawing.info import labelled
 from ttc_core.registry import Param
 from ttc_core.types import Candidate, Node, Outcome, Problem, RunSpec
 from ttc_core.ui import component, form, setup, words
@@ -152,6 +153,7 @@ def test_the_same_search_ignores_budget_and_known_answer_only():
 def test_problems_are_labelled_with_id_steps_and_question():
     assert setup.label(Problem("p-1", "How many?", metadata={"steps": 5})) == "p-1 · 5 steps · How many?"
     assert setup.label(Problem("p-1", "How many?")) == "p-1 · How many?"
+    assert setup.label(Problem("mini-test-0007", "How many?"), "mini-test") == "0007 · How many?"
 
 
 def test_numbers_in_words():
@@ -172,6 +174,12 @@ def test_numbers_in_words():
 def test_a_strategy_in_words_names_what_differs_from_the_default():
     spec = RunSpec("q", "beam_search", 16, params={"width": 8, "rounds": 40})
     assert words.strategy(spec, {"width": 4, "rounds": 40}) == "beam search, width 8"
+    greedy = RunSpec("q", "single", 1, params={"greedy": True})
+    assert words.strategy(greedy, {}) == "one answer, greedy"
+    assert [labelled(f"single greedy={value}") for value in ("true", "false")] == [
+        "one greedy answer",
+        "one sampled answer",
+    ]
 
 
 @pytest.mark.parametrize(

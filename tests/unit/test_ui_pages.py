@@ -68,8 +68,12 @@ def said(at):
 def test_solve_without_any_run_says_what_to_do(url):
     at = page("solve")
     assert not at.exception
-    assert "No search yet" in said(at) and "press Run" in said(at)
+    told = said(at) + "".join(heading.value for heading in at.subheader)
+    assert "No search yet" in told and "Press Run" in told
     assert not components(at)
+    at.button(key="first_run").click().run()
+    [made] = runs.listing().rows
+    assert made.spec.strategy == "beam_search" and at.query_params["run"] in (made.id, [made.id])
 
 
 def test_solve_shows_the_latest_finished_run_at_once_and_leaves_the_address_alone(url):
@@ -216,6 +220,28 @@ def test_deleting_asks_first(url):
     assert runs.listing(db=url).total == 1
     at.button(key="delete_yes").click().run()
     assert runs.listing(db=url).total == 0
+
+
+def test_a_search_whose_samples_all_failed_is_no_wrong_answer_and_says_why(url):
+    made = replace(spec("best_of_n", 2), answer="3")
+    repository.add(database(url), "lost", made)
+    backend = ScriptedBackend(fault=lambda job: EngineFault("the server cannot be reached"))
+    with Driver(database(url), role="worker", backend=backend) as driver:
+        driver.work(lambda: False, forever=False)
+    at = page("trees", run="lost")
+    assert not at.exception and "✗ wrong" not in said(at)
+    assert "No answer: all samples failed" in said(at) and "The server cannot be reached." in said(at)
+    [row] = component(page("trees"), "ttc_runs")["rows"]
+    assert row["status"] == "all failed" and row["correct"] is None
+
+
+@pytest.mark.parametrize("named", ["dvts", "DVTS"])
+def test_links_that_name_a_strategy_in_either_way_are_followed(url, named):
+    finished(url, "beam", strategy="beam_search")
+    finished(url, "trees", strategy="dvts")
+    at = page("trees", strategy=named)
+    assert not at.exception and at.selectbox(key="strategy").value == "dvts"
+    assert [row["id"] for row in component(at, "ttc_runs")["rows"]] == ["trees"]
 
 
 def test_two_runs_side_by_side_are_compared_and_each_has_its_tree(url):
