@@ -28,8 +28,16 @@ def run_search(page):
     return run_id, first, time.monotonic() - start
 
 
+# Where a node is, once it has stayed there for a while: rows glide to their places, and the page may still grow.
+SETTLED = """node => {
+  const spot = window.__ttc.position(node), sign = JSON.stringify(spot);
+  if (sign !== window.__spot) Object.assign(window, {__spot: sign, __since: performance.now()});
+  return performance.now() - window.__since > 400 && spot;
+}"""
+
+
 def click(page, node):
-    spot = page.evaluate(f"window.__ttc.position({node!r})")
+    spot = page.wait_for_function(SETTLED, arg=node).json_value()
     box = page.locator("canvas").bounding_box()
     assert 0 < spot["x"] - box["x"] < box["width"] and 0 < spot["y"] - box["y"] < box["height"], "out of sight"
     page.mouse.click(spot["x"], spot["y"])
@@ -58,7 +66,6 @@ def test_a_search_grows_on_screen_and_ends(searched, record_property):
 def test_clicking_a_step_shows_it_and_the_address_is_its_permalink(served, open_page, searched):
     page, run_id = searched
     chosen = page.evaluate("window.__ttc.chosen")
-    page.wait_for_timeout(400)  # rows glide to their places
     click(page, chosen)
     page.locator(".side .step-text", has_text="Answer: ").wait_for()
     page.locator(".side .node-head .mark.chosen").wait_for()
@@ -71,7 +78,6 @@ def test_clicking_a_step_shows_it_and_the_address_is_its_permalink(served, open_
 
 def test_arrow_keys_walk_the_tree_and_back_returns(searched):
     page, _ = searched
-    page.wait_for_timeout(400)
     chosen = page.evaluate("window.__ttc.chosen")
     click(page, chosen)
     page.wait_for_url(f"**node={chosen}**")
