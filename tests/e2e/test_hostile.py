@@ -52,7 +52,7 @@ def look(page):
     page.locator('[data-testid="stApp"]').wait_for()
     page.wait_for_timeout(800)
     for summary in page.locator("summary").all()[:4]:
-        summary.click(timeout=2_000)
+        summary.click()
     for x in range(100, 1400, 160):
         for y in range(150, 880, 120):
             page.mouse.move(x, y)
