@@ -36,6 +36,7 @@ def shares(
     rights, wrongs = (int(x.sum(axis=1).max()) for x in (right, ~right))
     number = np.where(right, right.cumsum(axis=1) - 1, rights + (~right).cumsum(axis=1) - 1)
     renumbered = np.where(of < 0, rights + wrongs, np.take_along_axis(number, np.maximum(of, 0), axis=1))
+    weights = np.ldexp(weights, -np.frexp(np.abs(weights).max())[1])  # at most 1, no digit lost
     placed, carried = np.take_along_axis(renumbered, own, axis=1), np.take_along_axis(weights, own, axis=1)
     drawn = _Drawing(placed, carried, own, orders, rights, rights + wrongs, how)
     together = max(1, BYTES // ((rights + wrongs + 1) * draws * np.dtype(drawn.kind(max(ks))).itemsize))
@@ -61,7 +62,7 @@ class _Drawing:
     """Votes among samples that come one after another, in D orders for each of P problems.
 
     Arguments:
-        of, weights, own: (P, n) answer, weight and number of the sample at each place.
+        of, weights, own: (P, n) answer, weight (of a size up to 1) and number of the sample at each place.
         orders: (most, D) places as they are drawn.
         rights: answers below it are right; blank: from it to this wrong, and this is none.
     """
@@ -124,7 +125,7 @@ class _Drawing:
         right, wrong = totals[: self.rights].max(axis=0), totals[self.rights : self.blank].max(axis=0)
         won, near = right > wrong, right == wrong
         if self.how == "weighted":  # what rounding may have turned round is looked at more closely, too
-            off = np.finfo(totals.dtype).eps * k * (k + 1) * float(np.abs(self.weights).max())
+            off = np.finfo(totals.dtype).eps * k * (k + 1)
             with np.errstate(invalid="ignore"):  # nobody votes: -inf on both sides
                 near |= np.abs(right - wrong) <= off
         lane = np.flatnonzero(near)
