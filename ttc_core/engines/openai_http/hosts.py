@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Look = Callable[[str, int], Awaitable[list[str]]]
-_RESERVED = ipaddress.ip_network("192.0.0.0/24")  # a cloud's metadata, which older Pythons call public
+# Public by their numbers: clouds' metadata, what older Pythons do not know as reserved.
+_RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "168.63.129.16/32", "192.88.99.0/24", "3fff::/20")))
+_UNICAST = ipaddress.ip_network("2000::/3")  # all that is public of IPv6; the rest may stand for an IPv4 address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -33,7 +35,8 @@ def allowed(host: str, address: str, named: Sequence[str]) -> bool:
     if host.lower().rstrip(".") in (name.lower() for name in named):
         return True
     found = _plain(ipaddress.ip_address(address.partition("%")[0]))
-    public = found.is_global and not found.is_multicast and found not in _RESERVED
+    public = found.is_global and not found.is_multicast and not any(found in network for network in _RESERVED)
+    public = public and (found.version == 4 or found in _UNICAST)
     return found.is_loopback or public or any(_within(found, n) for n in named)
 
 
