@@ -32,6 +32,8 @@ from ttc_core.types import Problem
 
 MAX_FILE = 1 << 29  # bytes
 MAX_LINE = 1 << 26
+MAX_DOCUMENT = 1 << 27  # of a file that is one JSON document, which is read as a whole
+MAX_BRACKETS = 4_000_000  # of one JSON text: "[]," takes three bytes of a file and twenty times that of memory
 MAX_START = 1 << 12  # bytes that tell how a file is written
 MAX_PROBLEMS = 100_000
 MAX_DEPTH = 500  # steps one after another
@@ -152,7 +154,12 @@ def lines(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
                 yield place, _object(place, json.loads(json.dumps(row, default=str)))  # dates and bytes too are kept
             return
         if start.startswith(b"[") or start.partition(b"\n")[0].strip() == b"{":
-            yield from _document(path, file.read())
+            raw = file.read(MAX_DOCUMENT + 1)
+            if len(raw) > MAX_DOCUMENT:
+                raise Place(path).wrong(
+                    f"more than {MAX_DOCUMENT >> 20} MiB in one JSON document; one a line may be more"
+                )
+            yield from _document(path, raw)
             return
         for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), 1):
             place = Place(path, number)
@@ -226,6 +233,8 @@ def parsed(place: Place, raw: bytes) -> Any:
     Raises:
         UserError: they are not UTF-8 or no JSON.
     """
+    if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
+        raise place.wrong(f"more than {MAX_BRACKETS:,} brackets in one JSON text")
     try:
         return json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
