@@ -15,6 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the last bits of sums depend on it
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
@@ -30,6 +31,7 @@ PAGE = REPOSITORY / "docs" / "science.md"
 BINS, RESAMPLES = 5, 400
 POLICY, ALONE = (8, 16, 32, 64, 128), (4, 8, 16, 32, 64)  # generations
 RATIOS = (0.16, 0.79, 22.0)
+NEEDED = (1, 4, 16, 64, 256)  # samples to predict difficulty from
 WEIGHTED, BEAM, DVTS = "best_of_n select=weighted", "beam_search width=4", "dvts width=4"
 
 
@@ -206,13 +208,19 @@ def _predicted(own: Chosen) -> str:
     gap = _curves(own, "predicted")
     at = gap["budgets"].index(64)
     lost = {end: gap["gap"][end][at] for end in ("mean", "low", "high")}
+    curve = difficulty.needed(own.pool(), NEEDED)
+    rows = [
+        ["rank correlation", *(f"{point['spearman']:.2f}" for point in curve)],
+        ["in the same bin", *(f"{point['same']:.0%}" for point in curve)],
+    ]
     return _section(
         "Predicted difficulty",
         "difficulty predicted by the verifier serves nearly as well as the oracle's.",
         f"rank correlation {same['spearman']:.2f}, {same['same']:.0%} of problems in the same bin; at 64 generations "
-        f"oracle bins are better by {_interval(lost, 100)} points.",
+        f"oracle bins are better by {_interval(lost, 100)} points. Predicted from fewer samples, each of which costs a "
+        "generation:",
         "agrees" if lost["low"] <= 0 else "agrees in part",
-        "",
+        _table(["samples", *(f"{p['samples']:g}" for p in curve)], rows),
     )
 
 
@@ -314,12 +322,14 @@ def _difference(d: comparison.Difference) -> str:
 
 
 def _interval(value: dict[str, float], times: float = 1) -> str:
-    mean, low, high = (np.round(times * value[name], 1) + 0.0 for name in ("mean", "low", "high"))
+    # to 6 digits first: 12.65 is the same wherever the last bits of a sum differ
+    mean, low, high = (np.round(np.round(times * value[name], 6), 1) + 0.0 for name in ("mean", "low", "high"))
     return f"{mean:.1f} ({low:.1f} to {high:.1f})"
 
 
 def _multiple(value: dict[str, Any]) -> str:
-    return f"{value['bound']} {value['mean']:.1f} ({value['low']:.1f} to {value['high']:.1f})".strip()
+    mean, low, high = (round(value[name], 6) for name in ("mean", "low", "high"))
+    return f"{value['bound']} {mean:.1f} ({low:.1f} to {high:.1f})".strip()
 
 
 if __name__ == "__main__":
