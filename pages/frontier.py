@@ -71,6 +71,10 @@ def show(found: Documents, axis: str) -> dict[str, Any]:
     first = next(iter(found.values()))
     place = frontier.place(data, first["budgets"][headline.at(first)])
     frontier.draw(data | {"place": place}, key="frontier", on_left=frontier.keep)
+    if axis == "generations":
+        for name, of in found.items():
+            if beam := headline.overtakes(of):
+                st.text((f"{name}: " if len(found) > 1 else "") + beam[1])
     st.caption(
         " ".join(about(name, of, len(found) > 1) for name, of in found.items())
         + " The policy is chosen in each bin on one half of the problems and measured on the other; bands and "

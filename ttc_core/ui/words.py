@@ -87,7 +87,7 @@ def _parameter(name: str, value: Any) -> str:
         return str(value)
     if isinstance(value, bool):
         return f"{'' if value else 'not '}{name.replace('_', ' ')}"
-    return f"{name.replace('_', ' ')} {value}"
+    return "width √N" if (name, value) == ("width", 0) else f"{name.replace('_', ' ')} {value}"
 
 
 def lost(view: RunView) -> bool:

@@ -1,5 +1,6 @@
 // Drawing with levels of detail. Screen x = column * kx + tx, y = row * ROW * ky + ty: zoom moves, text keeps its size.
 const ROW = 24;
+const ANSWER = "Answer: ";
 const screenX = (S, node) => across(S.tree, node) * S.kx + S.tx;
 const screenY = (S, node) => node.row * ROW * S.ky + S.ty;
 
@@ -61,12 +62,16 @@ function labelOf(S, node, room, radius, size, importance) {
   const small = state === "pruned" ? Math.min(size, 11.5) : size;
   const scale = small / 12.5, withScore = score && (room > 110 || room > node.width * scale + 26);
   const left = node.sx + radius + 6, textLeft = left + (withScore ? 23 : 0), space = room - (withScore ? 23 : 0);
-  let text = node.label;
-  if (node.width * scale > space) {
-    const characters = Math.floor(space / ((node.width * scale) / text.length)) - 1;
+  let text = node.label, wide = node.width * scale;
+  if (wide > space && text.startsWith(ANSWER)) { // what is answered says more than that it is
+    wide *= 1 - ANSWER.length / text.length;
+    text = text.slice(ANSWER.length);
+  }
+  if (wide > space) {
+    const characters = Math.floor(space / (wide / text.length)) - 1;
     text = characters > 0 ? text.slice(0, characters).trimEnd() + "…" : "";
   }
-  node.after = textLeft + Math.min(space, node.width * scale) + 6;
+  node.after = textLeft + Math.min(space, wide) + 6;
   return { node, left, textLeft, text, score: withScore ? score : "", size: small, importance, state };
 }
 
