@@ -34,6 +34,7 @@ log = logging.getLogger("ttc.worker")
 BEAT_SECONDS = 2.0
 LOOK_SECONDS = 0.25  # how often an idle driver looks for runs: a click starts within this time
 ASK_SECONDS = 0.1  # how often a busy one looks for runs and stop requests
+RETRY_SECONDS = 0.1  # between attempts to write where the database refuses at once
 SLOTS = 16  # runs under way together; more share the engines' batches no better and each take memory
 HUNG = 75  # exit code of a process that gives up: an engine, or something else, did not come back
 
@@ -76,6 +77,7 @@ class Driver:
         self._jobs: dict[str, _Job] = {}
         self._next_look = self._next_reclaim = 0.0
         self._alive_at = time.monotonic()
+        self._waits = False  # for the database to take what is noted
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -88,8 +90,11 @@ class Driver:
         self._ended.set()
         self._heart.join()
         try:
+            if error is None:  # what had to wait for the database gets a last chance
+                self._commit()
+                self._units.commit()
             leases.leave(self._db, self._id)
-        except StoreError as fault:  # the runs are free again once their heartbeat is old
+        except StoreError as fault:  # what is held is free again once its heartbeat is old, and goes on from its record
             log.warning("could not sign off: %s", fault)
 
     # --- the loops ---------------------------------------------------------------------------------------------------
@@ -137,6 +142,8 @@ class Driver:
             StoreFault: the database cannot be written; nothing of this turn is recorded, and its runs remain claimable.
         """
         self._alive_at = now = time.monotonic()
+        if not self._saved():  # nothing more is asked of the models meanwhile
+            return True
         if now >= self._next_look or not (self._jobs or self._units.busy):
             self._next_look = now + ASK_SECONDS
             try:
@@ -155,8 +162,23 @@ class Driver:
                 self._scheduler.cancel(run_id)  # the engines forget their jobs; otherwise replies could be mixed up
         self._note(events)
         self._units.note(events)
-        self._commit()
-        self._units.commit()
+        self._saved()
+        return True
+
+    def _saved(self) -> bool:
+        """Write everything noted; False where another process holds the database: then the next turn tries again."""
+        try:
+            self._commit()
+            self._units.commit()
+        except StoreBusy as busy:
+            if not self._waits:
+                log.warning("results wait until the database takes them: %s", busy)
+            self._waits = True
+            self._ended.wait(RETRY_SECONDS)
+            return False
+        if self._waits:
+            log.warning("the database has taken what waited")
+        self._waits = False
         return True
 
     @property
@@ -190,7 +212,6 @@ class Driver:
             self._scheduler.add(run_id, spec, problem, strategy, claim.nodes, usage=claim.usage)
         except Exception as error:  # for instance a strategy that is no longer there
             self._note([Failed(run_id, error, claim.usage)])
-            self._commit()
 
     def _drop(self, run_ids: Iterable[str]) -> None:
         """Somebody else owns these runs now, or they were deleted."""
@@ -202,7 +223,8 @@ class Driver:
     def _stop(self, run_ids: Iterable[str]) -> None:
         for run_id in run_ids:
             self._scheduler.cancel(run_id)
-            self._jobs[run_id].end = End("stopped")
+            job = self._jobs[run_id]
+            job.end = job.end or End("stopped")  # it may have ended and wait for the database
         self._commit()
 
     # --- what happened -----------------------------------------------------------------------------------------------
@@ -222,18 +244,12 @@ class Driver:
                 job.end = _failure(event.search_id, event.error)
 
     def _commit(self) -> None:
-        """Write everything noted, in one transaction; wait for as long as another process holds the database."""
+        """Write everything noted of runs, in one transaction."""
         jobs = {run_id: job for run_id, job in self._jobs.items() if job.nodes or job.usage or job.end}
         if not jobs:
             return
         changes = [Change(job.lease, job.nodes, job.usage, job.end) for job in jobs.values()]
-        while True:
-            try:
-                written = leases.commit(self._db, changes)
-                break
-            except StoreBusy as busy:
-                log.warning("waiting: %s", busy)
-                self._alive_at = time.monotonic()
+        written = leases.commit(self._db, changes)
         for run_id, job in jobs.items():
             if job.end is not None:
                 del self._jobs[run_id]
@@ -244,6 +260,7 @@ class Driver:
             self._stop(written.stop & self._jobs.keys())
 
     def _beat(self) -> None:
+        said = False
         while not self._ended.wait(BEAT_SECONDS):
             try:
                 silent, stuck = time.monotonic() - self._alive_at, self._scheduler.stuck()
@@ -252,8 +269,10 @@ class Driver:
                 if silent > BEAT_SECONDS:  # whoever wants a run stopped need not wait for what does not come back
                     endings.stop(self._db, self._id)
                 leases.beat(self._db, self._id)
+                said = False
             except StoreError as error:
-                log.warning("no heartbeat: %s", error)
+                log.log(logging.DEBUG if said else logging.WARNING, "no heartbeat: %s", error)
+                said = True
 
     def _give_up(self, silent: float, stuck: tuple[str, float, set[str]] | None) -> None:
         """End the process: nothing else stops an engine that hangs, and what is held shall go to others."""

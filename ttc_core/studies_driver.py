@@ -7,7 +7,6 @@ turn's nodes are committed before the next; a unit is done when all its searches
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -58,6 +57,7 @@ class _Unit:
 
     claim: UnitClaim
     searches: dict[str, _Search]
+    unwanted: bool = False  # to be given back
 
 
 class UnitWork:
@@ -99,7 +99,8 @@ class UnitWork:
         if self._units:
             written = units.held(self._db, self.leases)
             self._drop(written.lost)
-            self._release(written.stop)
+            if written.stop:
+                self._release(written.stop)
         while self._load() < self._room and not self.suspect:
             alone = not (self._units or beside)
             claims = units.claim(self._db, self._worker, 1, self._study, models=self._models, suspects=alone)
@@ -142,12 +143,11 @@ class UnitWork:
 
     def _release(self, stop: Iterable[str]) -> None:
         """Their study is paused or cancelled: commit what is noted and give them back."""
-        for key in list(stop):
-            unit = self._units[key]
-            for run_id in unit.searches:
+        for key in stop:
+            self._units[key].unwanted = True
+            for run_id in self._units[key].searches:
                 self._scheduler.cancel(run_id)
-            self._write([(unit, "pending", None)])
-            self._drop([key])
+        self.commit()
 
     # --- what happened -----------------------------------------------------------------------------------------------
 
@@ -182,21 +182,21 @@ class UnitWork:
                 unit.searches[run_id].failure = error
 
     def commit(self) -> None:
-        """Write everything noted, in one transaction; wait for as long as another process holds the database."""
+        """Write everything noted, in one transaction.
+
+        Raises:
+            StoreBusy: another process holds the database. Nothing is written, and all is kept for another attempt.
+        """
         changes = [(unit, *_state(unit)) for unit in self._units.values() if _state(unit)[0] or _noted(unit)]
         if changes:
             self._write(changes)
 
     def _write(self, changes: Sequence[tuple[_Unit, str, Exception | None]]) -> None:
         rows = [_change(unit, status, error) for unit, status, error in changes]
-        while True:
-            try:
-                written = units.commit(self._db, rows)
-                break
-            except StoreBusy as busy:
-                log.warning("waiting: %s", busy)
-                time.sleep(0.1)
-        for unit, status, _ in changes:
+        written = units.commit(self._db, rows)
+        for unit, status, error in changes:
+            if error is not None:
+                log.log(logging.INFO if isinstance(error, TTCError) else logging.ERROR, "a unit failed", exc_info=error)
             for search in unit.searches.values():
                 search.new, search.usage, search.fresh = [], None, 0
                 search.told = search.told or not search.open
@@ -208,7 +208,8 @@ class UnitWork:
                 with suppress(StoreBusy):  # the next unit that ends will do
                     stored.check_cost(self._db, unit.claim.study)
         self._drop(written.lost)
-        self._release(written.stop & self._units.keys())
+        if stop := written.stop & self._units.keys():
+            self._release(stop)
 
 
 def _tokens(usage: Usage) -> int:
@@ -222,7 +223,7 @@ def _noted(unit: _Unit) -> bool:
 def _state(unit: _Unit) -> tuple[str, Exception | None]:
     """How the unit ends now, "" if it does not, and why."""
     if any(search.open for search in unit.searches.values()):
-        return "", None
+        return "pending" if unit.unwanted else "", None
     failures = [search.failure for search in unit.searches.values() if search.failure is not None]
     if not failures:
         return "done", None
@@ -237,8 +238,6 @@ def _change(unit: _Unit, status: str, error: Exception | None) -> UnitChange:
         for s in unit.searches.values()
         if not s.told and (s.new or s.usage or not s.open)
     ]
-    if error is not None:
-        log.log(logging.INFO if isinstance(error, TTCError) else logging.ERROR, "a unit failed", exc_info=error)
     hint = error.hint if isinstance(error, TTCError) else ""
     return UnitChange(unit.claim.lease, searches, status, _words(error), hint)
 

@@ -15,7 +15,7 @@ from ttc_core.bench.searches import ScriptedBackend as StudyBackend
 from ttc_core.errors import StoreBusy
 from ttc_core.runs_driver import Driver
 from ttc_core.settings import settings
-from ttc_core.store import leases, repository, units, upkeep
+from ttc_core.store import leases, process, repository, units, upkeep
 from ttc_core.store.database import Database, database
 from ttc_core.store.studies import NewMethod
 
@@ -94,7 +94,7 @@ def test_what_a_worker_elsewhere_left_whose_clock_was_wrong_is_taken_over(url, c
     repository.add(db, "r", ASKED)
     study(url)
     clock(seconds)
-    monkeypatch.setattr(leases, "HOST", "elsewhere")
+    monkeypatch.setattr(process, "machine", lambda: "elsewhere")
     leases.enrol(db, "gone", "worker", 1)
     assert len(leases.claim(db, "gone", 5)) == 1 and len(units.claim(db, "gone", 1)) == 1
     monkeypatch.undo()

@@ -202,6 +202,39 @@ def test_a_busy_database_delays_and_loses_nothing(url, monkeypatch):
     assert searched(url, "a") == searched(url, "b")
 
 
+def test_what_waits_for_the_database_is_written_on_leaving(url, monkeypatch):
+    def busy(*arguments):
+        raise StoreBusy("held by a test")
+
+    add(url, "a", budget=64)
+    with driver(url) as d:
+        monkeypatch.setattr(leases, "commit", busy)
+        assert d.turn() and d.turn()
+        assert runs.get("a", db=url).nodes == 0
+        monkeypatch.undo()
+    view = runs.get("a", db=url)
+    assert view.status == "pending" and view.nodes > 0
+
+
+def test_a_run_that_has_ended_and_waits_for_the_database_is_done_though_it_is_stopped(url, monkeypatch):
+    add(url, "a", strategy="best_of_n", budget=1)
+    real, held = leases.commit, [True]
+
+    def commit(db, changes):
+        if held[0] and any(change.end for change in changes):
+            raise StoreBusy("held by a test")
+        return real(db, changes)
+
+    def until():
+        held[0] = not any(job.end for job in d._jobs.values())
+        return not held[0]
+
+    monkeypatch.setattr(leases, "commit", commit)
+    with driver(url) as d:
+        d.complete(["a"], until)
+    assert runs.get("a", db=url).status == "done"
+
+
 def test_a_database_that_is_busy_when_looked_at_does_not_end_the_worker(url, monkeypatch):
     def claim(*arguments, **more):
         raise StoreBusy("held by a test")

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import select, update
 
 from ttc_core.errors import UnknownName, UserError
-from ttc_core.store import leases, migrate, repository, upkeep
+from ttc_core.store import leases, migrate, process, repository, upkeep
 from ttc_core.store.database import Database, database
 from ttc_core.store.leases import Change, End
-from ttc_core.store.process import alive, started
+from ttc_core.store.process import gone, started
 from ttc_core.store.repository import candidates, nodes, runs
 from ttc_core.types import Candidate, Node, Outcome, RunSpec, Usage
 
@@ -134,8 +134,17 @@ def test_runs_of_a_process_that_is_gone_are_taken_at_once(db):
 
 
 def test_a_number_given_to_another_process_is_another_process():
-    assert alive(os.getpid(), started(os.getpid()))
-    assert not alive(os.getpid(), "an earlier boot:1")
+    assert not gone(os.getpid(), started(os.getpid()))
+    assert gone(os.getpid(), f"{process.machine()} 1")
+
+
+def test_a_machine_of_the_same_name_does_not_take_what_a_living_worker_of_another_holds(db, monkeypatch):
+    leases.enrol(db, "w", "worker", os.getpid())
+    claim_one(db)
+    monkeypatch.setattr(process, "machine", lambda: "another boot")
+    assert leases.state(db).alive
+    assert leases.reclaim(db) == 0 and leases.claim(db, "other", 5) == []
+    assert not gone(os.getpid(), "what an earlier version noted")
 
 
 def test_only_workers_that_take_any_run_count_as_the_worker(db):

@@ -150,6 +150,31 @@ def test_a_locked_database_is_waited_for(url, monkeypatch):
     check_goes_on(url)
 
 
+def test_a_stop_is_heard_while_another_program_holds_the_database(url, monkeypatch, caplog):
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(leases, "STALLED_SECONDS", 3.0)  # what could not be given back is free then
+    db = database(url)
+    db.__init__(url)  # with the shorter patience
+    asked = [0, 0]  # before the database is held, and since
+    with closing(sqlite3.connect(db.path, isolation_level=None, check_same_thread=False)) as other:
+
+        def until():
+            if asked[0] == 5:
+                other.execute("BEGIN IMMEDIATE")
+            asked[asked[0] > 5] += 1
+            return asked[1] > 5
+
+        options = {"until": until, "backend": ScriptedBackend(64), "db": url}
+        worker = threading.Thread(target=studies.work, args=("s",), kwargs=options, daemon=True)
+        worker.start()
+        worker.join(30)
+        assert not worker.is_alive()
+        other.execute("COMMIT")
+    assert sum("results wait" in record.message for record in caplog.records) == 1
+    assert check_partial(url) < 84
+    check_goes_on(url)
+
+
 def test_a_server_that_is_restarted_is_waited_for(postgres, newest):
     url = postgres.url(newest)
     add(url)

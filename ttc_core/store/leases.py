@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ttc_core.runs_views import STALLED_SECONDS, WorkerView
 from ttc_core.store import endings
 from ttc_core.store.database import Database
-from ttc_core.store.process import HOST, alive, started
+from ttc_core.store.process import HOST, gone, machine, started
 from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
 from ttc_core.store.rows import node_row, row_node, row_spec, row_usage, usage_row
 from ttc_core.store.schema import UnitRow, WorkerRow, table
@@ -91,7 +91,7 @@ class Written:
 
 def enrol(db: Database, worker: str, role: str, pid: int) -> None:
     """Note that a process starts working. role: "worker" (takes any pending run) or "solve" (only its own)."""
-    row = {"id": worker, "role": role, "host": HOST, "pid": pid, "process_started": started(pid) or ""}
+    row = {"id": worker, "role": role, "host": HOST, "pid": pid, "process_started": started(pid) or f"{machine()} "}
     with db.write() as connection:
         now = db.now(connection)
         connection.execute(insert(workers), {**row, "started": now, "heartbeat": now})
@@ -132,19 +132,18 @@ def state(db: Database) -> WorkerView:
     if row is None:
         return WorkerView(False, None, None)
     age = max(0.0, now - row["heartbeat"])
-    gone = row["host"] == HOST and not alive(row["pid"], row["process_started"])
-    return WorkerView(age <= STALLED_SECONDS and not gone, age, row["pid"])
+    here = age <= STALLED_SECONDS and not gone(row["pid"], row["process_started"])
+    return WorkerView(here, age, row["pid"])
 
 
 def reclaim(db: Database) -> int:
-    """Make pending again what a process of this host held that is gone; returns how many runs and units."""
-    held = select(workers).where(workers.c.host == HOST)
+    """Make pending again what a process of this machine held that is gone; returns how many runs and units."""
     with db.read() as connection:
         asked = [select(of.c.key).where(of.c.status == "running", of.c.owner.is_not(None)).limit(1) for of in LEASED]
         if not any(connection.execute(one).first() for one in asked):
             return 0
-        rows = connection.execute(held).mappings().all()
-    dead = [row["id"] for row in rows if not alive(row["pid"], row["process_started"])]
+        rows = connection.execute(select(workers)).mappings().all()
+    dead = [row["id"] for row in rows if gone(row["pid"], row["process_started"])]
     if not dead:
         return 0
     with db.write() as connection:
