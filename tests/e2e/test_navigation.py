@@ -49,6 +49,19 @@ def test_the_way_back_from_a_search_is_home(served, open_page):
     page.wait_for_url(lambda url: url.rstrip("/") == served)
 
 
+def test_back_from_another_page_restores_what_was_shown(served, open_page):
+    page_ = "exchange?study=mini-mc&m=5"
+    page = open_page(f"{served}/{page_}")
+    page.locator("[data-testid=stSelectbox]").first.wait_for()
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget], [data-testid=stSpinner]')")
+    page.locator("[data-testid=stHeader]").get_by_text("Models", exact=True).first.click()
+    page.wait_for_url("**/models")
+    page.get_by_text("Tick a line for its card").wait_for()
+    page.go_back()
+    page.locator("[data-testid=stSelectbox]", has_text="mini-mc").first.wait_for()
+    assert page.url == f"{served}/{page_}"
+
+
 def test_a_study_that_is_deleted_meanwhile_is_said_and_another_is_shown(served, open_page, database, tmp_path):
     lines = [
         {

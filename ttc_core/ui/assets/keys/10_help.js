@@ -12,6 +12,7 @@ function pressed(S, event) {
 }
 
 export default function ({ data, parentElement: root }) {
+  mendHistory();
   let S = HELP.get(root);
   if (!S) {
     S = { dialog: root.querySelector("dialog"), press: (event) => pressed(S, event) };
