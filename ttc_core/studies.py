@@ -97,16 +97,20 @@ def work(
 ) -> None:
     """Carry out a study here and now, beside other workers; returns when it has ended or `until` says so.
 
-    models: only its units of these, none for all; tally: counts what is done here, as it is done.
+    models: only its units of these, until those have ended, none for all; tally: counts what is done, as it is done.
 
     Raises:
         UnknownName: no such study.
     """
     from ttc_core.runs_driver import Driver
+    from ttc_core.store import studies_tables as tables
+
+    def open_() -> bool:
+        return not progress(study, db=db).ended and (not models or tables.left(_database(db), study, models))
 
     progress(study, db=db)
     with Driver(_database(db), role="study", backend=backend, study=study, models=models, tally=tally) as driver:
-        driver.finish(lambda: not progress(study, db=db).ended, until or (lambda: False))
+        driver.finish(open_, until or (lambda: False))
 
 
 @access.changes()

@@ -49,7 +49,8 @@ def carry_out(
         crew: filled with the actors, for whoever shows them.
     Raises:
         UnknownName: no such study; UserError: Ray is not installed, the cluster is not there, its machines cannot share
-        the database, or no actor can take some of the units; TTCError: all actors of a group have ended.
+        the database, or no actor can take some of the units; TTCError: all actors of a group have
+        failed; the others have done what they take.
     """
     _covered(study, groups, db)
     stored = database(db or settings().database_url)
@@ -67,6 +68,8 @@ def carry_out(
                     crew.append(Member(f"{study}-{len(crew)}", one))
                     sweep.hire(crew[-1], (stored.absolute_url, study, one.models, crew[-1].name, HOST))
             sweep.watch(until)
+            if (lost := sweep.lost()) and not (until() or studies.progress(study, db=db).ended):
+                raise lost
         finally:
             sweep.dismiss()
 
@@ -92,17 +95,22 @@ class _Sweep:
         self._actors.append(actor)
 
     def watch(self, until: Callable[[], bool]) -> None:
-        """Wait until all have ended; one group's last fault ends the others' work as well."""
+        """Wait until all have ended: the units that they take have, or they cannot go on."""
         while self._work and not until():
             ended, _ = self._ray.wait(list(self._work), num_returns=len(self._work), timeout=LOOK_SECONDS)
             for reference in ended:
                 self._ended(reference)
             self._hear()
-            for i, (kind, why) in self._faults.items():
-                peers = [k for k, other in enumerate(self._crew) if other.group is self._crew[i].group]
-                if all(k in self._faults for k in peers):
-                    error = UserError if kind == "user" else TTCError
-                    raise error(f"no actor is left to take units: {why}", hint="`sweep --resume` goes on from there")
+
+    def lost(self) -> TTCError | None:
+        """Why a group came to nothing, if all actors of one cannot go on."""
+        for i, (kind, why) in self._faults.items():
+            peers = [k for k, other in enumerate(self._crew) if other.group is self._crew[i].group]
+            if all(k in self._faults for k in peers):
+                error = UserError if kind == "user" else TTCError
+                of = f" of {', '.join(models)}" if (models := self._crew[i].group.models) else ""
+                return error(f"no actor is left to take units{of}: {why}", hint="`sweep --resume` goes on from there")
+        return None
 
     def _ended(self, reference: Any) -> None:
         i = self._work.pop(reference)

@@ -158,6 +158,49 @@ def test_units_that_no_actor_would_take(url, cluster):
     assert "has no model 'x'" in refused(url, Group(models=("x",)), Group())
 
 
+class Fallible:
+    """A cluster whose actors take their turns one after another, in this process; those of one model fail."""
+
+    exceptions = SimpleNamespace(RayError=LookupError)
+
+    def __init__(self, model):
+        self.model = model
+
+    def remote(self, _kind):
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self.actor))
+
+    def actor(self, url, study, models, name, host):
+        def work():
+            said = {"units": 0, "tokens": 0, "pid": 1, "host": host, "seconds": 1.0, "fault": None}
+            if models == (self.model,):
+                return said | {"fault": ("store", "its disk is full")}
+            studies.work(study, models=models, backend=ScriptedBackend(64), db=url)
+            return said
+
+        parts = {"work": work, "numbers": None, "stop": None}
+        return SimpleNamespace(**{k: SimpleNamespace(remote=lambda what=v: (name, what)) for k, v in parts.items()})
+
+    def wait(self, references, num_returns, timeout):
+        return [r for r in references if r[1]][:1], []
+
+    def get(self, reference):
+        return reference[1]()
+
+    def kill(self, actor):
+        pass
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_group_whose_actors_all_fail_ends_the_sweep_with_the_reason_and_others_go_on(url, cluster, lost):
+    vars(cluster).update({k: getattr(Fallible("another"), k) for k in ("remote", "wait", "get", "kill", "exceptions")})
+    groups = [Group(lost, 0.5, models=("another",)), Group(1, 0.5, models=(POLICY,))]
+    with pytest.raises(TTCError, match=r"no actor is left to take units of another: its disk is full") as error:
+        studies_ray.carry_out("s", groups, until=lambda: False, db=url)
+    assert error.value.hint and cluster.ended
+    of = "FROM units u JOIN study_methods m ON m.key = u.method GROUP BY 1, 2 ORDER BY 1"
+    assert ask(url, f"SELECT m.model, u.status {of}") == sorted([(POLICY, "done"), ("another", "pending")])
+
+
 def test_nothing_is_stored_where_ray_is_missing(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
     url = f"sqlite:///{tmp_path / 'x.db'}"

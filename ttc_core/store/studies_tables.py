@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
@@ -48,6 +49,19 @@ def pool_rows(db: Database, study: str, dataset: str | None = None) -> list[dict
             wanted = wanted.where(problems.c.dataset == dataset)
         order = (methods.c.position, pools.c.problem, pools.c.seed)
         return [dict(row) for row in connection.execute(wanted.order_by(*order)).mappings()]
+
+
+def left(db: Database, study: str, models: Sequence[str]) -> bool:
+    """Whether units of these models have not ended yet.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    of = units.join(methods, methods.c.key == units.c.method)
+    with db.read() as connection:
+        key = find(connection, study)["key"]
+        wanted = select(units.c.key).select_from(of).where(units.c.study == key, methods.c.model.in_(models))
+        return connection.execute(wanted.where(units.c.status.in_(["pending", "running"])).limit(1)).first() is not None
 
 
 def models(db: Database, study: str) -> list[str]:
