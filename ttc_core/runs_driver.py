@@ -263,7 +263,8 @@ class Driver:
         said = False
         while not self._ended.wait(BEAT_SECONDS):
             try:
-                silent, stuck = time.monotonic() - self._alive_at, self._scheduler.stuck()
+                silent = time.monotonic() - max(self._alive_at, self._scheduler.moved)
+                stuck = self._scheduler.stuck()
                 if silent > (stuck[1] if stuck else settings().patience):
                     self._give_up(silent, stuck)
                 if silent > BEAT_SECONDS:  # whoever wants a run stopped need not wait for what does not come back

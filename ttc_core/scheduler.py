@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +101,7 @@ class Scheduler:
         self._touched: dict[str, None] = {}
         self._tickets = itertools.count()
         self._asking: Lane | None = None  # whose engine is called now
+        self.moved = 0.0  # when a reply was last taken in, on the machine's monotonic clock
 
     def add(
         self,
@@ -241,6 +243,7 @@ class Scheduler:
         finally:
             self._asking = None
         for reply in replies:
+            self.moved = time.monotonic()  # taking one in may take long: its answer may be read by a grader
             awaited = lane.awaited.pop(reply.ticket, None)
             if awaited is not None:
                 search, receive = awaited

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.harness import ScriptedBackend, run, spec
-from ttc_core import lanes, runs, runs_driver
+from ttc_core import grading, lanes, runs, runs_driver
 from ttc_core.engines.openai_http import OpenAIHTTP
 from ttc_core.engines.scripted import Scripted
 from ttc_core.errors import EngineSilent
@@ -239,3 +239,30 @@ def test_a_stop_is_noticed_while_an_engine_does_not_come_back(url, worker):
     after = runs.get("stopped", db=url)
     assert after.status == "stopped" and after.nodes == before.nodes and after.finished is not None
     assert runs.get("hung", db=url).status == "running"
+
+
+def test_answers_that_take_the_grader_long_are_no_hang(url, monkeypatch):
+    """Sixteen come in one turn, which takes four times as long as an engine may be silent; each is a sign of life."""
+    read = grading.read
+
+    def slowly(*asked, **more):
+        time.sleep(0.25)
+        return read(*asked, **more)
+
+    monkeypatch.setattr(grading, "read", slowly)
+    monkeypatch.setattr(runs_driver, "BEAT_SECONDS", 0.05)
+    monkeypatch.setenv("TTC_PATIENCE", "1.0")
+    settings.cache_clear()
+    slow = replace(asked(strategy="best_of_n", verifier=""), params={"select": "majority"})
+    repository.add(database(url), "slow", slow)
+    database(url).close()
+
+    def inside():
+        same = ScriptedBackend(options={"sigma": 0.0, "depth": 1})
+        with Driver(database(url), role="worker", backend=same) as driver:
+            driver.work(lambda: False, forever=False)
+
+    process = multiprocessing.get_context("fork").Process(target=inside)
+    process.start()
+    process.join()
+    assert process.exitcode == 0 and runs.get("slow", db=url).status == "done"

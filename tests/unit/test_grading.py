@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from fractions import Fraction
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttc_core import registry
-from ttc_core.grading import canonical, extract, grade
+from ttc_core import grading, registry
+from ttc_core.grading import MAX_ANSWER, canonical, extract, grade
 from ttc_core.grading.extraction import TAIL
 from ttc_core.grading.numeric import MAX_LENGTH
 
@@ -190,6 +191,29 @@ def test_hostile_text_takes_no_time(piece):
     canonical(text[:MAX_LENGTH])
     grade(found, "1")
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    "piece", [" ", "\x1c", "\n", "\\text{", "\\text ", "option ", "option", "(", "(a", "A", "\u00a0", "."]
+)
+@pytest.mark.parametrize("end", ["", "x", "x)", "A x"])
+def test_no_answer_keeps_the_other_graders_busy(piece, end):
+    """Two ways to read each blank were two to the power of a thousand; the time of a processor ends what comes back."""
+
+    def expire(*_):
+        raise TimeoutError("a grader tries ways without end")
+
+    text = (piece * 1000)[: MAX_ANSWER - len(end)] + end
+    before = signal.signal(signal.SIGPROF, expire)
+    signal.setitimer(signal.ITIMER_PROF, 10.0)  # it takes a thousandth of that
+    try:
+        for grader in ("choice", "text", "numeric"):
+            for said in (text, f"Answer: {text}"):
+                found = grading.canonical(extract(said) or text, grader)
+                assert found is None or grading.canonical(found, grader) == found
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @pytest.mark.parametrize("name", ["mini-test", "mini-validation", "mini-hard"])

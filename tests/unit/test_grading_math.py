@@ -107,6 +107,22 @@ HOSTILE = {
     "a tiny power": "10^{-10^{9}}",
     "unstorable characters": "\0\ud800",
     "dollars": "$" * 900 + "x",
+    "fractions of fractions": r"\frac{" * 28 + "1" + "}{2}" * 28,
+    "a set": r"\{" + ",".join(map(str, range(240))) + r"\}",
+    "unions": r"\cup".join(f"({i},{i + 1})" for i in range(100)),
+    "a power of a matrix": r"\begin{pmatrix}1&1\\1&0\end{pmatrix}^{999999999}",
+    "a power of a sum": "(a+b+c+d+e+f+g)^{60}",
+    "a complex power": r"(\frac{1}{3}+\frac{1}{7}i)^{9999}",
+    "equations": "x=y=" * 240,
+    "text in text": r"\text{" * 28 + "x" + "}" * 28,
+    "subclasses": "().__class__.__bases__[0].__subclasses__()",
+    "an operator": r"\operatorname{eval}(x)",
+    "digits of other scripts": "1٣" * 400,
+    "blanks": "\x1c" * 900 + "x",
+    "full stops": "." * 900,
+    "full stops apart": ". " * 400,
+    "letters": "A" * 900,
+    "options": "option " * 140,
 }
 
 

@@ -23,9 +23,9 @@ def version() -> str:
     from importlib import metadata
 
     try:
-        return f"math-1/math-verify-{metadata.version('math-verify')}"
+        return f"math-2/math-verify-{metadata.version('math-verify')}"
     except metadata.PackageNotFoundError:
-        return "math-1/none"
+        return "math-2/none"
 
 
 def canonical(answer: str) -> str | None:
@@ -97,7 +97,9 @@ def _tidied(answer: str) -> str:
     text = " ".join(text.split()).strip(_AROUND)
     if text.startswith("$") and text.endswith("$"):
         text = text.strip("$")
-    return text.removesuffix(".").strip(_AROUND)
+    while text.endswith(".") and not text.endswith(".."):  # an ellipsis belongs to the answer
+        text = text[:-1].strip(_AROUND)
+    return text
 
 
 @functools.cache
