@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ttc_core.drawing.info import Info
@@ -45,8 +47,9 @@ def readable(info: Info, family: str) -> Info:
     return info.reworded(shown)
 
 
-def wrapped(figure: Figure, text: str, size: float, room: float) -> str:
-    """Text in lines that are no longer than `room`, in inches; size: in points. Words stay whole where they can."""
+@contextmanager
+def _measure(figure: Figure, size: float, room: float) -> Iterator[Callable[[str], bool]]:
+    """Says whether a line of type of `size` points is no longer than `room` inches."""
     found = figure.text(0, 0, "", fontsize=size)
 
     def fits(line: str) -> bool:
@@ -54,6 +57,17 @@ def wrapped(figure: Figure, text: str, size: float, room: float) -> str:
         return bool(found.get_window_extent().width / figure.dpi <= room)
 
     try:
+        yield fits
+    finally:
+        found.remove()
+
+
+def wrapped(figure: Figure, text: str, size: float, room: float, most: int | None = None) -> str:
+    """Text in lines that are no longer than `room`, in inches; size: in points. Words stay whole where they can.
+
+    most: lines; the last one ends in "…" where that is not all.
+    """
+    with _measure(figure, size, room) as fits:
         if fits(text):
             return text
         lines = [""]
@@ -64,6 +78,18 @@ def wrapped(figure: Figure, text: str, size: float, room: float) -> str:
                     lines.append(part)
                 else:
                     lines[-1] += space + part
+        if most is not None and len(lines) > most:
+            lines[most - 1 :] = [_cut(f"{lines[most - 1]} {lines[most]}", fits)]
         return "\n".join(lines)
-    finally:
-        found.remove()
+
+
+def cut(figure: Figure, text: str, size: float, room: float) -> str:
+    """Text on one line no longer than `room`, in inches; what is longer ends in "…". size: in points."""
+    with _measure(figure, size, room) as fits:
+        return text if fits(text) else _cut(text, fits)
+
+
+def _cut(text: str, fits: Callable[[str], bool]) -> str:
+    while text and not fits(f"{text}…"):
+        text = text[:-1].rstrip()
+    return f"{text}…"

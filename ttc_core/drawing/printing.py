@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ttc_core.drawing import legends, marks
 from ttc_core.drawing.bars import placed
 from ttc_core.drawing.info import Axis, Info, Panel, Series, plain
-from ttc_core.drawing.lettering import families, readable, wrapped
+from ttc_core.drawing.lettering import cut, families, readable, wrapped
 from ttc_core.drawing.presets import Preset
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ FORMATS = ("pdf", "svg", "png")
 RATIO = 0.74  # height of a panel by its width
 LOWEST = 1.35  # inches of height for one panel, at 9 points of type
 TALLEST = 2.6  # inches of height for one panel, at 9 points of type
+LEAST = 0.6  # inches of height between the axes of a panel, at 9 points of type, whatever is written around it
+LINES = 3  # of a panel's title or the name of an axis
 _METADATA: dict[str, dict[str, Any]] = {  # no dates: the same figure is the same file
     "pdf": {"CreationDate": None, "ModDate": None, "Creator": "TTC Workbench", "Producer": "matplotlib"},
     "svg": {"Date": None, "Creator": "TTC Workbench"},
@@ -76,7 +78,11 @@ def _settings(preset: Preset) -> Iterator[None]:
         "path.simplify": False,
     }
     for side in ("xtick", "ytick"):
-        chosen |= {f"{side}.major.width": thin, f"{side}.major.size": 2.5 * thin / 0.6, f"{side}.major.pad": 2.0}
+        chosen |= {
+            f"{side}.major.width": thin,
+            f"{side}.major.size": 2.5 * thin / 0.6,
+            f"{side}.major.pad": 2.0 * preset.size / 9,
+        }
     with _lock, matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(chosen)  # type: ignore[arg-type]
@@ -88,6 +94,7 @@ def _figure(info: Info, preset: Preset) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from matplotlib.ticker import FixedLocator
 
     info = readable(info, preset.family)
     scale = preset.size / 9.0
@@ -108,13 +115,42 @@ def _figure(info: Info, preset: Preset) -> Figure:
         below = i + columns < len(info.panels)
         shared = (_shared(info, i, columns), below and _same(info, i, i + columns))
         _panel(axes, panel, letter, preset, info.intervals, shared)
+    names = [(axes.get_title(loc="left"), axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
+    for axes, (title, across, up) in zip(figure.axes, names, strict=True):  # about as long as they may be
+        _name(figure, axes, title, across, 0.7 * room / columns, preset)
+        axes.yaxis.label.set_text(wrapped(figure, up, preset.size, 0.5 * tall, LINES))
     figure.draw_without_rendering()  # lays out
+    slots, boxes = [_slot(axes) for axes in figure.axes], [axes.get_window_extent() for axes in figure.axes]
+
+    def left(way: int) -> float:
+        """Inches that the panel with the least has when what is written around it has taken what it takes by now."""
+        sizes = [(box.width, box.height)[way] / figure.dpi for box in boxes]
+        return min(n + s[way] - _slot(a)[way] for n, s, a in zip(sizes, slots, figure.axes, strict=True))
+
     for axes, panel in zip(figure.axes, info.panels, strict=True):
-        _thin(axes, panel)
-        _fit(figure, axes, preset.size)
+        _thin(figure, axes, panel, preset)
+    for axes, (title, across, _) in zip(figure.axes, names, strict=True):
+        _name(figure, axes, title, across, left(0), preset)
+    lowest = max(left(1), LEAST * scale)
+    for axes, (_, _, up) in zip(figure.axes, names, strict=True):
+        axes.yaxis.label.set_text(wrapped(figure, up, preset.size, lowest, LINES))
+    figure.set_size_inches(preset.width, (tall + lowest - left(1)) * rows + above)
+    figure.draw_without_rendering()
+    wide = min(axes.get_window_extent().width for axes in figure.axes)
+    if any(axes.xaxis.label.get_window_extent().width > wide for axes in figure.axes):  # turned names took more
+        for axes, (title, across, _) in zip(figure.axes, names, strict=True):
+            _name(figure, axes, title, across, wide / figure.dpi, preset)
+    for axes in figure.axes:  # a panel of another size may have other numbers: once more, with the room that these take
+        axes.yaxis.set_major_locator(FixedLocator(axes.get_yticks().tolist()))
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # what is placed stays, in every format
     return figure
+
+
+def _slot(axes: Axes) -> tuple[float, float]:
+    """Width and height of a panel with all that is written around it, in inches."""
+    whole = axes.get_tightbbox() or axes.get_window_extent()
+    return float(whole.width / axes.figure.dpi), float(whole.height / axes.figure.dpi)
 
 
 def _same(info: Info, i: int, j: int) -> bool:
@@ -138,7 +174,7 @@ def _panel(axes: Axes, panel: Panel, letter: str, preset: Preset, intervals: str
         if series.kind in ("line", "points", "guide"):
             _line(axes, series, preset, intervals, clip=series.kind == "guide" or not panel.holds(series))
     if letter or panel.title:
-        axes.set_title(f"{letter}{panel.title}".strip(), loc="left", pad=3.0)
+        axes.set_title(f"{letter}{panel.title}".strip(), loc="left", pad=_above(preset))
     _axis(axes, "x", panel.x, shared[1])
     _axis(axes, "y", panel.y, shared[0])
     axes.grid(axis="y", color="#E4E4E4", linewidth=preset.line * 0.5)
@@ -179,7 +215,8 @@ def _axis(axes: Axes, side: str, axis: Axis, no_label: bool) -> None:
     if axis.log:
         getattr(axes, f"set_{side}scale")("log", base=2)
     if axis.ticks:
-        part.set_ticks(list(axis.ticks), labels=list(axis.labels) or [plain(t) for t in axis.ticks], minor=False)
+        blank = [""] * len(axis.ticks) if side == "x" and _long(axis) else list(axis.labels)  # `_thin` writes names
+        part.set_ticks(list(axis.ticks), labels=blank or [plain(t) for t in axis.ticks], minor=False)
         part.set_minor_locator(NullLocator())
     else:
         part.set_major_formatter(FuncFormatter(lambda value, _: plain(value).replace("-", "−")))
@@ -189,16 +226,24 @@ def _axis(axes: Axes, side: str, axis: Axis, no_label: bool) -> None:
         getattr(axes, f"set_{side}label")(axis.label, labelpad=2.0)
 
 
-def _fit(figure: Figure, axes: Axes, size: float) -> None:
-    """Break names of axes and titles, in type of `size` points, that are longer than their panel."""
-    box, dpi = axes.get_window_extent(), figure.dpi
-    for text, room in ((axes.xaxis.label, box.width), (axes.yaxis.label, box.height)):
-        text.set_text(wrapped(figure, text.get_text(), size, max(room / dpi, 0.5)))
-    if title := axes.get_title(loc="left"):
-        axes.set_title(wrapped(figure, title, size, max(box.width / dpi, 0.5)), loc="left", pad=3.0)
+def _above(preset: Preset) -> float:
+    """Points between a panel and its title: half of a star, which may lie upon the upper end of the axis."""
+    return max(3.0, preset.marker * 1.2)
 
 
-def _thin(axes: Axes, panel: Panel) -> None:
+def _name(figure: Figure, axes: Axes, title: str, across: str, room: float, preset: Preset) -> None:
+    """Write a panel's title and the name of its horizontal axis in lines of `room` inches."""
+    axes.xaxis.label.set_text(wrapped(figure, across, preset.size, max(room, 0.5), LINES))
+    if title:
+        axes.set_title(wrapped(figure, title, preset.size, max(room, 0.5), LINES), loc="left", pad=_above(preset))
+
+
+def _long(axis: Axis) -> bool:
+    """Whether it has names that may have to be turned."""
+    return bool(axis.labels) and not axis.log and max(map(len, axis.labels)) > 4
+
+
+def _thin(figure: Figure, axes: Axes, panel: Panel, preset: Preset) -> None:
     """Write fewer of an axis's numbers, or turn its names, until none touches the next."""
     if not panel.x.ticks:
         return
@@ -209,9 +254,13 @@ def _thin(axes: Axes, panel: Panel) -> None:
         if panel.x.limits is not None:  # ticks may have moved them
             axes.set_xlim(*panel.x.limits)
         boxes = [t.get_window_extent() for t in axes.get_xticklabels() if t.get_text()]
-        if all(a.x1 + 1.5 < b.x0 for a, b in pairwise(boxes)):
+        inside = not _long(panel.x) or all(b.x0 >= 0 and b.x1 <= figure.bbox.width for b in boxes)
+        if inside and all(a.x1 + 1.5 < b.x0 for a, b in pairwise(boxes)):
             return
-        if step == 1 and panel.x.labels and not panel.x.log and max(map(len, labels)) > 4:
+        if step == 1 and _long(panel.x):
+            room = 0.6 * axes.get_window_extent().width / figure.dpi
+            short = [cut(figure, label, preset.size - 1, room) for label in labels]
+            axes.xaxis.set_ticks(list(panel.x.ticks), labels=short)
             axes.tick_params(axis="x", labelrotation=30)
             for text in axes.get_xticklabels():
                 text.set_horizontalalignment("right")
