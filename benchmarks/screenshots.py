@@ -1,8 +1,9 @@
-"""Pictures of every page, as `docs/screenshots/NAME-{light,dark,narrow}.webp`, and of empty and huge ones.
+"""Pictures of every page, as `docs/screenshots/NAME-{light,dark,narrow}.webp`, and of empty, huge and stalled ones.
 
     python -m benchmarks.screenshots [NAME ...]
 
-It starts the app on a new database with the shipped examples, and once more on an empty one, and needs chromium.
+It starts the app on a new database with the shipped examples, on an empty one, and on one of 10,000 searches that has
+no worker. It needs chromium.
 """
 
 from __future__ import annotations
@@ -22,9 +23,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks import browser_states
 from ttc_core import runs
+from ttc_core.runs_views import STALLED_SECONDS
 from ttc_core.settings import REPOSITORY
+from ttc_core.store import leases
+from ttc_core.store.database import database
 from ttc_core.types import RunSpec
+from ttc_core.worker import Only
 
 OUT = REPOSITORY / "docs" / "screenshots"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -46,6 +52,9 @@ CONTENT = {  # what a page is opened for
     "datasets": "[data-testid=stDataFrame] canvas",
     "export": "[data-testid=stImage] img",
     "models": "[data-testid=stDataFrame] canvas",
+    "empty-solve": ".st-key-first-example",
+    "many": "tr[data-id]",
+    "stalled": "[class*=st-key-notice-warning]",
 }
 UNREACHABLE = """
 [models.unreachable]
@@ -55,7 +64,7 @@ model = "unreachable"
 parameters = 1_000_000
 template = "chat"
 """
-QUALITY = 72  # of WebP
+QUALITY = 66  # of WebP
 
 
 @contextmanager
@@ -112,6 +121,28 @@ def _problem(spec: RunSpec) -> dict[str, str]:
     return {"dataset": spec.dataset, "problem_id": spec.problem_id}
 
 
+@contextmanager
+def deserted(url: str) -> Iterator[dict[str, str]]:
+    """A database of 10,000 searches that nobody works on, one of them left half done; what to take pictures of."""
+    runs.ensure_database(db=url)
+    browser_states.store_many(url)
+    half = runs.start(RunSpec("", "beam_search", 16, dataset="mini-test", problem_id="mini-test-0002"), db=url)
+    runs.execute([half], db=url)
+    nodes = sorted(runs.nodes(half, db=url).nodes, key=lambda node: node.id.count("."))
+    left = runs.start(RunSpec("", "beam_search", 16, 1, {}, "mini-test", "mini-test-0002"), db=url)
+    db = database(url)
+    leases.enrol(db, left, "solve", os.getpid())
+    [claim] = leases.claim(db, left, 1, [left])
+    leases.commit(db, [leases.Change(claim.lease, nodes[: len(nodes) // 2])])
+    only = Only(db)  # as long as this process is the one that may have a worker, `serve` starts none
+    only.take()
+    try:
+        time.sleep(STALLED_SECONDS + 1)
+        yield {"many": "/trees", "stalled": f"/trees?run={left}"}
+    finally:
+        only.give_back()
+
+
 def picture(browser: Any, address: str, look: str, name: str) -> int:
     """Take one; returns its size in bytes."""
     from PIL import Image
@@ -156,6 +187,10 @@ def main() -> None:
             for name in ("home", "solve", "trees", "revisions", "studies", "frontier"):
                 if not wanted or "empty" in wanted:
                     total += picture(browser, f"{address}/{name.replace('home', '')}", "light", f"empty-{name}")
+        if not wanted or {"many", "stalled"} & set(wanted):
+            url = f"sqlite:///{Path(folder) / 'many.db'}"
+            with deserted(url) as listed, served(url, examples=False) as address:
+                total += sum(picture(browser, address + path, "light", name) for name, path in listed.items())
         browser.close()
     print(f"{total / 1e6:.2f} MB in {OUT.relative_to(REPOSITORY)}")
 
