@@ -61,3 +61,10 @@ def test_a_bar_of_the_verifier_shows_its_mistakes(served, open_page):
     page.get_by_text("Below: those that are wrong.").wait_for()
     assert page.locator("[data-testid=stMetric]").count() >= 4
     assert page.locator("[data-testid=stException]").count() == 0
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**bucket=*")
+    page.get_by_text("samples score 0.8 to 0.9").wait_for()
+    page.go_back()
+    page.get_by_text("samples score 0.9 to 1.0").wait_for()
