@@ -19,8 +19,8 @@ from ttc_core.errors import TTCError
 from ttc_core.grading import numeric
 from ttc_core.grading.extraction import extract
 from ttc_core.settings import REPOSITORY, Settings
-from ttc_core.store.columns import escape, unescape
 from ttc_core.store import database as database_module
+from ttc_core.store.columns import escape, unescape
 from ttc_core.store.database import database
 
 
