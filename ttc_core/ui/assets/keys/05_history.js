@@ -1,6 +1,6 @@
 // On the way to another page Streamlit 1.67 first takes what the old page's widgets had put into the address out of it,
 // as an entry of its own in the browser's history: Back then came to the old page without what it had shown.
-const AT_ONCE = 1000; // ms between that entry and the new page's
+const AT_ONCE = 5000; // ms between that entry and the new page's
 
 function mendHistory() {
   if (window.__ttcHistory) return;
