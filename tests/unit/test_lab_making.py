@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ttc_core.lab import problems as lab
-from ttc_core.settings import DATA, settings
+from ttc_core.settings import DATA, REPOSITORY, settings
 
 torch = pytest.importorskip("torch")
 
@@ -85,6 +89,37 @@ def test_halves_are_multiplied_only_by_processors_made_for_it(
     assert family.Place(tmp_path, tmp_path).recipe(one).half is half
     assert family.Place(tmp_path, tmp_path, device="cuda").recipe(one).half
     assert not family.Place(tmp_path, tmp_path, device="cuda").recipe(other).half
+
+
+STARTS = """
+import functools, os, time
+from ttc_core.lab import __main__ as lab
+if __name__ == "__main__":
+    pool = lab._pool(2, functools.partial(os.getpid))
+    print(pool.submit(os.getpid).result(), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_works_beside_a_process_ends_with_it(tmp_path: Path) -> None:
+    script = tmp_path / "starts.py"
+    script.write_text(STARTS)
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdout
+        beside = int(process.stdout.readline())
+        process.kill()
+    until = time.monotonic() + 60
+    while _runs(beside):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
 
 
 def test_the_process_reward_model_trains_on_harvested_solutions(short: None, tmp_path: Path) -> None:

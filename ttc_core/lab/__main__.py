@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from ttc_core.settings import DATA, REPOSITORY, settings
@@ -59,7 +60,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.verb in ("all", "calibrate"):
         members.calibrate_family(options.data, options.preset, count)
     if options.verb in ("all", "policy"):
-        policy_fitting.fit_policy(options.data, options.verifier, options.problems or count or policy_fitting.PROBLEMS)
+        fitted_on = options.problems or count or policy_fitting.PROBLEMS
+        policy_fitting.fit_policy(options.data, options.verifier, pool, fitted_on)
     if options.verb in ("all", "evaluate"):
         evaluating.evaluate_family(options.data, work, pool, options.only, count)
     pool.shutdown()
@@ -69,7 +71,20 @@ def _pool(processes: int, begin: Callable[[], None]) -> Executor:
     """What works side by side: processes, which start when there is work, or this one alone."""
     if processes == 1:
         return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(processes, get_context("spawn"), begin)
+    return ProcessPoolExecutor(processes, get_context("spawn"), _begin, (begin,))
+
+
+def _begin(begin: Callable[[], None]) -> None:
+    """In a process of the pool: end with the one that started it, also when that is killed."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +35,18 @@ LEAST = {"dvts": 4, "beam_search": 4}  # the first budget of a candidate: with l
 MOST = {"single": 1}  # the last one: more it does not spend
 
 
-def fit_policy(data: Path, verifier: str, count: int = PROBLEMS) -> None:
-    """Fit `data`/policies/mini.json for mini-s with this verifier on the first `count` problems."""
-    with ProcessPoolExecutor(len(CANDIDATES), mp_context=get_context("spawn")) as pool:
-        probes = pool.submit(_difficulty, verifier, count)
-        strategies = dict.fromkeys(strategy for strategy, _ in CANDIDATES)
-        families = [pool.submit(_accuracy, strategy, verifier, count) for strategy in strategies]
-        difficulty = probes.result()
-        found = {place: values for family in families for place, values in family.result().items()}
+def fit_policy(data: Path, verifier: str, pool: Executor, count: int = PROBLEMS) -> None:
+    """Fit `data`/policies/mini.json for mini-s with this verifier on the first `count` problems.
+
+    pool: of processes, a strategy at a time each; the file is the same however many there are.
+    """
+    probes = pool.submit(_difficulty, verifier, count)
+    strategies = dict.fromkeys(strategy for strategy, _ in CANDIDATES)
+    families = [
+        pool.submit(_accuracy, strategy, verifier, count) for strategy in reversed(strategies)
+    ]  # long ones first
+    difficulty = probes.result()
+    found = {place: values for family in families for place, values in family.result().items()}
     made_for = {"model": MODEL, "verifier": verifier, "probe": PROBE, "aggregate": AGGREGATE}
     measured = _measured(found, count)
     document = fitting.document(measured, difficulty, CANDIDATES, made_for, BINS)
