@@ -58,7 +58,8 @@ def test_back_from_another_page_restores_what_was_shown(served, open_page):
     page.wait_for_url("**/models")
     page.get_by_text("Tick a line for its card").wait_for()
     page.go_back()
-    page.locator("[data-testid=stSelectbox]", has_text="mini-mc").first.wait_for()
+    page.wait_for_function("document.querySelector('input[aria-label=Study]')?.value === 'mini-mc'")
+    page.wait_for_function("window.__ttcExchange?.M === 5")
     assert page.url == f"{served}/{page_}"
 
 
