@@ -293,7 +293,9 @@ def test_latex_compiles_every_figure_and_table(tmp_path):
     )
     document = (
         "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs,pgfplots}\n"
-        "\\usepgfplotslibrary{groupplots}\\pgfplotsset{compat=1.17}\n\\begin{document}\n" + inputs + "\n\\end{document}"
+        "\\usepgfplotslibrary{groupplots}\\usetikzlibrary{patterns}\\pgfplotsset{compat=1.17}\n\\begin{document}\n"
+        + inputs
+        + "\n\\end{document}"
     )
     (tmp_path / "all.tex").write_text(document)
     done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"], cwd=tmp_path,

@@ -1,6 +1,7 @@
 """Figures as pgfplots: text with the numbers inside, for `\\input` into a plain LaTeX document.
 
-The document needs \\usepackage{pgfplots}, \\usepgfplotslibrary{groupplots} and \\pgfplotsset{compat=1.17}.
+The document needs \\usepackage{pgfplots}, \\usepgfplotslibrary{groupplots}, \\usetikzlibrary{patterns} and
+\\pgfplotsset{compat=1.17}.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ttc_core.drawing import marks
 from ttc_core.drawing.bars import placed
 from ttc_core.drawing.info import Axis, Info, Panel, Series, Style, plain
 from ttc_core.drawing.presets import Preset
@@ -17,6 +19,8 @@ from ttc_core.export.text import tex
 _MARKS = {"circle": "*", "square": "square*", "triangle": "triangle*", "diamond": "diamond*", "star": "star"}
 _MARKS |= {"down": "triangle*, mark options={rotate=180}", "cross": "x"}
 _DASHES = {"solid": "solid", "dash": "dashed", "dot": "densely dotted", "dashdot": "dash dot"}
+# By number as marks.HATCHES.
+_PATTERNS = ("", "north east lines", "dots", "crosshatch", "north west lines", "grid")
 _LEFT, _RIGHT = 0.56, 0.08  # inches beside a panel: its numbers and label; half of its last number
 _NARROWEST = 0.55  # inches of a panel at least
 _LETTER = 0.052  # inches of a letter of scriptsize type
@@ -34,7 +38,8 @@ def as_pgfplots(info: Info, preset: Preset) -> str:
     height = min(width * RATIO, TALLEST - 0.5)
     lines = [
         f"% {tex(info.caption)}",
-        r"% Needs \usepackage{pgfplots} \usepgfplotslibrary{groupplots} \pgfplotsset{compat=1.17}",
+        r"% Needs \usepackage{pgfplots} \usepgfplotslibrary{groupplots} \usetikzlibrary{patterns}",
+        r"% and \pgfplotsset{compat=1.17}",
         *(_colour(c) for c in _colours(info)),
         r"\begin{tikzpicture}",
         r"\begin{groupplot}[",
@@ -97,8 +102,8 @@ def _panel(panel: Panel, letter: str, intervals: str) -> Iterator[str]:
     if not all(map(panel.holds, panel.series)):
         options.append("clip=true")
     yield rf"\nextgroupplot[{', '.join(options)}]"
-    for bars in placed(panel.series):
-        style = f"fill={_named(bars.series.style.colour)}, draw=white, line width=0.2pt"
+    for number, bars in enumerate(placed(panel.series)):
+        style = f"{_filled(bars.series.style.colour, number)}, draw=white, line width=0.2pt"
         for x, bottom, height in zip(bars.x, bars.bottom, bars.height, strict=True):
             left, right, top = x - bars.width / 2, x + bars.width / 2, bottom + height
             corners = f"(axis cs:{left:.6g},{bottom:.6g}) rectangle (axis cs:{right:.6g},{top:.6g})"
@@ -176,14 +181,26 @@ def _turned(axis: Axis) -> bool:
 def _legend(info: Info, width: float, place: str) -> Iterator[str]:
     """Entries drawn by tikz; TeX breaks the lines between them."""
     between = r"\\" if place == "right" else r"\hskip 1em plus 1em\relax "
-    entries = [rf"\mbox{{{_key(series)}~{tex(entry)}}}" for entry, series in info.entries]
+    bars = [series.kind in ("bar", "stack") for _, series in info.entries]
+    entries = [rf"\mbox{{{_key(s, sum(bars[:i]))}~{tex(entry)}}}" for i, (entry, s) in enumerate(info.entries)]
     yield _outside("legend", place, width, f"{between}%\n".join(entries))
 
 
-def _key(series: Series) -> str:
-    colour = _named(series.style.colour)
+def _filled(colour: str, number: int) -> str:
+    """How bars of the series of this number are filled: told apart in grey too, as `marks.HATCHES` does in print."""
+    pattern = _PATTERNS[number % len(_PATTERNS)]
+    hatched = f", postaction={{pattern={pattern}, pattern color={_edge(colour)}}}" if pattern else ""
+    return f"fill={_named(colour)}{hatched}"
+
+
+def _edge(colour: str) -> str:
+    return "white" if marks.edge(colour) == "white" else "black!75"
+
+
+def _key(series: Series, number: int) -> str:
     if series.kind in ("bar", "stack"):
-        return rf"\tikz[baseline=-0.6ex]\fill[{colour}] (0,-0.6ex) rectangle (1em,0.6ex);"
+        filled = _filled(series.style.colour, number)
+        return rf"\tikz[baseline=-0.6ex]\path[{filled}] (0,-0.6ex) rectangle (1em,0.6ex);"
     look = _look(series.style, series.kind).replace("only marks, ", "draw=none, ")
     where = "plot[mark size=1.4pt, mark repeat=2, mark phase=2] coordinates {(0,0) (0.9em,0) (1.8em,0)}"
     return rf"\tikz[baseline=-0.6ex]\draw[{look}] {where};"
