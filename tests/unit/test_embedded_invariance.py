@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 
 import pytest
 
@@ -13,7 +16,7 @@ from ttc_core import registry
 from ttc_core.engines.embedded import Embedded
 from ttc_core.engines.embedded.attention import BLOCK
 from ttc_core.jobs import EvaluateJob, GenerateJob, Segment
-from ttc_core.settings import DATA
+from ttc_core.settings import DATA, REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +94,27 @@ def test_a_generation_continues_equally_from_what_was_decoded_scored_or_read(pro
         {t: (r.tokens, r.logprob) for t, r in finish(e, children).items()} for e in (decoded, scored, fresh)
     )
     assert first == second == third
+
+
+PLACES = """
+import numpy as np
+from ttc_core.engines.embedded import llama
+rng = np.random.default_rng(1)
+for width, out in [(64, 192), (64, 176), (176, 64), (128, 384), (352, 128), (192, 576), (480, 192), (64, 300)]:
+    tile = llama._tile(width, out)
+    x, weight = rng.standard_normal((tile, width), np.float32), rng.standard_normal((width, out), np.float32)
+    there = llama._linear(x, weight)
+    for places in range(tile):
+        assert (llama._linear(np.roll(x, places, 0), weight) == np.roll(there, places, 0)).all(), (width, out, places)
+print("the same")
+"""
+
+
+@pytest.mark.parametrize("processor", ["", "Haswell", "Sandybridge"])
+def test_a_row_has_the_same_bits_at_every_place_of_its_tile(processor):
+    """Also with the products for other processors, which OpenBLAS has with it; those of Haswell once had not."""
+    environment = {**os.environ, "OPENBLAS_CORETYPE": processor, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", PLACES], env=environment, cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert done.stdout == "the same\n", done.stderr

@@ -2,13 +2,15 @@
 
 BLAS picks its summation order by the shape of the whole product, so that a token's logits would change in the last
 bits with the batch around it, and sampling would turn that into other text. Here every product has a fixed shape:
-linear layers run on tiles of `TILE` rows, attention (attention.py) on pages of `BLOCK` keys that are added up in order,
-and keys beyond a row's length contribute exact zeros. A token's keys and values are therefore the same bits whether
-they were computed in a prompt, while decoding or while scoring, alone or beside 255 others.
+linear layers run on tiles of so many rows that their places do not matter (`_tile`), attention (attention.py) on pages
+of `BLOCK` keys that are added up in order, and keys beyond a row's length contribute exact zeros. A token's keys and
+values are therefore the same bits whether they were computed in a prompt, while decoding or while scoring, alone or
+beside 255 others.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -24,7 +26,7 @@ from ttc_core.errors import EngineFault
 
 log = logging.getLogger(__name__)
 
-TILE = 64  # rows of a linear layer's product
+TILES = (64, 32, 16, 8, 4, 2)  # rows that a linear layer's product may have
 HINT = "fetch it again; `make sums` records weights that you changed yourself"
 LONGEST = 1 << 20  # positions; rotations are computed for all of them
 
@@ -159,15 +161,31 @@ class Llama:
 
 
 def _linear(x: Floats, weight: Floats) -> Floats:
-    """(rows, in) x (in, out) in tiles of exactly TILE rows, the last one padded with zeros."""
+    """(rows, in) x (in, out) in tiles of equally many rows, the last one padded with zeros."""
     rows, width = x.shape
-    tiles = -(-rows // TILE)
-    if tiles * TILE != rows:
-        padded = np.zeros((tiles * TILE, width), np.float32)
+    tile = _tile(*weight.shape)
+    tiles = -(-rows // tile)
+    if tiles * tile != rows:
+        padded = np.zeros((tiles * tile, width), np.float32)
         padded[:rows] = x
         x = padded
-    product: Floats = np.matmul(x.reshape(tiles, TILE, width), weight).reshape(tiles * TILE, -1)
+    product: Floats = np.matmul(x.reshape(tiles, tile, width), weight).reshape(tiles * tile, -1)
     return product[:rows]
+
+
+@functools.cache
+def _tile(width: int, out: int) -> int:
+    """The most rows of which a product with (width, out) adds up each in the same order, found by trying.
+
+    OpenBLAS for AVX-512 does so with 64; for AVX2 its blocks of 12 rows add up the last six in another order.
+    """
+    rng = np.random.default_rng(0)
+    row, weight = rng.standard_normal(width, np.float32), rng.standard_normal((width, out), np.float32)
+    for tile in TILES:
+        product = np.matmul(np.tile(row, (2, tile, 1)), weight)
+        if (product == product[0, 0]).all():
+            return tile
+    return 1
 
 
 def _weights(folder: Path) -> dict[str, Floats]:
