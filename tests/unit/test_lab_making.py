@@ -93,9 +93,9 @@ def test_halves_are_multiplied_only_by_processors_made_for_it(
 
 STARTS = """
 import functools, os, time
-from ttc_core.lab import __main__ as lab
+from ttc_core.lab import processes
 if __name__ == "__main__":
-    pool = lab._pool(2, functools.partial(os.getpid))
+    pool = processes.pool(2, functools.partial(os.getpid))
     print(pool.submit(os.getpid).result(), flush=True)
     time.sleep(600)
 """

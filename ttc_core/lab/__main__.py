@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from ttc_core.settings import DATA, REPOSITORY, settings
@@ -38,10 +34,10 @@ def main(arguments: list[str] | None = None) -> None:
 
     import torch
 
-    from ttc_core.lab import evaluating, family, members, policy_fitting, problems
+    from ttc_core.lab import evaluating, family, members, policy_fitting, problems, processes
 
     torch.set_num_threads(options.threads)
-    pool = _pool(options.processes, partial(torch.set_num_threads, options.threads))
+    pool = processes.pool(options.processes, partial(torch.set_num_threads, options.threads))
     os.environ["TTC_DATA_DIR"] = str(options.data)  # searches, here and in processes beside, are with these models
     settings.cache_clear()
     count = family.PRESETS[options.preset].problems
@@ -65,26 +61,6 @@ def main(arguments: list[str] | None = None) -> None:
     if options.verb in ("all", "evaluate"):
         evaluating.evaluate_family(options.data, work, pool, options.only, count)
     pool.shutdown()
-
-
-def _pool(processes: int, begin: Callable[[], None]) -> Executor:
-    """What works side by side: processes, which start when there is work, or this one alone."""
-    if processes == 1:
-        return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(processes, get_context("spawn"), _begin, (begin,))
-
-
-def _begin(begin: Callable[[], None]) -> None:
-    """In a process of the pool: end with the one that started it, also when that is killed."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    begin()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 if __name__ == "__main__":
