@@ -27,15 +27,15 @@ def shown() -> tuple[RunView | None, RunView | None, bool]:
 
 
 def buttons(spec: RunSpec, other: RunSpec | None, current: RunView | None) -> int | None:
-    """Run and Continue; returns the budget to which the run on show could be continued."""
+    """Run and Continue or Raise; returns the budget to which the run on show could be taken."""
     fixed = spec.strategy in runs.catalogue().not_extendable
-    same = current is not None and current.status == "done" and setup.same_search(spec, current.spec) and not other
+    goes_on = current is not None and current.status not in ("failed", "stopped")
+    same = goes_on and current and setup.same_search(spec, current.spec) and not other
     target = spec.budget if same and current and not fixed and spec.budget > current.spec.budget else None
     if target and current:
         gate.button(
-            f"Continue to {target}", "runs.extend", of=[current.id], key="form_extend", type="primary", width="stretch",
-            on_click=session.act, args=("extend", current.id, target),
-            help=f"goes on from the {current.spec.budget} generations there are",
+            view.raising(current, target), "runs.extend", of=[current.id], key="form_extend", type="primary",
+            width="stretch", on_click=session.act, args=("extend", current.id, target), help=view.MORE[current.ended],
         )  # fmt: skip
     label = "Run both" if other else "Run anew" if target else "Run"
     if gate.button(label, "runs.start", key="form_run", type="secondary" if target else "primary", width="stretch"):

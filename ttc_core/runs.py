@@ -80,15 +80,17 @@ def continue_from(
 
 @access.changes(cost=lambda run_id, budget, **_: budget)
 def extend(run_id: str, budget: int, *, db: str | None = None) -> None:
-    """Continue an ended run to a larger budget; what it has is not sampled again.
+    """Continue a run to a larger budget, one under way once it has come to the end of the smaller one.
+
+    What it has is not sampled again.
 
     Raises:
-        UnknownName: no such run; UserError: it has not ended, the budget is not larger, or its strategy cannot.
+        UnknownName: no such run; UserError: the budget is not larger, or its strategy cannot be continued.
     """
     from ttc_core.store import repository
 
     runs_checks.check_extendable(run_id, get(run_id, db=db).spec.strategy)
-    repository.reopen(_database(db), run_id, runs_checks.checked_budget(budget))
+    repository.extend(_database(db), run_id, runs_checks.checked_budget(budget))
 
 
 @access.changes()

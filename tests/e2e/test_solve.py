@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -115,6 +116,21 @@ def test_a_finished_search_is_continued_to_a_larger_budget(searched):
     page.get_by_role("button", name=f"Continue to {2 * target}").wait_for(timeout=90_000)
     page.wait_for_function(f"window.__ttc.nodes > {before} && window.__ttc.chosen")
     assert page.evaluate("window.__ttc.run") == run_id
+
+
+def test_the_budget_of_a_search_under_way_is_raised_and_it_ends_as_the_larger_search(served, open_page, database):
+    long = replace(DEEP, strategy="best_of_n", budget=128)
+    run_id = runs.start(long, db=database)
+    page = open_page(f"{served}/solve?run={run_id}")
+    page.get_by_role("button", name="Raise to 256").click()
+    page.get_by_test_id("stMetric").get_by_text("/ 256").wait_for()
+    page.get_by_role("button", name="Continue to 512").first.wait_for(timeout=180_000)
+    at_once = runs.start(replace(long, budget=256), db=database)
+    runs.execute([at_once], db=database)
+    raised, asked = runs.get(run_id, db=database), runs.get(at_once, db=database)
+    assert raised.status == "done" and raised.usage.generations == 256
+    assert raised.outcome == asked.outcome
+    assert runs.nodes(run_id, db=database).nodes == runs.nodes(at_once, db=database).nodes
 
 
 def test_trees_finds_the_run_and_opens_it(served, open_page, searched):

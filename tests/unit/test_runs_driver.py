@@ -184,6 +184,27 @@ def test_extending_samples_nothing_again(url):
     assert searched(url, "a") == searched(url, "at_once")
 
 
+@pytest.mark.parametrize("strategy", ["best_of_n", "beam_search"])
+def test_a_budget_raised_on_a_running_search_ends_as_the_larger_search(url, strategy):
+    add(url, "a", strategy=strategy, budget=8)
+    with driver(url) as d:
+        d.turn()
+        assert runs.get("a", db=url).status == "running"
+        runs.extend("a", 32, db=url)
+        d.work(lambda: False, forever=False)
+    raised = runs.get("a", db=url)
+    add(url, "extended", strategy=strategy, budget=8)
+    carry_out(url)
+    runs.extend("extended", 32, db=url)
+    add(url, "at_once", strategy=strategy, budget=32)
+    carry_out(url)
+    assert (raised.status, raised.spec.budget) == ("done", 32)
+    assert raised.outcome == runs.get("at_once", db=url).outcome
+    assert searched(url, "a") == searched(url, "extended")
+    if strategy == "best_of_n":  # of a beam search the steps that only the smaller one kept remain too
+        assert searched(url, "a") == searched(url, "at_once")
+
+
 def test_a_busy_database_delays_and_loses_nothing(url, monkeypatch):
     add(url, "a")
     real, busy = leases.commit, [3]

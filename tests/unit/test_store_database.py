@@ -134,7 +134,7 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path):
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     assert repository.get(db, "old").spec == SPEC
     assert repository.tree(db, "old").nodes == (node,)
-    repository.reopen(db, "old", 8)
+    repository.extend(db, "old", 8)
     [claim] = leases.claim(db, "w", 1)
     assert claim.nodes == (node,)
     sure = replace(node, id="r.1", confidences=(1.5, 20.25))

@@ -232,18 +232,37 @@ def test_extending_keeps_the_tree_and_drops_the_outcome(db):
     leases.commit(db, [Change(claim.lease, [node("r.0")], Usage(generations=4), End("done", OUTCOME, correct=True))])
     for budget in (3, 4):
         with pytest.raises(UserError, match="budget of 4"):
-            repository.reopen(db, "a", budget)
+            repository.extend(db, "a", budget)
     with pytest.raises(UserError, match="is done"):
         repository.reopen(db, "a")
-    repository.reopen(db, "a", 8)
+    repository.extend(db, "a", 8)
     view = repository.get(db, "a")
     assert (view.status, view.spec.budget, view.outcome, view.correct, view.nodes) == ("pending", 8, None, None, 1)
     with pytest.raises(UserError, match="is pending"):
-        repository.reopen(db, "a", 16)
+        repository.reopen(db, "a")
     [again] = leases.claim(db, "w", 1)
     assert again.usage == Usage(generations=4) and len(again.nodes) == 1
     with db.read() as connection:
         assert connection.execute(select(candidates)).all() == []
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_budget_raised_while_somebody_works_counts_from_the_end_of_the_smaller_one(db, stop):
+    claim = claim_one(db)
+    repository.extend(db, "a", 8)
+    assert not leases.commit(db, [Change(claim.lease, [node("r.0")], Usage(generations=2))]).lost
+    assert (repository.get(db, "a").status, repository.get(db, "a").spec.budget) == ("running", 8)
+    if stop:
+        repository.request_stop(db, "a")
+    leases.commit(db, [Change(claim.lease, [node("r.1")], Usage(generations=4), End("done", OUTCOME, correct=True))])
+    view = repository.get(db, "a")
+    assert (view.status, view.outcome, view.correct, view.nodes) == ("stopped" if stop else "pending", None, None, 2)
+    if stop:
+        repository.reopen(db, "a")
+    [again] = leases.claim(db, "w", 1)
+    assert (again.lease.budget, again.spec.budget, again.attempts, len(again.nodes)) == (8, 8, 1, 2)
+    leases.commit(db, [Change(again.lease, end=End("done", OUTCOME, correct=True))])
+    assert repository.get(db, "a").status == "done" and repository.get(db, "a").outcome == OUTCOME
 
 
 def test_deleting_frees_everything(db):

@@ -28,16 +28,21 @@ LEASED: dict[Table, dict[str, Any]] = {runs: {"revision": runs.c.revision + 1}, 
 # Leases in a row that ended with their worker and brought nothing new: after so many a run or unit is worked on alone,
 # so that no other one is blamed for it; after so many it fails, as it is what ends workers.
 SUSPECT, DEATHS = 2, 5
+_FREE: dict[str, Any] = {"owner": None, "heartbeat": None, "stop_requested": False}
 FORGET_SECONDS = 86_400.0  # a worker that has been silent for a day is struck off
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write a run: its key in the database, its id, and the epoch of the claim."""
+    """The right to write a run: its key in the database, its id, the epoch of the claim, and the budget it was for.
+
+    A study's unit, which is leased too, has budgets of its own searches: 0 here.
+    """
 
     key: int
     run_id: str
     epoch: int
+    budget: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +248,7 @@ def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) 
     }
     connection.execute(update(runs).where(runs.c.key == row["key"]).values(**taken))
     recorded = connection.execute(select(nodes).where(nodes.c.run == row["key"])).mappings()
-    lease = Lease(row["key"], row["id"], row["epoch"] + 1)
+    lease = Lease(row["key"], row["id"], row["epoch"] + 1, row["budget"])
     return Claim(lease, row_spec(row), tuple(row_node(n) for n in recorded), row_usage(row), attempts)
 
 
@@ -284,12 +289,7 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
     values: dict[str, Any] = {"revision": runs.c.revision + 1, "heartbeat": now}
     if change.usage is not None:
         values |= usage_row(change.usage)
-    if change.end is not None:
-        end = change.end
-        values |= {"status": end.status, "finished": now, "owner": None, "heartbeat": None, "stop_requested": False}
-        values |= {"error": end.error, "hint": end.hint, **outcome_row(end.outcome)}
-        values |= {"correct": end.correct, "graded_by": end.graded_by}
-    returned = (runs.c.revision, runs.c.stop_requested)
+    returned = (runs.c.revision, runs.c.stop_requested, runs.c.budget)
     row = connection.execute(
         update(runs).where(*owned, runs.c.status == "running").values(**values).returning(*returned)
     ).first()
@@ -303,9 +303,24 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
         put_nodes(connection, rows)
         if new:
             connection.execute(update(runs).where(runs.c.key == key).values(nodes=runs.c.nodes + new, attempts=0))
-    if change.end is not None and change.end.outcome is not None:
-        put_candidates(connection, key, change.end.outcome)
+    if change.end is not None:
+        raised = change.end.status == "done" and row.budget > change.lease.budget
+        ended = _goes_on(row.stop_requested, now) if raised else _ended(change.end, now)
+        connection.execute(update(runs).where(runs.c.key == key).values(**ended))
+        if change.end.outcome is not None and not raised:
+            put_candidates(connection, key, change.end.outcome)
     return bool(row.stop_requested)
+
+
+def _ended(end: End, now: float) -> dict[str, Any]:
+    """Columns of a run that has ended."""
+    graded = {"correct": end.correct, "graded_by": end.graded_by, "error": end.error, "hint": end.hint}
+    return {**_FREE, "status": end.status, "finished": now, **graded, **outcome_row(end.outcome)}
+
+
+def _goes_on(stop: bool, now: float) -> dict[str, Any]:
+    """The same where its budget was raised meanwhile: the next claim goes on to that, unless it is to be stopped."""
+    return {**_FREE, "attempts": 0, **({"status": "stopped", "finished": now} if stop else {"status": "pending"})}
 
 
 def put_nodes(connection: Connection, rows: list[dict[str, Any]]) -> None:

@@ -145,23 +145,40 @@ def request_stop(db: Database, run_id: str) -> None:
         _change(connection, row, change)
 
 
-def reopen(db: Database, run_id: str, budget: int | None = None) -> None:
-    """Make an ended run pending again, with a larger budget if one is given; its nodes stay, its outcome goes.
+def reopen(db: Database, run_id: str) -> None:
+    """Make a stopped or failed run pending again; its nodes stay.
 
     Raises:
-        UnknownName: no such run.
-        UserError: it has not ended; without a budget: it is done; with one: it is not larger than before.
+        UnknownName: no such run; UserError: it is neither stopped nor failed.
     """
     with db.write() as connection:
         row = _row(connection, run_id)
         if row["status"] not in ENDED:
             raise UserError(f"run {run_id} is {row['status']}", hint="stop it or wait until it has ended")
-        if budget is None and row["status"] == "done":
+        if row["status"] == "done":
             raise UserError(f"run {run_id} is done", hint="extend it to a larger budget instead")
-        if budget is not None and budget <= row["budget"]:
+        _change(connection, row, {**_CLEAN, "status": "pending"})
+
+
+def extend(db: Database, run_id: str, budget: int) -> None:
+    """Give a run a larger budget; its nodes stay. An ended one loses its outcome and is pending again.
+
+    Whoever works on a run keeps to the budget that it was claimed with; `leases.commit` makes the run pending again at
+    that search's end where its budget was raised meanwhile.
+
+    Raises:
+        UnknownName: no such run; UserError: the budget is not larger, or its study still works on it.
+    """
+    with db.write() as connection:
+        row = _row(connection, run_id)
+        if budget <= row["budget"]:
             raise UserError(f"run {run_id} has a budget of {row['budget']} already; {budget} is not larger")
-        connection.execute(delete(candidates).where(candidates.c.run == row["key"]))
-        _change(connection, row, {**_CLEAN, "status": "pending", "budget": budget or row["budget"]})
+        ended = row["status"] in ENDED
+        if row["study"] is not None and not ended:
+            raise UserError(f"run {run_id} is {row['status']} in a study", hint="wait until it has ended")
+        if ended:
+            connection.execute(delete(candidates).where(candidates.c.run == row["key"]))
+        _change(connection, row, {"budget": budget} | ({**_CLEAN, "status": "pending"} if ended else {}))
 
 
 def remove(db: Database, run_ids: Sequence[str]) -> int:

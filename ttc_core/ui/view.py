@@ -19,6 +19,10 @@ Body = Callable[[RunView], None]
 TICK = 0.5  # seconds between two looks at the database while a search runs
 COMPONENT = "ttc_tree"
 KIN = 4  # searches that go on from a search, named at its head
+MORE = {  # whether the search has ended: what a larger budget does
+    True: "the same search with a larger budget; nothing it has is sampled again",
+    False: "at the end of the smaller budget the search goes on to this one; nothing it has is sampled again",
+}
 _COLOURS: dict[str, Any] = {"pending": "gray", "running": "blue", "done": "gray", "failed": "red", "stopped": "orange"}
 
 
@@ -168,42 +172,41 @@ def meters(view: RunView) -> list[tuple[str, str, str]]:
 
 
 def _actions(view: RunView, shown: Shown) -> None:
-    target, own = shown.target, [view.id]
+    own = [view.id]
     if not view.ended:
+        _more(view, shown)
         gate.button(
             "Stop", "runs.stop", of=own, key=shown.key("act_stop"), on_click=session.act, args=("stop", view.id)
         )
         return
     if view.status in ("failed", "stopped"):
-        help_ = "go on from what is recorded"
         gate.button(
-            "Resume",
-            "runs.resume",
-            of=own,
-            key=shown.key("act_resume"),
-            on_click=session.act,
-            args=("resume", view.id),
-            help=help_,
-        )
-    budget = target if target is not None and target > view.spec.budget else 2 * view.spec.budget
-    wanted = target is not None and target > view.spec.budget
+            "Resume", "runs.resume", of=own, key=shown.key("act_resume"), on_click=session.act,
+            args=("resume", view.id), help="go on from what is recorded",
+        )  # fmt: skip
     if view.status == "done":
-        fixed = runs.catalogue().not_extendable.get(view.spec.strategy)
-        gate.button(
-            f"Continue to {budget}",
-            "runs.extend",
-            of=own,
-            key=shown.key("act_extend"),
-            type="primary" if wanted else "secondary",
-            help=fixed or "the same search with a larger budget; nothing it has is sampled again",
-            disabled=fixed is not None,
-            on_click=session.act,
-            args=("extend", view.id, budget),
-        )
+        _more(view, shown)
     gate.button(
         "Delete…", "runs.delete", of=own, key=shown.key("act_delete"), type="tertiary",
         on_click=delete.ask, args=([view.id],),
     )  # fmt: skip
+
+
+def _more(view: RunView, shown: Shown) -> None:
+    """Continue a finished search to a larger budget, or raise that of one under way."""
+    wanted = shown.target is not None and shown.target > view.spec.budget
+    budget = shown.target if wanted else 2 * view.spec.budget
+    fixed = runs.catalogue().not_extendable.get(view.spec.strategy)
+    gate.button(
+        raising(view, budget), "runs.extend", of=[view.id], key=shown.key("act_extend"),
+        type="primary" if wanted else "secondary", disabled=fixed is not None,
+        help=fixed or MORE[view.ended], on_click=session.act, args=("extend", view.id, budget),
+    )  # fmt: skip
+
+
+def raising(view: RunView, budget: int | None) -> str:
+    """What the button says that gives a run this budget."""
+    return f"{'Continue' if view.ended else 'Raise'} to {budget}"
 
 
 def _trouble(view: RunView) -> None:
