@@ -135,7 +135,7 @@ def _solve(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--engine", metavar="E", help="checked against the model's card")
     verb.add_argument("--model", metavar="M", help=f"default: {default.model}")
     verb.add_argument("--verifier", metavar="V", help=f'"" for none; default: {default.verifier}')
-    verb.add_argument("--temperature", metavar="T", type=float, help="default: 1")
+    verb.add_argument("--temperature", metavar="T", type=float, help="default: the model's own, usually 1")
 
 
 def _studies(sweep: argparse.ArgumentParser, import_: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from ttc_core import models_file
 from ttc_core.errors import TTCError, UnknownName, UserError
 from ttc_core.models_file import POLICY as POLICY
 from ttc_core.settings import settings
+from ttc_core.types import TEMPERATURE
 
 WEIGHTS = "model.safetensors"  # in the folder of a model
 ABILITIES = {  # keys of a card, and what a model can do whose card has them: "revises": 4, "critiques": true
@@ -38,6 +39,11 @@ class ModelCard:
     folder: Path
     card: Mapping[str, Any]
     lacks: str = ""
+
+    @property
+    def temperature(self) -> float:
+        """What it samples at where a run names no temperature."""
+        return float(self.card.get("temperature", TEMPERATURE))
 
     @property
     def revises(self) -> int:

@@ -36,9 +36,10 @@ def checked(spec: RunSpec) -> RunSpec:
     verifier = models.ready(spec.verifier, policy=False) if spec.verifier else None
     checked_budget(spec.budget)
     _whole("the seed", spec.seed, 0, MAX_SEED)
-    if not (isinstance(spec.temperature, int | float) and 0 <= spec.temperature <= MAX_TEMPERATURE):
-        raise BadValue(f"the temperature must be between 0 and {MAX_TEMPERATURE:g}, not {spec.temperature}")
-    spec = dataclasses.replace(spec, params=_values(strategy), temperature=float(spec.temperature))
+    heat = policy.temperature if spec.temperature is None else spec.temperature
+    if not (isinstance(heat, int | float) and 0 <= heat <= MAX_TEMPERATURE):
+        raise BadValue(f"the temperature must be between 0 and {MAX_TEMPERATURE:g}, not {heat}")
+    spec = dataclasses.replace(spec, params=_values(strategy), temperature=float(heat))
     if spec.dataset:
         found = problem(spec.dataset, spec.problem_id)
         _answerable(verifier, found.answer)

@@ -163,7 +163,7 @@ class SearchRun:
         if self._generations.total > self._spec.budget:
             raise BudgetExceeded(f"{self._spec.strategy} asked for more than {self._spec.budget} generations")
         self.tree.keep(request.node)
-        temperature = self._spec.temperature if request.temperature is None else request.temperature
+        temperature = self._spec.heat if request.temperature is None else request.temperature
         spec = _sampling_spec(request, temperature)
         gather = Gather(request.n, lambda nodes: fill(_sampled(nodes)))
         make: Callable[[int, int], GenerateJob] | None = None

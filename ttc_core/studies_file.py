@@ -8,7 +8,10 @@
     datasets = [{ name = "mini-test", problems = 100 }]       # a count, or a list of ids; absent: all
     pool = 64                              # solutions a problem, shared by all methods that can use them
     keep_trees = "sample:3"                # all, none, or of so many problems
-    max_cost = { generations = 1e6 }       # also tokens, flops
+    max_cost = { generations = 1e6 }       # also tokens, flops; the study pauses there
+    temperature = 1.0                      # that models sample at; without it each at its own
+    priority = 0                           # to 1000; units of the study with the smallest are taken first
+    block = 8                              # problems a work unit, which one worker does at a time
 
     [[strategies]]
     name = "beam_search"
@@ -79,6 +82,7 @@ class Method:
     budgets: tuple[int, ...]
     label: str
 
+    temperature: float
 
 @dataclass(frozen=True)
 class StudyFile:
@@ -92,7 +96,7 @@ class StudyFile:
     pool: int = 0
     keep: int | None = 0
     max_cost: Mapping[str, float] = field(default_factory=dict)
-    temperature: float = 1.0
+    temperature: float | None = None
     priority: int = 0
     block: int = BLOCK
 
@@ -179,7 +183,7 @@ class _Reader:
             pool=doc.get("pool", 0),
             keep=self._keep(doc.get("keep_trees", "none")),
             max_cost=self._max_cost(doc.get("max_cost", {})),
-            temperature=float(doc.get("temperature", 1.0)),
+            temperature=doc.get("temperature"),
             priority=doc.get("priority", 0),
             block=doc.get("block", BLOCK),
         )
@@ -319,7 +323,17 @@ class _Reader:
             guilty = kinds[0] if kinds else "name"
             self.wrong(str(error), "strategies", number, guilty, error.hint)
         said = " ".join(f"{key}={_spelled(spec.params[key])}" for key in settings)
-        return Method(model, verifier, name, spec.params, budgets, f"{name} {said}".strip())
+        return Method(model, verifier, name, spec.params, budgets, f"{name} {said}".strip(), spec.heat)
+
+
+def _pieces(study: StudyFile, methods: Sequence[Method]) -> int:
+    """How many units a study has at most: of every method at each of its budgets, and of a pool for each pair."""
+    blocks = sum(
+        math.ceil(len(list(of)) / study.block)
+        for _, of in itertools.groupby(study.problems, key=lambda problem: problem.dataset)
+    )
+    pools = len({(method.model, method.verifier) for method in methods})
+    return (sum(len(method.budgets) for method in methods) + pools) * len(study.seeds) * blocks
 
 
 def _spelled(value: Any) -> str:

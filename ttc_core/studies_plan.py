@@ -26,15 +26,16 @@ ROW_BYTES, SAMPLE_BYTES, NODE_BYTES = 180, 60, 120  # an outcome, a sample of a 
 def laid_out(study: StudyFile) -> NewStudy:
     """The study as it is stored: pools first, then searches from the smallest budget up."""
     methods: list[NewMethod] = []
+    heat = {method.model: method.temperature for method in study.methods}
     places: dict[tuple[str, str], int] = {}
     for pair, samples in _pools(study).items():
         places[pair] = len(methods)
         params = asdict(registry.build("strategy", "best_of_n", {} if pair[1] else {"select": "majority"}))
-        methods.append(NewMethod(*pair, "best_of_n", params, POOL, [samples], study.temperature, samples))
+        methods.append(NewMethod(*pair, "best_of_n", params, POOL, [samples], heat[pair[0]], samples))
     for method in study.methods:
         pool = places.get((method.model, method.verifier)) if method.strategy in POOLED else None
         asked = (method.model, method.verifier, method.strategy, method.params, method.label, method.budgets)
-        methods.append(NewMethod(*asked, study.temperature, 0, pool))
+        methods.append(NewMethod(*asked, method.temperature, 0, pool))
     options: dict[str, Any] = {"max_cost": dict(study.max_cost)} if study.max_cost else {}
     if study.keep is not None:
         options["kept"] = _kept(study)

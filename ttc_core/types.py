@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 NodeId = str
 ROOT: NodeId = "r"
 GIVEN = "given"  # `Node.spec` of the text that a search begins with
+TEMPERATURE = 1.0  # of samples where nobody names another
 
 Until = Literal["step", "end"]
 Ask = Literal["", "critique", "rewrite"]
@@ -228,6 +229,7 @@ class RunSpec:
     """Everything that determines a run; equal specs give equal trees.
 
     grader: what reads and compares answers; prefix: the first steps of every solution, given instead of sampled.
+    temperature: None for the model's own, which `runs_checks.checked` writes out.
     """
 
     question: str
@@ -240,9 +242,14 @@ class RunSpec:
     answer: str | None = None
     model: str = "mini-s"
     verifier: str = "mini-implicit"
-    temperature: float = 1.0
+    temperature: float | None = None
     grader: str = "numeric"
     prefix: tuple[str, ...] = ()
+
+    @property
+    def heat(self) -> float:
+        """The temperature that samples are drawn at where a request names none."""
+        return TEMPERATURE if self.temperature is None else self.temperature
 
 
 Status = Literal["pending", "running", "done", "failed", "stopped"]

@@ -6,11 +6,14 @@ import json
 
 import pytest
 
-from ttc_core import models, models_file, registry
+from tests.unit.http_server import serving, well_behaved
+from ttc_core import models, models_file, registry, runs
 from ttc_core.__main__ import main
 from ttc_core.backend import LocalBackend
 from ttc_core.errors import UserError
+from ttc_core.runs_checks import checked
 from ttc_core.settings import DATA, settings
+from ttc_core.types import RunSpec
 
 
 @pytest.fixture
@@ -80,6 +83,19 @@ def test_an_embedded_model_from_elsewhere_works(own):
     folder = json.dumps(str(DATA / "models" / "mini-s"))
     own(f'[models.copy]\nengine = "embedded"\nmodel = {folder}\nparameters = 213376')
     assert LocalBackend().engine("copy").parameters == models.find("mini-s").parameters
+
+
+def test_a_run_that_names_no_temperature_samples_at_its_models(own, tmp_path, capsys):
+    asked = ["--strategy", "best_of_n", "--set", "select=majority", "--budget", "1", "--verifier", ""]
+    asked += ["--db", f"sqlite:///{tmp_path / 'runs.db'}", "--json"]
+    with serving(well_behaved) as server:
+        own(f'[models.warm]\n{MODEL}base_url = "{server.url}"\ntemperature = 0.6')
+        for more in ([], ["--temperature", "0.2"]):
+            assert main(["solve", "--question", "1 + 1?", "--model", "warm", *asked, *more]) == 0
+            run = json.loads(capsys.readouterr().out)["run_id"]
+            heat = server.asked[-1].body["temperature"]
+            assert heat == runs.get(run, db=asked[-2]).spec.temperature == (0.2 if more else 0.6)
+    assert checked(RunSpec("1 + 1?", "best_of_n", 1)).temperature == 1.0
 
 
 def test_an_ensemble_has_its_members_size(own):

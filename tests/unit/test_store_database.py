@@ -38,7 +38,7 @@ from ttc_core.store.rows import node_row, path_key, spec_row, usage_row
 from ttc_core.store.schema import Base
 from ttc_core.types import NO_USAGE, Node, RunSpec
 
-SPEC = RunSpec("How many?", "beam_search", 4)
+SPEC = RunSpec("How many?", "beam_search", 4, temperature=1.0)
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ def node_values(draw):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(node=node_values(), question=any_text, gold=st.none() | any_text)
 def test_any_run_and_node_come_back(db, node, question, gold):
-    spec = RunSpec(question, "s", 3, answer=gold, params={"a": 0.1, "b": "x\ud800", "c": True})
+    spec = RunSpec(question, "s", 3, answer=gold, params={"a": 0.1, "b": "x\ud800", "c": True}, temperature=0.7)
     repository.add(db, "run", spec)
     [claim] = leases.claim(db, "w", 1)
     leases.commit(db, [leases.Change(claim.lease, [node], end=leases.End("failed", error=question))])

@@ -6,6 +6,7 @@ import pytest
 
 from ttc_core import runs, studies, studies_file
 from ttc_core.errors import UserError
+from ttc_core.settings import DATA, settings
 from ttc_core.store.database import database
 from ttc_core.studies_plan import laid_out
 
@@ -27,6 +28,22 @@ zip = { select = ["best", "weighted"], aggregate = ["last", "prod"] }
 name = "best_of_n"
 budgets = [1, 2]
 """
+
+
+def test_every_model_of_a_study_samples_at_its_own_temperature_unless_the_file_names_one(tmp_path, monkeypatch):
+    table = f'[models.warm]\nengine = "embedded"\nmodel = "{DATA / "models" / "mini-s"}"\nparameters = 213376\n'
+    (tmp_path / "mine.toml").write_text(f"{table}temperature = 0.6")
+    monkeypatch.setenv("TTC_MODELS", str(tmp_path / "mine.toml"))
+    settings.cache_clear()
+    try:
+        both = GOOD.replace('"mini-s"', '"mini-s", "warm"')
+        found = [laid_out(studies_file.parse(text)).methods for text in (both, f"temperature = 0.3\n{both}")]
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+    assert {(m.model, m.temperature) for m in found[0]} == {("mini-s", 1.0), ("warm", 0.6)}
+    assert {m.temperature for m in found[1]} == {0.3}
+    assert {m.model for m in found[0] if m.samples} == {"mini-s", "warm"}, "pools as well"
 
 
 def test_a_file_is_laid_out():

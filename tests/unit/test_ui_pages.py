@@ -12,7 +12,7 @@ from tests.conformance.harness import ScriptedBackend, spec
 from ttc_core import runs
 from ttc_core.errors import EngineFault
 from ttc_core.runs_driver import Driver
-from ttc_core.settings import REPOSITORY
+from ttc_core.settings import DATA, REPOSITORY, settings
 from ttc_core.store import repository
 from ttc_core.store.database import database
 from ttc_core.ui import keys
@@ -131,6 +131,21 @@ def test_run_stores_what_the_form_asks_for_and_says_that_no_worker_is_there(url)
     assert view.spec.budget == 64 and view.spec.dataset == "mini-test" and view.status == "pending"
     assert at.query_params["run"] in (view.id, [view.id])
     assert "Nobody is working on this search" in said(at) and "python -m ttc_core worker" in said(at)
+
+
+def test_the_form_begins_with_the_temperature_of_the_chosen_model(url, tmp_path, monkeypatch):
+    folder = DATA / "models" / "mini-s"
+    table = f'[models.warm]\nengine = "embedded"\nmodel = "{folder}"\nparameters = 213376\ntemperature = 0.6'
+    (tmp_path / "mine.toml").write_text(table)
+    monkeypatch.setenv("TTC_MODELS", str(tmp_path / "mine.toml"))
+    settings.cache_clear()
+    at = page("solve")
+    assert field(at.number_input, "form_temperature_mini-l").value == 1.0
+    field(at.selectbox, "form_model").set_value("warm").run()
+    assert field(at.number_input, "form_temperature_warm").value == 0.6
+    at.button(key="form_run").click().run()
+    assert runs.listing(db=url).rows[0].spec.temperature == 0.6
+    assert field(at.number_input, "form_temperature_warm").value == 0.6
 
 
 def test_a_finished_run_can_be_continued(url):

@@ -66,7 +66,7 @@ class LockStep:
                 seeds.derive(spec.seed, self._problem.id, node_id),
                 request.until,
                 request.steps,
-                spec.temperature if request.temperature is None else request.temperature,
+                spec.heat if request.temperature is None else request.temperature,
             )
             for request, names in zip(requests, ids, strict=True)
             for node_id in names

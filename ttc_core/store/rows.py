@@ -29,7 +29,7 @@ def spec_row(spec: RunSpec) -> dict[str, Any]:
         "seed": spec.seed,
         "model": spec.model,
         "verifier": spec.verifier,
-        "temperature": spec.temperature,
+        "temperature": spec.heat,
         "grader": spec.grader,
         "prefix": json.dumps(spec.prefix),
     }

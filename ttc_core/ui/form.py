@@ -72,7 +72,7 @@ def values(spec: RunSpec) -> dict[str, Any]:
     """How a search is made, as the values of a form."""
     asked = {"strategy": spec.strategy, "budget": spec.budget, "seed": spec.seed, "model": spec.model}
     params = {f"{spec.strategy}_{name}": value for name, value in spec.params.items()}
-    return {**asked, "verifier": spec.verifier, "temperature": spec.temperature, **params}
+    return {**asked, "verifier": spec.verifier, f"temperature_{spec.model}": spec.heat, **params}
 
 
 def choice(

@@ -10,7 +10,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import Catalogue, RunView
-from ttc_core.types import Problem, RunSpec
+from ttc_core.types import TEMPERATURE, Problem, RunSpec
 from ttc_core.ui import form, session, words
 
 BUNDLED, OWN = "Bundled", "My own"
@@ -75,8 +75,9 @@ def ask(catalogue: Catalogue) -> RunSpec:
             "Seed", min_value=0, value=form.first(FORM, "seed", 0), step=1, key=form.key(FORM, "seed"),
             help="the same seed gives the same tree",
         )  # fmt: skip
-        hot = form.first(FORM, "temperature", 1.0)
-        temperature = right.number_input("Temperature", 0.0, 10.0, hot, step=0.1, key=form.key(FORM, "temperature"))
+        own, usual = f"temperature_{model}", catalogue.models[model].temperature if model else TEMPERATURE
+        hot = form.first(FORM, own, usual)
+        temperature = right.number_input("Temperature", 0.0, 10.0, hot, step=0.1, key=form.key(FORM, own))
     return replace(
         spec, strategy=strategy, params=values, budget=int(budget), seed=int(seed), model=model, verifier=verifier,
         temperature=float(temperature),
