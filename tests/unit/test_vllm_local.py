@@ -34,8 +34,11 @@ def test_a_table_becomes_vllms_arguments(tmp_path: Path) -> None:
     assert given["gpu_memory_utilization"] == 0.6 and given["tensor_parallel_size"] == 2
     assert given["max_model_len"] == 4096 and given["max_num_seqs"] == 32 and given["enable_prefix_caching"]
     assert given["enable_lora"] and given["max_lora_rank"] == 16
-    assert "enable_chunked_prefill" not in given
-    assert Options.of("mine", {"model": "m"}).arguments(cpu=True, places=1)["enable_chunked_prefill"] is False
+    assert "enable_chunked_prefill" not in given and "revision" not in given and "tokenizer" not in given
+    assert given["load_format"] == "safetensors", "pickled weights are never read"
+    named = {"model": "m", "revision": "v1", "tokenizer": "other"}
+    given = Options.of("mine", named).arguments(cpu=True, places=1)
+    assert given["enable_chunked_prefill"] is False and named.items() <= given.items()
 
 
 @pytest.mark.parametrize(

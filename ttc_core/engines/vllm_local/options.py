@@ -18,7 +18,9 @@ GIB = 2**30
 class Options:
     """Of one model.
 
-    model            folder or hub name
+    model            folder or hub name; only its safetensors files are read
+    revision         of the hub's repository: a branch, tag or commit; "" for the newest
+    tokenizer        another folder or hub name where the model brings none
     memory           share of the GPU's memory (of the machine's where there is no GPU), in (0, 1]
     tensor_parallel  GPUs that the model is spread over
     lora             folder or hub name of a LoRA adapter that every request uses, "" for none
@@ -29,6 +31,8 @@ class Options:
     """
 
     model: str
+    revision: str = ""
+    tokenizer: str = ""
     memory: float = SHARE
     tensor_parallel: int = 1
     lora: str = ""
@@ -62,6 +66,7 @@ class Options:
         """Keyword arguments of vLLM's AsyncEngineArgs. places: how many requests it works on at a time."""
         given: dict[str, Any] = {
             "model": self.model,
+            "load_format": "safetensors",
             "dtype": self.dtype,
             "runner": self.runner,
             "enforce_eager": self.eager or cpu,
@@ -71,6 +76,10 @@ class Options:
             "enable_prefix_caching": True,
             "disable_log_stats": True,
         }
+        if self.revision:
+            given["revision"] = self.revision
+        if self.tokenizer:
+            given["tokenizer"] = self.tokenizer
         if self.runner == "pooling":  # the value at every token: where it is read is for the verifier to say
             given["pooler_config"] = {"tok_pooling_type": "ALL"}
         if self.longest:
