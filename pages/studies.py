@@ -94,7 +94,8 @@ def new(first: bool) -> None:
     with st.expander("New study", expanded=first):
         text = st.text_area("Study file (TOML)", EXAMPLE, key="study_text", height=430)
         planned, started = st.columns([1, 5])
-        if planned.button("Plan", key="study_plan", width="stretch", help="what it would take; nothing is stored"):
+        if gate.button("Plan", "studies.plan", place=planned, key="study_plan", width="stretch",
+                       help="what it would take; nothing is stored"):  # fmt: skip
             with session.told("This study cannot be planned"), st.spinner("Planning"):
                 show_plan(studies.plan(text))
         if gate.button("Start", "studies.start", place=started, key="study_start", type="primary"):

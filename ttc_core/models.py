@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,12 +61,27 @@ class BrokenCard(TTCError):
     """A model folder whose card cannot be read."""
 
 
+_held: ContextVar[Mapping[str, ModelCard] | None] = ContextVar("_held", default=None)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Read all cards once, for whatever asks for models inside the block."""
+    token = _held.set(catalogue())
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
 def catalogue() -> dict[str, ModelCard]:
     """All models by name: the embedded family's cards, sorted, then the tables of the models file in their order.
 
     Raises:
         BrokenCard: a card is not JSON or lacks its name, kind or parameters; BrokenFile: a models file is wrong.
     """
+    if (known := _held.get()) is not None:
+        return dict(known)
     found = {}
     for path in sorted((settings().data_dir / "models").glob("*/card.json")):
         try:

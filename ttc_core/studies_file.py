@@ -8,10 +8,7 @@
     datasets = [{ name = "mini-test", problems = 100 }]       # a count, or a list of ids; absent: all
     pool = 64                              # solutions a problem, shared by all methods that can use them
     keep_trees = "sample:3"                # all, none, or of so many problems
-    max_cost = { generations = 1e6 }       # also tokens, flops; the study pauses there
-    temperature = 1.0                      # that models sample at; without it each at its own
-    priority = 0                           # to 1000; units of the study with the smallest are taken first
-    block = 8                              # problems a work unit, which one worker does at a time
+    max_cost = { generations = 1e6 }       # also tokens, flops
 
     [[strategies]]
     name = "beam_search"
@@ -32,15 +29,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ttc_core import runs_checks
+from ttc_core import models, runs_checks
 from ttc_core.errors import BadValue, TTCError, UserError
 from ttc_core.toml_lines import line_of
 from ttc_core.types import Problem, RunSpec
 
 MAX_FILE = 1 << 20  # bytes
-MAX_SETTINGS = 10_000  # combinations of one strategy
+MAX_SETTINGS = 10_000  # combinations of one strategy, and methods in all
 MAX_COST = 1e300
-MAX_UNITS = 1_000_000
+MAX_UNITS = 1_000_000  # that a study is cut into; a plan lists them all
 BLOCK = 8  # problems of a unit
 KEYS = {
     "name": str,
@@ -82,7 +79,6 @@ class Method:
     budgets: tuple[int, ...]
     label: str
 
-    temperature: float
 
 @dataclass(frozen=True)
 class StudyFile:
@@ -96,7 +92,7 @@ class StudyFile:
     pool: int = 0
     keep: int | None = 0
     max_cost: Mapping[str, float] = field(default_factory=dict)
-    temperature: float | None = None
+    temperature: float = 1.0
     priority: int = 0
     block: int = BLOCK
 
@@ -183,13 +179,15 @@ class _Reader:
             pool=doc.get("pool", 0),
             keep=self._keep(doc.get("keep_trees", "none")),
             max_cost=self._max_cost(doc.get("max_cost", {})),
-            temperature=doc.get("temperature"),
+            temperature=float(doc.get("temperature", 1.0)),
             priority=doc.get("priority", 0),
             block=doc.get("block", BLOCK),
         )
-        methods = tuple(self._methods(doc, study))
-        if len(study.problems) * len(methods) * len(study.seeds) > MAX_UNITS * study.block:
-            self.wrong(f"more than {MAX_UNITS:,} work units", hint="split the study")
+        with models.held():
+            methods = tuple(self._methods(doc, study))
+        most = _pieces(study, methods)
+        if most > MAX_UNITS:
+            self.wrong(f"{most:,} work units, of which {MAX_UNITS:,} are the most", hint="split the study")
         return StudyFile(**{**study.__dict__, "methods": methods})
 
     def _check(self, found: Mapping[str, Any], known: Mapping[str, Any], table: str, number: int) -> None:
@@ -276,10 +274,13 @@ class _Reader:
                 self.wrong("budgets must be given, here or for all strategies", "strategies", number)
             given = (table, "strategies", number) if "budgets" in table else (doc, "", 0)
             budgets = self._budgets(given[0]["budgets"], given[1], given[2])
-            models = table.get("models", doc["models"])
+            policies = table.get("models", doc["models"])
             verifiers = table.get("verifiers", doc.get("verifiers", [RunSpec.__dataclass_fields__["verifier"].default]))
-            for model, verifier in itertools.product(models, verifiers or [""]):
-                for settings in self._settings(table, number):
+            several, judges = self._settings(table, number), verifiers or [""]
+            if len(found) + len(policies) * len(judges) * len(several) > MAX_SETTINGS:
+                self.wrong(f"more than {MAX_SETTINGS:,} methods", "strategies", number, hint="split the study")
+            for model, verifier in itertools.product(policies, judges):
+                for settings in several:
                     method = self._method(table, model, verifier, settings, budgets, study, number)
                     key = (method.model, method.verifier, method.label)
                     if key in found:
@@ -323,7 +324,7 @@ class _Reader:
             guilty = kinds[0] if kinds else "name"
             self.wrong(str(error), "strategies", number, guilty, error.hint)
         said = " ".join(f"{key}={_spelled(spec.params[key])}" for key in settings)
-        return Method(model, verifier, name, spec.params, budgets, f"{name} {said}".strip(), spec.heat)
+        return Method(model, verifier, name, spec.params, budgets, f"{name} {said}".strip())
 
 
 def _pieces(study: StudyFile, methods: Sequence[Method]) -> int:

@@ -93,6 +93,8 @@ def plan(study: StudyFile, db: Database, *, probe: bool = False) -> dict[str, An
     new = laid_out(study)
     seconds, basis = studies_time.estimate(new, db, probe=probe)
     rates = {name: tables.measured(db, name) for name in {method.model for method in new.methods}}
+    used = {name for method in new.methods for name in (method.model, method.verifier) if name}
+    sizes = {name: models.find(name).parameters for name in used}
     problems, seeds = len(study.problems), len(study.seeds)
     asked = sum(len(problem.question) for problem in study.problems) / problems / 4  # four characters a token
     totals = {
@@ -110,9 +112,9 @@ def plan(study: StudyFile, db: Database, *, probe: bool = False) -> dict[str, An
         totals["generations"] += work
         totals["policy_tokens"] += generated
         totals["verifier_tokens"] += judged
-        totals["policy_flops"] += flops(models.find(method.model).parameters, round(generated))
+        totals["policy_flops"] += flops(sizes[method.model], round(generated))
         if method.verifier:
-            totals["verifier_flops"] += flops(models.find(method.verifier).parameters, round(judged))
+            totals["verifier_flops"] += flops(sizes[method.verifier], round(judged))
     return {
         "study": study.name,
         "problems": problems,
