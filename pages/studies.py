@@ -181,8 +181,28 @@ def head(view: StudyView) -> None:
             ("Tokens/s", rate, "of the units that ended in the last minutes"),
         ):
             st.metric(label, value, help=help_, width="content")
+    if view.status == "paused" and view.why:
+        spend_more(view)
         with st.container(key="run-actions", horizontal=True, horizontal_alignment="right", gap="small"):
             actions(view)
+
+
+def spend_more(view: StudyView) -> None:
+    """New limits for a study that has spent what it may, and it goes on."""
+    limits = studies.describe(view.id)["options"].get("max_cost", {})
+    with st.popover("Let it spend more", key="study_limits"):
+        for name, most in limits.items():
+            st.number_input(f"At most, {name}", 0.0, value=most, help="0: no limit", key=f"study_max_{name}")
+        gate.button("Resume with these", "studies.change", of=[view.id], key="study_change", type="primary",
+                    on_click=change, args=(view.id, list(limits)))  # fmt: skip
+
+
+def change(study: str, limits: list[str]) -> None:
+    """Give a study the limits that are in the fields and let it go on."""
+    with session.trouble("change the study"):
+        studies.change(study, max_cost={name: st.session_state[f"study_max_{name}"] or None for name in limits})
+        studies.resume(study)
+    session.changed()
 
 
 def actions(view: StudyView) -> None:

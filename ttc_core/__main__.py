@@ -149,6 +149,9 @@ def _studies(sweep: argparse.ArgumentParser, import_: argparse.ArgumentParser) -
     words = {"resume": "go on, failed units too", "pause": "have its workers stop for now", "cancel": "for good"}
     for action, text in words.items():
         sweep.add_argument(f"--{action}", metavar="STUDY", action=_Stored, help=text)
+    limits = "with --resume: NAME=NUMBER or NAME=none, as max_cost in a study file; once for each limit"
+    sweep.add_argument("--max-cost", metavar="LIMIT", action="append", default=[], help=limits)
+    sweep.add_argument("--priority", metavar="N", type=int, help="with --resume: another one; the smallest goes first")
     formats = "samples, search_and_learn, openr_tree, thinkbooster, or bundle"
     import_.add_argument("format", metavar="FORMAT", help=formats)
     import_.add_argument("file", metavar="FILE")

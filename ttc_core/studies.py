@@ -7,7 +7,7 @@ a database URL, None for the configured one; it has to be there (`runs.ensure_da
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,12 +117,42 @@ def work(
 def resume(study: str, *, db: str | None = None) -> int:
     """Let a paused or cancelled study go on and try failed units again; returns how many those are.
 
+    One that has spent what it may stays paused until `change` lets it spend more.
+
     Raises:
         UnknownName: no such study.
     """
     from ttc_core.store import studies as stored
 
-    return stored.resume(_database(db), study)
+    again = stored.resume(_database(db), study)
+    stored.check_cost(_database(db), study)
+    return again
+
+
+@access.changes()
+def change(
+    study: str,
+    *,
+    max_cost: Mapping[str, float | None] | None = None,
+    priority: int | None = None,
+    db: str | None = None,
+) -> None:
+    """Change what a stored study may spend, and which study goes first; what is under way goes on as it was begun.
+
+    Arguments:
+        max_cost: some of its limits, by the names of a study file; None in place of a number takes one away.
+        priority: 0 to 1000, the smallest goes first; None leaves it.
+
+    Raises:
+        UnknownName: no such study; BadValue: no such limit, or not such a number.
+    """
+    from ttc_core.store import studies as stored
+
+    limits = max_cost or {}
+    studies_file.check_cost({name: 1 if most is None else most for name, most in limits.items()})
+    if priority is not None:
+        studies_file.check_priority(priority)
+    stored.change(_database(db), study, limits, priority)
 
 
 @access.changes()

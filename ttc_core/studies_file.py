@@ -40,6 +40,7 @@ MAX_COST = 1e300
 MAX_UNITS = 1_000_000  # that a study is cut into; a plan lists them all
 BLOCK = 8  # problems of a unit
 KEYS = {
+MAX_PRIORITY = 1000
     "name": str,
     "models": list,
     "verifiers": list,
@@ -143,6 +144,26 @@ class _Reader:
     """Turns the parsed file into a study, and knows the lines of its keys."""
 
     def __init__(self, text: str, where: str) -> None:
+def check_cost(limits: Mapping[str, Any]) -> Mapping[str, float]:
+    """What a study may spend, if it can be that.
+
+    Raises:
+        BadValue: no such cost, or no positive number.
+    """
+    for key, value in limits.items():
+        if key not in COSTS:
+            raise BadValue(f"max_cost has no {key!r}", hint=f"there is: {', '.join(COSTS)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_COST:
+            raise BadValue(f"max_cost {key} must be a positive number, not {value!r}")
+    return {key: float(value) for key, value in limits.items()}
+
+
+def check_priority(value: int) -> None:
+    """Raises BadValue where a study cannot have this priority."""
+    if not 0 <= value <= MAX_PRIORITY:
+        raise BadValue(f"priority must be a whole number from 0 to {MAX_PRIORITY:,}, not {value}")
+
+
         self._text, self._where = text, where
 
     def wrong(self, message: str, table: str = "", number: int = 0, key: str = "", hint: str = "") -> NoReturn:
@@ -168,7 +189,7 @@ class _Reader:
             self._whole("seeds", [seeds], 1, MAX_UNITS)
             seeds = list(range(seeds))
         self._whole("seeds", seeds, 0, runs_checks.MAX_SEED)
-        for key, most in (("pool", runs_checks.MAX_BUDGET), ("priority", 1000), ("block", 1000)):
+        for key, most in (("pool", runs_checks.MAX_BUDGET), ("priority", MAX_PRIORITY), ("block", 1000)):
             self._whole(key, [doc.get(key, 1)], 0 if key != "block" else 1, most)
         study = StudyFile(
             name=name,
@@ -246,12 +267,10 @@ class _Reader:
         return int(keep.removeprefix("sample:"))
 
     def _max_cost(self, limits: Mapping[str, Any]) -> Mapping[str, float]:
-        for key, value in limits.items():
-            if key not in COSTS:
-                self.wrong(f"max_cost has no {key!r}", key="max_cost", hint=f"there is: {', '.join(COSTS)}")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_COST:
-                self.wrong(f"max_cost {key} must be a positive number, not {value!r}", key="max_cost")
-        return {key: float(value) for key, value in limits.items()}
+        try:
+            return check_cost(limits)
+        except BadValue as error:
+            self.wrong(str(error), key="max_cost", hint=error.hint)
 
     def _budgets(self, value: Any, table: str, number: int) -> tuple[int, ...]:
         most = runs_checks.MAX_BUDGET

@@ -86,6 +86,7 @@ def change(verb, run_id="", study=""):
         "start study": lambda: studies.start(STUDY.format("other", 4)),
         "work": lambda: studies.work(study),
         "resume study": lambda: studies.resume(study),
+        "change study": lambda: studies.change(study, priority=1),
         "pause": lambda: studies.pause(study),
         "cancel": lambda: studies.cancel(study),
         "delete study": lambda: studies.delete(study),
@@ -97,7 +98,7 @@ def change(verb, run_id="", study=""):
 
 VERBS = ("start", "extend", "stop", "resume", "delete", "execute", "add data set", "import run",
          "import bundle", "import",
-         "start study", "work", "resume study", "pause", "cancel", "delete study", "save figure",
+         "start study", "work", "resume study", "change study", "pause", "cancel", "delete study", "save figure",
          "change figure", "delete figure")  # fmt: skip
 
 
@@ -129,7 +130,8 @@ def test_a_viewer_changes_nothing_and_it_is_written_down(stored, shared, who, ve
 
 
 @pytest.mark.parametrize("verb", ["extend", "stop", "resume", "delete", "execute", "work", "resume study", "pause",
-                                  "cancel", "delete study", "change figure", "delete figure"])  # fmt: skip
+                                  "change study", "cancel", "delete study", "change figure",
+                                  "delete figure"])  # fmt: skip
 def test_a_runner_changes_only_what_is_his_own(stored, shared, verb):
     shared("bob@example.org")
     with pytest.raises(Refused, match="somebody else"):

@@ -28,6 +28,8 @@ def sweep(args: argparse.Namespace) -> int:
     runs.ensure_database(db=args.db)
     if args.study is None and args.file is None:
         raise UserError("there is nothing to do", hint="sweep FILE.toml, or sweep --resume STUDY")
+    if (args.max_cost or args.priority is not None) and args.action != "resume":
+        raise UserError("--max-cost and --priority go with --resume", hint="a study file says both itself")
     if args.study is not None:
         if args.file is not None:
             raise UserError("give either a file or a stored study, not both")
@@ -43,12 +45,26 @@ def _stored(args: argparse.Namespace) -> int:
     """What is done with a stored study: exactly one of the options names it."""
     if args.action == "resume":
         by = _how(args)
+        if args.max_cost or args.priority is not None:
+            studies.change(args.study, max_cost=_limits(args.max_cost), priority=args.priority, db=args.db)
         again = studies.resume(args.study, db=args.db)
         if again:
             _tell(f"{again} failed units are tried again")
         return _carry_out(args.study, args, by)
     {"pause": studies.pause, "cancel": studies.cancel}[args.action](args.study, db=args.db)
     return _show(studies.progress(args.study, db=args.db), args)
+
+
+def _limits(asked: Sequence[str]) -> dict[str, float | None]:
+    """What --max-cost says: a number, or None where a limit is to go."""
+    found: dict[str, float | None] = {}
+    for text in asked:
+        name, _, value = text.partition("=")
+        try:
+            found[name] = None if value == "none" else float(value)
+        except ValueError as error:
+            raise UserError(f"--max-cost takes NAME=NUMBER or NAME=none, not {text!r}") from error
+    return found
 
 
 def work(args: argparse.Namespace) -> int:
@@ -107,6 +123,8 @@ def _carry_out(study: str, args: argparse.Namespace, by: By) -> int:
         by(study, until, crew, args.db)
     view = studies.progress(study, db=args.db)
     _show(view, args)
+    if view.status == "paused" and view.why:
+        _tell(f"let it spend more with `sweep --resume {study} --max-cost NAME=NUMBER`, or NAME=none")
     if view.status == "failed":
         _tell(f"{view.units['failed']} units failed; try them again with `sweep --resume {study}`")
     return int(view.status == "failed")

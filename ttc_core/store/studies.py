@@ -185,7 +185,7 @@ def resume(db: Database, study: str) -> int:
 
 
 def check_cost(db: Database, study: str) -> None:
-    """Pause a study that has spent what it may; it goes on when resumed with a larger `max_cost` or none."""
+    """Pause a study that has spent what it may; it goes on once `change` gave it a larger `max_cost` or none."""
     with db.read() as connection:
         row = connection.execute(select(studies).where(studies.c.id == study)).mappings().first()
         limits = json.loads(row["options"]).get("max_cost") if row is not None else None
@@ -199,16 +199,20 @@ def check_cost(db: Database, study: str) -> None:
             return
 
 
-def set_options(db: Database, study: str, change: Mapping[str, Any]) -> None:
-    """Change some of a study's options; None takes one away.
+def change(db: Database, study: str, max_cost: Mapping[str, float | None], priority: int | None) -> None:
+    """Change some limits of what a study may spend, None takes one away; and its priority, None leaves it.
 
     Raises:
         UnknownName: no such study.
     """
     with db.write() as connection:
         row = find(connection, study)
-        options = {k: v for k, v in {**json.loads(row["options"]), **change}.items() if v is not None}
-        connection.execute(update(studies).where(studies.c.key == row["key"]).values(options=_json(options)))
+        options = json.loads(row["options"])
+        limits = {**options.pop("max_cost", {}), **max_cost}
+        if limits := {name: most for name, most in limits.items() if most is not None}:
+            options["max_cost"] = limits
+        values = {"options": _json(options), "priority": row["priority"] if priority is None else priority}
+        connection.execute(update(studies).where(studies.c.key == row["key"]).values(**values))
 
 
 def remove(db: Database, study: str) -> None:
