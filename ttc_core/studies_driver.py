@@ -1,7 +1,8 @@
 """Carries a study's units out, many searches at once in the driver's scheduler (`runs_driver`).
 
 Units are taken while the searches under way ask for fewer generations than fill the engines' batches twice over. Every
-turn's nodes are committed before the next; a unit is done when all its searches have ended.
+turn's nodes are committed before the next, and a search's before it is graded: where a worker dies while grading, no
+model is asked again. A unit is done when all its searches have ended.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class _Search:
     new: list[Node] = field(default_factory=list)
     fresh: int = 0  # of these, how many are not in the database
     usage: Usage | None = None
+    outcome: tuple[Outcome, Usage] | None = None  # to be graded when all its nodes are committed
     end: SearchEnd | None = None
     failure: Exception | None = None
     told: bool = False  # its end is committed
@@ -166,13 +168,10 @@ class UnitWork:
             search.usage = event.usage
             search.tokens, before = _tokens(event.usage), search.tokens
             self._tally.tokens += search.tokens - before
-            try:
-                if isinstance(event, Finished):
-                    search.end = _ended(unit.claim, search, event.outcome, event.usage)
-                elif isinstance(event, Failed):
-                    search.failure = event.error
-            except Exception as error:  # grading or a strategy on its pool: the unit fails, the worker goes on
-                search.failure = error
+            if isinstance(event, Finished):
+                search.outcome = (event.outcome, event.usage)
+            elif isinstance(event, Failed):
+                search.failure = event.error
 
     def fail(self, error: Exception) -> None:
         """The scheduler broke: all that is under way fails, and is tried again."""
@@ -182,7 +181,7 @@ class UnitWork:
                 unit.searches[run_id].failure = error
 
     def commit(self) -> None:
-        """Write everything noted, in one transaction.
+        """Write everything noted, in one transaction, and grade what came to an outcome, to be written by the next.
 
         Raises:
             StoreBusy: another process holds the database. Nothing is written, and all is kept for another attempt.
@@ -190,6 +189,10 @@ class UnitWork:
         changes = [(unit, *_state(unit)) for unit in self._units.values() if _state(unit)[0] or _noted(unit)]
         if changes:
             self._write(changes)
+        for unit in self._units.values():
+            for search in unit.searches.values():
+                if search.outcome is not None:
+                    _grade(unit.claim, search, *search.outcome)
 
     def _write(self, changes: Sequence[tuple[_Unit, str, Exception | None]]) -> None:
         rows = [_change(unit, status, error) for unit, status, error in changes]
@@ -246,6 +249,15 @@ def _words(error: Exception | None) -> str:
     if error is None or isinstance(error, TTCError):
         return str(error or "")
     return f"{type(error).__name__}: {error}"
+
+
+def _grade(claim: UnitClaim, search: _Search, outcome: Outcome, usage: Usage) -> None:
+    """Turn the outcome of a search into its end."""
+    try:
+        search.end = _ended(claim, search, outcome, usage)
+    except Exception as error:  # grading or a strategy on its pool: the unit fails, the worker goes on
+        search.failure = error
+    search.outcome, search.usage = None, usage
 
 
 def _ended(claim: UnitClaim, search: _Search, outcome: Outcome, usage: Usage) -> SearchEnd:

@@ -18,15 +18,17 @@ from sqlalchemy import event
 
 from benchmarks import stop_study
 from benchmarks.kill_study import _in_child as in_child
-from tests.unit.test_studies import BEAM, add
-from ttc_core import runs, runs_driver, studies
+from tests.unit.test_studies import BEAM, PROBLEMS, add
+from ttc_core import grading, runs, runs_driver, studies
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend
 from ttc_core.errors import StoreBusy, StoreFault
+from ttc_core.runs_checks import named
 from ttc_core.settings import settings
 from ttc_core.store import database as database_module
 from ttc_core.store import leases, upkeep
+from ttc_core.store import studies as stored
 from ttc_core.store.database import Database, database
-from ttc_core.store.studies import NewMethod
+from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
 
 FAULT, BUSY = 3, 4  # exit codes of children that met a StoreFault, a StoreBusy
 COSTS = ["seconds", "run", "policy_prompt_tokens", "policy_cached_tokens", "policy_flops", "verifier_flops"]
@@ -194,6 +196,31 @@ def test_a_server_that_is_restarted_is_waited_for(postgres, newest):
 def test_a_stopped_worker_that_goes_on_after_another_took_over_writes_nothing(tmp_path):
     report = stop_study.measure(tmp_path, 1, seed=2)
     assert report["stopped"] == 1 and stop_study.fine(report), report
+
+
+@pytest.mark.parametrize(("strategy", "samples"), [("best_of_n", 16), ("beam_search", 0)])
+def test_a_worker_that_dies_while_grading_has_no_model_asked_again(tmp_path, strategy, samples):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    runs.ensure_database(db=url)
+    params = vars(named("strategy", strategy, {}))
+    method = NewMethod(POLICY, VERIFIER, strategy, params, strategy, [16], samples=samples)
+    served = [NewMethod(POLICY, VERIFIER, strategy, params, "served", [4, 16], pool=0)] if samples else []
+    new = NewStudy("s", "sweep", "", {"kept": []}, PROBLEMS[:1], [method, *served], [NewUnit(0, 16, 0, 0, 1)])
+    with database(url).write() as connection:
+        stored.create(connection, new)
+    database(url).close()
+
+    def deadly(url):
+        grading.grade = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+
+    assert child(url, deadly) == -signal.SIGKILL
+    assert studies.outcomes("s", db=url).empty
+    backend, asked = ScriptedBackend(64), []
+    for engine in backend.engines.values():
+        engine.submit = lambda jobs, submit=engine.submit: (asked.extend(jobs), submit(jobs))
+    work(url, backend)
+    assert studies.progress("s", db=url).status == "done" and not asked
+    assert len(studies.outcomes("s", db=url)) == 1 + bool(samples)
 
 
 # --- units that end their workers ------------------------------------------------------------------------------------
