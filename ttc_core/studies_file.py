@@ -8,7 +8,10 @@
     datasets = [{ name = "mini-test", problems = 100 }]       # a count, or a list of ids; absent: all
     pool = 64                              # solutions a problem, shared by all methods that can use them
     keep_trees = "sample:3"                # all, none, or of so many problems
-    max_cost = { generations = 1e6 }       # also tokens, flops
+    max_cost = { generations = 1e6 }       # also tokens, flops; the study pauses there
+    temperature = 1.0                      # that models sample at; without it each at its own
+    priority = 0                           # to 1000; units of the study with the smallest are taken first
+    block = 8                              # problems a work unit, which one worker does at a time
 
     [[strategies]]
     name = "beam_search"
@@ -37,10 +40,10 @@ from ttc_core.types import Problem, RunSpec
 MAX_FILE = 1 << 20  # bytes
 MAX_SETTINGS = 10_000  # combinations of one strategy, and methods in all
 MAX_COST = 1e300
+MAX_PRIORITY = 1000
 MAX_UNITS = 1_000_000  # that a study is cut into; a plan lists them all
 BLOCK = 8  # problems of a unit
 KEYS = {
-MAX_PRIORITY = 1000
     "name": str,
     "models": list,
     "verifiers": list,
@@ -79,6 +82,7 @@ class Method:
     params: Mapping[str, Any]
     budgets: tuple[int, ...]
     label: str
+    temperature: float
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class StudyFile:
     pool: int = 0
     keep: int | None = 0
     max_cost: Mapping[str, float] = field(default_factory=dict)
-    temperature: float = 1.0
+    temperature: float | None = None
     priority: int = 0
     block: int = BLOCK
 
@@ -140,10 +144,6 @@ def check_name(name: str) -> str:
     return name
 
 
-class _Reader:
-    """Turns the parsed file into a study, and knows the lines of its keys."""
-
-    def __init__(self, text: str, where: str) -> None:
 def check_cost(limits: Mapping[str, Any]) -> Mapping[str, float]:
     """What a study may spend, if it can be that.
 
@@ -164,6 +164,10 @@ def check_priority(value: int) -> None:
         raise BadValue(f"priority must be a whole number from 0 to {MAX_PRIORITY:,}, not {value}")
 
 
+class _Reader:
+    """Turns the parsed file into a study, and knows the lines of its keys."""
+
+    def __init__(self, text: str, where: str) -> None:
         self._text, self._where = text, where
 
     def wrong(self, message: str, table: str = "", number: int = 0, key: str = "", hint: str = "") -> NoReturn:
@@ -200,7 +204,7 @@ def check_priority(value: int) -> None:
             pool=doc.get("pool", 0),
             keep=self._keep(doc.get("keep_trees", "none")),
             max_cost=self._max_cost(doc.get("max_cost", {})),
-            temperature=float(doc.get("temperature", 1.0)),
+            temperature=doc.get("temperature"),
             priority=doc.get("priority", 0),
             block=doc.get("block", BLOCK),
         )
@@ -343,7 +347,7 @@ def check_priority(value: int) -> None:
             guilty = kinds[0] if kinds else "name"
             self.wrong(str(error), "strategies", number, guilty, error.hint)
         said = " ".join(f"{key}={_spelled(spec.params[key])}" for key in settings)
-        return Method(model, verifier, name, spec.params, budgets, f"{name} {said}".strip())
+        return Method(model, verifier, name, spec.params, budgets, f"{name} {said}".strip(), spec.heat)
 
 
 def _pieces(study: StudyFile, methods: Sequence[Method]) -> int:
