@@ -22,7 +22,12 @@ from ttc_core.settings import settings
 from ttc_core.store import repository
 from ttc_core.store.database import database
 
-SENTINEL = "sk-sentinel-0123456789"
+SENTINEL = "sk-sen/tinel-0123456789"
+SPELLED = {  # JSON has several spellings of one text
+    "as it is": lambda text: text,
+    "escaped slashes": lambda text: text.replace("/", "\\/"),
+    "escaped letters": lambda text: text.replace("sk-", "\\u0073k\\u002D"),
+}
 REFUSED = (
     "169.254.169.254", "100.100.100.200", "192.168.1.1", "10.0.0.1", "172.16.0.1", "100.64.0.1", "0.0.0.0",
     "224.0.0.1", "255.255.255.255", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "fc00::1", "::", "ff02::1",
@@ -110,16 +115,18 @@ def test_a_key_file_is_its_owners_alone(tmp_path):
         engine("http://127.0.0.1:1", key_file=str(tmp_path / "none"))
 
 
-@pytest.mark.parametrize("fails", [True, False], ids=["a failing search", "a search that ends"])
-def test_a_key_is_nowhere_afterwards(database_url, tmp_path, monkeypatch, caplog, capsys, fails):
+@pytest.mark.parametrize("spelled", SPELLED)
+@pytest.mark.parametrize("status", [500, 401, 200], ids=["failing", "refused", "a search that ends"])
+def test_a_key_is_nowhere_afterwards(database_url, tmp_path, monkeypatch, caplog, capsys, status, spelled):
     """A server that sends the key back in every reply, as text of the model, as error and as header."""
     monkeypatch.setenv("A_KEY", SENTINEL)
     caplog.set_level(logging.DEBUG)  # more than the program ever says
     runs.ensure_database(db=database_url)
     said = json.loads(json.dumps(CHAT))
     said["choices"][0]["message"]["content"] = f"{SENTINEL} \\boxed{{{SENTINEL}}}"
-    document = {"error": {"message": f"bad key {SENTINEL}"}} if fails else said
-    error = http(500 if fails else 200, json.dumps(document).encode(),
+    fails = status != 200
+    document = {"error": {"message": f"bad key {SENTINEL}", SENTINEL: [SENTINEL]}} if fails else said
+    error = http(status, SPELLED[spelled](json.dumps(document)).encode(),
                  f"content-type: application/json\r\nx-key: {SENTINEL}")  # fmt: skip
     with serving(lambda request, number: error) as server:
         backend = ScriptedBackend()

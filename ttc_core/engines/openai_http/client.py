@@ -137,8 +137,7 @@ class Client:
                     body += chunk
                     if len(body) > MOST:
                         raise EngineFault(f"{self.name}'s server sent more than {MOST // 2**20} MB")
-                said = bytes(body).replace(key.encode(), b"***") if key else bytes(body)  # it may send the key back
-                return reply.status_code, reply.headers, said
+                return reply.status_code, reply.headers, bytes(body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             busy = EngineBusy(f"{self.name}'s server at {endpoint.url} cannot be reached", hint="is it running?")
             raise _Again(busy, CONNECT, ill=True) from error
@@ -166,7 +165,7 @@ class Client:
     def _said(self, body: bytes) -> str:
         """The server's own words, short, and never the key."""
         try:
-            found = json.loads(body)
+            found = self._parsed(body)
             found = found.get("error", found)
             text = str(found.get("message", "")) if isinstance(found, dict) else str(found)
         except (ValueError, AttributeError, RecursionError):
@@ -174,9 +173,14 @@ class Client:
         text = " ".join(text.split())[:200]
         return f": {text}" if text else ""
 
+    def _parsed(self, body: bytes) -> Any:
+        """The JSON of a reply without the key, which a server may send back, spelled in any way that JSON has."""
+        found, key = json.loads(body), self._options.key()
+        return _without(key, found) if key else found
+
     def _read(self, body: bytes, headers: Any, read: Read) -> Any:
         try:
-            document = json.loads(body)
+            document = self._parsed(body)
             if not isinstance(document, dict):
                 raise Broken("its reply is no object")
             return read(document)
@@ -188,6 +192,16 @@ class Client:
         except (KeyError, TypeError, IndexError, AttributeError):
             what = "its reply has another form than expected"
         raise _Again(EngineFault(f"{self.name}'s server answered nonsense: {what}"), BROKEN)
+
+
+def _without(key: str, found: Any) -> Any:
+    if isinstance(found, str):
+        return found.replace(key, "***")
+    if isinstance(found, list):
+        return [_without(key, one) for one in found]
+    if isinstance(found, dict):
+        return {_without(key, name): _without(key, value) for name, value in found.items()}
+    return found
 
 
 @functools.cache
