@@ -34,6 +34,7 @@ FIELDS: Mapping[str, tuple[tuple[type, ...], str]] = {  # of [models.NAME]
     "chat_format": ((str,), "text"),
     "continues": ((str,), "text"),
     "system": ((str,), "text"),
+    "lead": ((str,), "text"),
     "step": ((str,), "text"),
     "final": ((str,), "text"),
     "stop": ((list,), "a list of texts"),
@@ -67,7 +68,7 @@ FIELDS: Mapping[str, tuple[tuple[type, ...], str]] = {  # of [models.NAME]
 }
 CHOICES = {
     "template": ("chat", "completion", "few_shot"),
-    "chat_format": ("", "chatml", "llama3"),
+    "chat_format": ("", "chatml", "llama3", "llama3.1"),
     "continues": ("vllm", "prefix", "plain", "no"),
 }
 LIMITS: Mapping[str, tuple[float, float]] = {  # key: least and most

@@ -19,6 +19,7 @@ AGAIN = "Look at your solution again. If something in it is wrong, write a bette
 CRITIQUE = "Criticise your solution step by step: say which steps are wrong and why, or that all are right."
 REWRITE = "Write a better solution that takes the criticism into account."
 FINAL = "Final Answer:"  # what the last step of a solution in the few-shot form begins with
+DATES = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"  # Llama 3.1's system turn begins so
 NEXT = "Problem:"  # where a model that imitates the examples begins another one
 EXAMPLES = (
     (
@@ -87,12 +88,19 @@ def text(problem: Problem, few_shot: bool, step: str = "\n\n") -> str:
 
 
 def rendered(messages: Sequence[Message], form: str, answer: bool) -> str:
-    """A conversation in a known template, "chatml" or "llama3"; answer: up to where the assistant's answer begins."""
-    if form == "llama3":
-        turns = [
-            f"<|start_header_id|>{role}<|end_header_id|>\n\n{content.strip()}<|eot_id|>" for role, content in messages
-        ]
-        lead = "<|start_header_id|>assistant<|end_header_id|>\n\n"
-        return "<|begin_of_text|>" + "".join(turns) + (lead if answer else "")
-    turns = [f"<|im_start|>{role}\n{content}<|im_end|>\n" for role, content in messages]
-    return "".join(turns) + ("<|im_start|>assistant\n" if answer else "")
+    """A conversation in a known template; answer: up to where the assistant's answer begins.
+
+    "chatml"; "llama3", which Llama 3 has and RLHFlow trained its models in; "llama3.1", which always begins with a
+    system turn that names two dates. The second is today's in Llama 3.2's own template: here it is the one that it
+    falls back to, as in Llama 3.1's, so that equal searches send equal prompts on other days.
+    """
+    if not form.startswith("llama3"):
+        turns = [f"<|im_start|>{role}\n{content}<|im_end|>\n" for role, content in messages]
+        return "".join(turns) + ("<|im_start|>assistant\n" if answer else "")
+    said = [(role, content.strip()) for role, content in messages]
+    if form == "llama3.1":
+        system = said.pop(0)[1] if said and said[0][0] == "system" else ""
+        said.insert(0, ("system", DATES + system))
+    head = "<|start_header_id|>{}<|end_header_id|>\n\n"
+    turns = [f"{head.format(role)}{content}<|eot_id|>" for role, content in said]
+    return "<|begin_of_text|>" + "".join(turns) + (head.format("assistant") if answer else "")

@@ -42,6 +42,13 @@ def test_the_shipped_file_is_whole_and_its_verifiers_can_be_made():
         assert known[name].parameters == sum(known[model].parameters for model in made.models)
 
 
+def test_what_is_shipped_can_be_run_by_the_engine_that_it_names():
+    known = models.catalogue()
+    assert known["skywork-prm-1-5b"].engine == "transformers_local", "no server has its head"
+    thinking = [card.card for card in known.values() if str(card.card.get("model", "")).startswith("Qwen/Qwen3-")]
+    assert len(thinking) == 2 and all(table["lead"] == "<think>\n\n</think>\n\n" for table in thinking)
+
+
 def test_the_embedded_family_comes_first_and_what_needs_a_server_says_so():
     known = models.catalogue()
     names = [*known]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.http_server import choice, http, ok, serving, well_behaved
-from ttc_core import prompts, registry
+from ttc_core import models_file, prompts, registry
 from ttc_core.engines.openai_http import OpenAIHTTP, client
 from ttc_core.errors import EngineBusy, EngineFault, UserError
 from ttc_core.jobs import EvaluateJob, GenerateJob, Reading, Segment
@@ -343,6 +343,44 @@ def test_the_worked_examples_are_right():
         said = f"{prompts.FINAL} The final answer is ${answer}$. I hope it is correct."
         assert grading.grade(grading.read(said, grader="math"), answer, "math") is True
         assert answer in solution and question
+
+
+def test_a_conversation_of_llama_3_1_begins_with_two_dates_and_one_of_llama_3_with_the_first_turn():
+    """As the templates that Llama-3.1-8B-Instruct and Meta-Llama-3-8B-Instruct were published with write it."""
+    asked = "<|start_header_id|>user<|end_header_id|>\n\nWhat?<|eot_id|>"
+    says = "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    dates = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
+    begin, system = "<|begin_of_text|>", "<|start_header_id|>system<|end_header_id|>\n\n"
+    talk, ordered = [("user", " What?\n")], [("system", "Be brief. "), ("user", "What?")]
+    assert prompts.rendered(talk, "llama3.1", True) == f"{begin}{system}{dates}<|eot_id|>{asked}{says}"
+    assert prompts.rendered(ordered, "llama3.1", False) == f"{begin}{system}{dates}Be brief.<|eot_id|>{asked}"
+    assert prompts.rendered(talk, "llama3", True) == f"{begin}{asked}{says}"
+    assert prompts.rendered(ordered, "llama3", False) == f"{begin}{system}Be brief.<|eot_id|>{asked}"
+    tables, shipped = models_file.tables()
+    forms = {name: tables[name]["chat_format"] for name in tables if name.startswith("llama")}
+    judges = {table["model"] for table in shipped.values() if table["kind"] == "rlhflow"}
+    assert (
+        all(form == ("llama3" if name in judges else "llama3.1") for name, form in forms.items()) and len(judges) == 2
+    )
+
+
+def test_a_lead_begins_the_assistants_turn_and_a_judges_too():
+    """As Qwen3's own template does where thinking is switched off."""
+    lead = models_file.tables()[0]["qwen3-0-6b"]["lead"]
+    with serving(well_behaved) as server:
+        far = engine(server.url, chat_format="chatml", lead=lead)
+        assert ask(far, until="step").text.startswith("step ")
+        ask(far, until="step", context=(far.prompt(QUESTION), Segment("step 1\n\n")))
+        assert far.chat([("user", "Right?")], True).endswith("assistant\n<think>\n\n</think>\n\n")
+        assert "think" not in far.chat([("user", "Right?"), ("assistant", "Yes")], False)
+    first, second = (request.body["prompt"] for request in server.asked)
+    assert first.endswith("<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n")
+    assert second == f"{first}step 1\n\n"
+
+
+def test_a_lead_needs_a_conversation_that_is_written_here():
+    with pytest.raises(UserError, match="lead of far needs its chat_format"):
+        engine("http://127.0.0.1:1", lead="So: ")
 
 
 # --- evaluations -----------------------------------------------------------------------------------------------------

@@ -281,6 +281,15 @@ def test_a_model_of_another_kind_is_refused(tmp_path):
         loaded(tmp_path)
 
 
+def test_a_lead_begins_the_assistants_turn(language_model):
+    talk = [("user", "Right?")]
+    plain, led = (loaded(language_model, **table).chat(talk, True) for table in ({}, {"lead": "Well: "}))
+    assert (
+        led == f"{plain}Well: "
+        and loaded(language_model, lead="Well: ").chat(talk) + "<|im_start|>assistant\n" == plain
+    )
+
+
 def test_a_model_without_a_chat_template_cannot_converse(tmp_path):
     made("Mistral", "ForCausalLM", tmp_path, with_spaces())
     with pytest.raises(UserError, match="no chat template"):

@@ -13,6 +13,7 @@ import pytest
 from ttc_core import registry
 from ttc_core.engines.desk import Desk
 from ttc_core.engines.vllm_local.options import Options, check_free, give_memory_back, take_memory
+from ttc_core.engines.vllm_local.writing import Writing
 from ttc_core.errors import BadValue, EngineBusy, EngineFault, UserError
 from ttc_core.jobs import Generated, GenerateJob, Job
 from ttc_core.models import ModelCard
@@ -72,6 +73,34 @@ def test_memory_that_others_use_is_refused_in_one_sentence() -> None:
     check_free("mine", 0.5, 41 * GIB, 80 * GIB)
     with pytest.raises(UserError, match=r"mine wants 0.5 .*\(40.0 GiB\), but only 39.0 of 80.0 GiB are free"):
         check_free("mine", 0.5, 39 * GIB, 80 * GIB)
+
+
+def test_a_lead_begins_the_assistants_turn() -> None:
+    class Tokenizer:
+        """Of a few words."""
+
+        chat_template, bos_token_id = "one", None
+
+        def __len__(self) -> int:
+            return 0
+
+        def encode(self, text: str, **_: object) -> list[int]:
+            return []
+
+        def batch_decode(self, ids: list[list[int]], **_: object) -> list[str]:
+            return []
+
+        def get_vocab(self) -> dict[str, int]:
+            return {}
+
+        def apply_chat_template(
+            self, turns: list[dict[str, str]], *, tokenize: bool, add_generation_prompt: bool
+        ) -> str:
+            return "".join(f"{t['role']}:{t['content']}|" for t in turns) + "assistant:" * add_generation_prompt
+
+    writing = Writing(Tokenizer(), "\n\n", lead="<think>\n\n</think>\n\n")
+    assert writing.chat([("user", "What?")], True) == "user:What?|assistant:<think>\n\n</think>\n\n"
+    assert writing.chat([("user", "What?"), ("assistant", "This")], False) == "user:What?|assistant:This|"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed here")

@@ -49,7 +49,7 @@ class TransformersLocal:
         """
         torch, transformers = _libraries()
         table = card.card
-        self.name, self.capacity = name, min(batch, 64)
+        self.name, self.capacity, self._lead = name, min(batch, 64), str(table.get("lead", ""))
         self._torch = torch
         self._device = str(table.get("device", "cuda" if torch.cuda.is_available() else "cpu"))
         dtype = getattr(torch, str(table.get("dtype", "float32" if self._device == "cpu" else "bfloat16")), None)
@@ -104,7 +104,8 @@ class TransformersLocal:
         if not self._tokenizer.chat_template:
             raise UserError(f"{self.name} has no chat template", hint="ask a model that was trained to converse")
         said = [{"role": role, "content": content} for role, content in messages]
-        return str(self._tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=answer))
+        text = str(self._tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=answer))
+        return text + (self._lead if answer else "")
 
     def submit(self, jobs: list[Job]) -> None:
         """Queue jobs."""

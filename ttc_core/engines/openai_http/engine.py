@@ -99,12 +99,12 @@ class OpenAIHTTP(Desk):
         shown = attempts if ask else attempts[-self._revises :]
         talk = prompts.conversation(problem, shown, ask, self.options.system)
         if self.options.chat_format:
-            return Segment(prompts.rendered(talk, self.options.chat_format, True))
+            return Segment(self.chat(talk, True))
         return Segment(TALK + json.dumps(talk))
 
     def chat(self, messages: Sequence[Message], answer: bool = False) -> str:
         """A conversation in the form that the table names; without one, a neutral form that is never sent as text."""
-        return prompts.rendered(messages, self.options.chat_format, answer)
+        return prompts.rendered(messages, self.options.chat_format, answer) + (self.options.lead if answer else "")
 
     def close(self) -> None:
         """End the connections and the thread."""

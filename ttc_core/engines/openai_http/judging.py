@@ -15,7 +15,7 @@ from ttc_core.errors import EngineFault
 from ttc_core.jobs import Evaluated, EvaluateJob, Reading
 
 LIKELIEST = 20  # as many as servers give
-NO_TEXT = 'set chat_format = "chatml" or "llama3", whichever is its own'
+NO_TEXT = 'set chat_format = "chatml", "llama3" or "llama3.1", whichever is its own'
 
 
 @dataclass(frozen=True)

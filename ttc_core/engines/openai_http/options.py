@@ -22,7 +22,9 @@ class Options:
     model        as the server calls it
     endpoints    addresses without /v1; requests go to the least busy healthy one
     template     "chat": /v1/chat/completions; "completion", "few_shot": /v1/completions
-    chat_format  "chatml" or "llama3": the conversation is written here, so that /v1/completions serves; "" for none
+    chat_format  "chatml", "llama3" or "llama3.1" (also Llama 3.2's): the conversation is written here, so that
+                 /v1/completions serves; "" for none
+    lead         what the assistant's turn begins with, for models that else begin it by thinking; with a chat_format
     continues    how the server goes on from a partial answer: "vllm" (continue_final_message), "prefix" (a flag in the
                  message), "plain" (it simply does) or "no"
     step, final  what ends a step; what the last step of a solution begins with, "" where only the end of the text tells
@@ -38,6 +40,7 @@ class Options:
     chat_format: str = ""
     continues: str = "vllm"
     system: str = ""
+    lead: str = ""
     step: str = "\n\n"
     final: str = ""
     stop: tuple[str, ...] = ()
@@ -55,7 +58,7 @@ class Options:
         """Read a table that the models file has checked.
 
         Raises:
-            BadValue: no server, or one key for several of them.
+            BadValue: no server, one key for several of them, or a lead for a conversation that the server lays out.
         """
         given = {f.name: table[f.name] for f in fields(cls) if f.name in table and f.name != "endpoints"}
         urls = [*table.get("endpoints", ()), *filter(None, [table.get("base_url", "")])]
@@ -65,6 +68,11 @@ class Options:
         if (table.get("key_env") or table.get("key_file")) and len({urlsplit(url)[:2] for url in endpoints}) > 1:
             raise BadValue(
                 f"the key of {name} would go to several servers", hint="a key belongs to one origin: name one endpoint"
+            )
+        if table.get("lead") and not table.get("chat_format"):
+            raise BadValue(
+                f"lead of {name} needs its chat_format: without one the server begins the assistant's turn",
+                hint='set chat_format = "chatml", "llama3" or "llama3.1", whichever is its own',
             )
         if table.get("template") == "few_shot":
             given = {"final": prompts.FINAL, **given}

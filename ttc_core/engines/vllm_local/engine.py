@@ -69,7 +69,7 @@ class VllmLocal(Desk):
         self.core = Core(name, Options.of(name, table), batch)
         few = self._template == "few_shot"
         final = str(table.get("final", prompts.FINAL if few else ""))
-        self.writing = Writing(self.core.tokenizer, str(table.get("step", "\n\n")), final)
+        self.writing = Writing(self.core.tokenizer, str(table.get("step", "\n\n")), final, str(table.get("lead", "")))
         self.deadline = float(table.get("deadline", settings().patience))
         self._sampling = {key: table[key] for key in ("top_p", "top_k", "min_p") if key in table}
         self._stop_strings = [*map(str, table.get("stop", ())), *([prompts.NEXT] if few else ())]

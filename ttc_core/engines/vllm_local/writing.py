@@ -30,14 +30,15 @@ class Writing:
 
     step     the text that ends a step
     final    what the last step of a solution begins with, "" where only the end of the text tells
+    lead     what the assistant's turn begins with, for models that else begin it by thinking
     id       equal for tokenizers whose ids are interchangeable
     beginning  ids that the tokenizer puts before every text
     pieces   the text of each token id, special tokens giving none
     enders   the ids of tokens that hold a whole `step`, () unless every step's end can be told by them alone
     """
 
-    def __init__(self, tokenizer: Any, step: str, final: str = "") -> None:
-        self.step, self.final, self._tokenizer = step, final, copy.deepcopy(tokenizer)
+    def __init__(self, tokenizer: Any, step: str, final: str = "", lead: str = "") -> None:
+        self.step, self.final, self.lead, self._tokenizer = step, final, lead, copy.deepcopy(tokenizer)
         self._lock = threading.Lock()  # prompts are made in another thread than requests
         self.beginning: list[int] = tokenizer.encode("")  # what every text begins with
         size = len(tokenizer)
@@ -103,7 +104,7 @@ class Writing:
         turns = [{"role": role, "content": content} for role, content in messages]
         with self._lock:
             text: str = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=answer)
-        return text
+        return text + (self.lead if answer else "")
 
     def of(self, context: Sequence[Segment]) -> list[int]:
         """Token ids of a context: a segment's own where they are this tokenizer's, else its text encoded."""
