@@ -173,7 +173,8 @@ def head(view: StudyView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="run-meters"):
         rate = "–" if view.tokens_per_second is None else words.count(view.tokens_per_second)
         for label, value, help_ in (
-            ("Accuracy so far", accuracy(view), "of all outcomes, with its 95 % interval (Wilson)"),
+            ("Accuracy so far", accuracy(view), "of all outcomes, with its 95 % interval over problems: "
+             "outcomes of one problem are related, however many there are"),
             ("Outcomes", words.count(view.outcomes), f"of {view.problems:,} problems"),
             ("Generations", words.short(view.generations), "complete sampled solutions' worth of work"),
             ("Tokens", words.short(view.tokens), "policy and verifier"),

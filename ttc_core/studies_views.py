@@ -18,7 +18,7 @@ class StudyView:
     why          why it was paused, "" otherwise
     units        how many are pending, leased, done and failed
     failed       the failed units: what they are, why, and what to do
-    accuracy     share of right answers so far, with its 95 % interval (Wilson); None while there is none
+    accuracy     share of right answers so far, with its 95 % interval over problems; None while there is none
     tokens_per_second, eta   of the units that ended in the last minutes; eta in seconds, None while nobody can say
     """
 
@@ -70,7 +70,7 @@ def view_of(row: Mapping[str, Any]) -> StudyView:
         units=units,
         failed=tuple(_failed(unit) for unit in row["failed"]),
         outcomes=row["outcomes"],
-        accuracy=_interval(row["correct"], row["graded"]),
+        accuracy=_interval(row),
         generations=int(row["generations"]),
         tokens=int(row["tokens"]),
         flops=float(row["flops"]),
@@ -103,11 +103,22 @@ def _failed(unit: Mapping[str, Any]) -> dict[str, Any]:
     return {**shown, **{name: unit[name] for name in ("budget", "seed", "attempts", "error", "hint")}}
 
 
-def _interval(right: int, n: int) -> tuple[float, float, float] | None:
-    """A share with its 95 % interval (Wilson 1927, JASA 22)."""
-    if not n:
+def _interval(row: Mapping[str, int]) -> tuple[float, float, float] | None:
+    """The share of right outcomes with its 95 % interval, in which the outcomes of one problem count as one cluster.
+
+    The variance is that of a ratio of sums over clusters (Cochran 1977, Sampling Techniques, chapter 6). It tells to
+    how many independent outcomes these amount (Kish 1965, Survey Sampling), and the interval is Wilson's (1927, JASA
+    22) for so many; where all problems came out alike, for as many as there are problems.
+
+    row: the sums of `store.studies`.
+    """
+    graded, problems = row["graded"], row["graded_problems"]
+    if not graded:
         return None
-    z, p = 1.959964, right / n
+    z, p = 1.959964, row["right"] / graded
+    squares = row["right_right"] - 2 * p * row["right_graded"] + p * p * row["graded_graded"]
+    variance = squares * problems / max(1, problems - 1) / graded**2
+    n = min(graded, p * (1 - p) / variance) if variance > 1e-12 and problems > 1 else problems
     middle, scale = (p + z * z / (2 * n)), 1 + z * z / n
     spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return p, (middle - spread) / scale, (middle + spread) / scale

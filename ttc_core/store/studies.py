@@ -237,7 +237,7 @@ def names(db: Database) -> list[str]:
 
 
 def state(db: Database, study: str) -> dict[str, Any]:
-    """Where it stands: its row, counts, units by status, failed units with reasons, verdicts, costs and rates.
+    """Where it stands: its row, counts, units by status, failed units with reasons, costs, rates and `_verdicts`.
 
     Raises:
         UnknownName: no such study.
@@ -252,10 +252,6 @@ def state(db: Database, study: str) -> dict[str, Any]:
         failed = select(units, methods.c.label).join(methods, methods.c.key == units.c.method)
         failed = failed.where(mine, units.c.status == "failed").order_by(units.c.position).limit(100)
         costs = [func.coalesce(func.sum(units.c[name]), 0) for name in ("generations", "tokens", "flops")]
-        right = func.coalesce(func.sum(case((outcomes.c.correct, 1), else_=0)), 0)
-        of = outcomes.join(methods, methods.c.key == outcomes.c.method)
-        verdicts = select(func.count(), func.count(outcomes.c.correct), right).select_from(of)
-        seen = connection.execute(verdicts.where(methods.c.study == row["key"])).one()
         spent = connection.execute(select(*costs).where(mine)).one()
         return {
             **row,
@@ -263,12 +259,33 @@ def state(db: Database, study: str) -> dict[str, Any]:
             "units": {status: n for status, n, _ in counted},
             "work": {status: int(w) for status, _, w in counted},
             "failed": [dict(unit) for unit in connection.execute(failed).mappings()],
-            "outcomes": seen[0],
-            "graded": seen[1],
-            "correct": int(seen[2]),
+            **_verdicts(connection, row["key"]),
             **dict(zip(("generations", "tokens", "flops"), spent, strict=True)),
             **_rates(connection, row["key"]),
         }
+
+
+def _verdicts(connection: Connection, key: int) -> dict[str, int]:
+    """How many outcomes there are, how many problems have graded ones, and sums over these problems.
+
+    graded, right: of such outcomes; right_right, right_graded, graded_graded: of products of a problem's own numbers.
+    """
+    right = func.sum(case((outcomes.c.correct, 1), else_=0)).label("right")
+    counts = (func.count().label("outcomes"), func.count(outcomes.c.correct).label("graded"), right)
+    of = outcomes.join(methods, methods.c.key == outcomes.c.method)
+    wanted = select(*counts).select_from(of).where(methods.c.study == key).group_by(outcomes.c.problem)
+    each = wanted.subquery().c
+    sums = {
+        "outcomes": each.outcomes,
+        "graded_problems": case((each.graded > 0, 1), else_=0),
+        "graded": each.graded,
+        "right": each.right,
+        "right_right": each.right * each.right,
+        "right_graded": each.right * each.graded,
+        "graded_graded": each.graded * each.graded,
+    }
+    row = connection.execute(select(*(func.coalesce(func.sum(value), 0) for value in sums.values()))).one()
+    return {name: int(value) for name, value in zip(sums, row, strict=True)}
 
 
 def _rates(connection: Connection, key: int) -> dict[str, float | None]:
