@@ -2,7 +2,8 @@
 
 A name in a models file may resolve to anything, and to something else a moment later. So names are looked up here, all
 addresses are judged, and the connection goes to an address that was judged: nobody looks the name up again. Refused,
-unless TTC_HOSTS names host or network, are private and link-local addresses, those of clouds' metadata among them.
+unless TTC_HOSTS names host or network, are private and link-local addresses. Clouds' metadata, whoever they are said to
+be, are refused unless TTC_HOSTS names their very address or its network.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Look = Callable[[str, int], Awaitable[list[str]]]
 # Public by their numbers: clouds' metadata, what older Pythons do not know as reserved.
 _RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "168.63.129.16/32", "192.88.99.0/24", "3fff::/20")))
+_METADATA = tuple(
+    ipaddress.ip_network(one)
+    for one in ("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32", "fd00:ec2::/32")
+)
 _UNICAST = ipaddress.ip_network("2000::/3")  # all that is public of IPv6; the rest may stand for an IPv4 address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -32,16 +37,25 @@ def allowed(host: str, address: str, named: Sequence[str]) -> bool:
 
     named: hosts, addresses and networks ("gpu1", "10.0.0.7", "10.0.0.0/8") that may be called besides.
     """
+    found = _address(address)
+    if any(_within(found, network) for network in named):
+        return True
+    if _metadata(found):
+        return False  # even of a host that is named: whoever answers for its name must not lead there
     if host.lower().rstrip(".") in (name.lower() for name in named):
         return True
-    found = _plain(ipaddress.ip_address(address.partition("%")[0]))
     public = found.is_global and not found.is_multicast and not any(found in network for network in _RESERVED)
     public = public and (found.version == 4 or found in _UNICAST)
-    return found.is_loopback or public or any(_within(found, n) for n in named)
+    return found.is_loopback or public
 
 
-def _plain(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address carries (mapped, 6to4, NAT64), else itself."""
+def _metadata(address: Address) -> bool:
+    return any(address in network for network in _METADATA)
+
+
+def _address(text: str) -> Address:
+    """An address; the IPv4 address that an IPv6 address carries (mapped, 6to4, NAT64) in its place."""
+    address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
@@ -86,7 +100,7 @@ def transport(
             if refused := [one for one in addresses if not allowed(host, one, named)]:
                 raise EngineFault(
                     f"{host} is at {refused[0]}, which is neither this machine nor a public address",
-                    hint=f"if it may be called: TTC_HOSTS={host}",
+                    hint=f"if it may be called: TTC_HOSTS={refused[0] if _metadata(_address(refused[0])) else host}",
                 )
             last: Exception = httpcore.ConnectError(f"{host} has no address")
             for address in addresses:
