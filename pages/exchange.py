@@ -8,6 +8,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.analysis import planning
 from ttc_core.analysis.difficulty import WAYS
+from ttc_core.analysis.frontier import RESAMPLES
 from ttc_core.drawing.info import labelled
 from ttc_core.export.tables import RATIOS
 from ttc_core.studies_views import StudyView
@@ -45,7 +46,7 @@ def trade(name: str, view: StudyView, by: str, larger: str | None) -> None:
         f"{tables['of']}; {words.count(tables['problems'])} problems in bins by {by} difficulty. Lines: the small "
         "model with the compute-optimal policy, chosen on one half of the problems and measured on the other. Stars: "
         "the larger model answering once, at the budget that costs as much by Snell et al. (2024), section 7: "
-        f"pretraining 6 N D, inference 2 N D. Intervals: 95 %, {study.RESAMPLES} resamples of the problems."
+        f"pretraining 6 N D, inference 2 N D. Intervals: 95 %, {RESAMPLES:,} resamples of the problems."
     )
 
 

@@ -15,12 +15,13 @@ from ttc_core.drawing.looks import Look
 from ttc_core.drawing.presets import FAMILIES, PRESETS
 from ttc_core.errors import TTCError, UserError
 from ttc_core.export import writing
-from ttc_core.ui import form, looks, session
+from ttc_core.ui import form, looks, session, sure
 from ttc_core.ui import study as of_study
 
 ORDER = 9
 TITLE = "Export"
-SAVED = "saved"  # of the address, and the form of its pills
+SAVED = "saved"  # of the address and its pills
+FIRST = "frontier"  # what is shown before anything is chosen
 PIXELS = 96  # an inch on a screen: the preview is as large as the figure will be
 
 
@@ -73,8 +74,12 @@ def keep(name: str, look: Look, made: Info, saved: bool) -> None:
     may = access.may_change()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if saved:
-            st.button("Save", key=f"save-{name}", on_click=store, args=(name, look, made), disabled=not may)
-            st.button("Delete", key=f"delete-{name}", on_click=forget, args=(name,), disabled=not may)
+            if st.button("Save…", key=f"save-{name}", disabled=not may):
+                told = f"What is saved as {name} is replaced by what the fields say. It cannot be undone."
+                sure.ask("Save over this figure?", told, "Save", lambda: store(name, look, made), "over")
+            if st.button("Delete…", key=f"delete-{name}", disabled=not may):
+                told = f"This removes the saved figure {name}. It cannot be undone."
+                sure.ask("Delete this figure?", told, "Delete", lambda: forget(name), "forget")
         st.text_input("Save as", key=f"new-{name}", placeholder="a name", max_chars=80, width=200, disabled=not may)
         st.button("Save as new", key=f"save-as-{name}", on_click=store_new, args=(name, look, made), disabled=not may)
         st.button("Begin anew", key=f"again-{name}", on_click=looks.again, args=(name,))
@@ -107,9 +112,8 @@ def shown_saved() -> list[str]:
 
 
 def show_saved(names: list[str]) -> None:
-    """Have these on show; the pills begin anew, as the address says."""
+    """Have these on show: the pills follow the address."""
     st.query_params[SAVED] = names
-    form.begin(SAVED, {})
 
 
 def everything(study: str, revision: str, figures: dict[str, Look]) -> bytes:
@@ -169,12 +173,10 @@ def gallery(study: str, revision: str, size: str, family: str) -> None:
             left_out.append(f"{name.replace('_', ' ')}: {error}")
     plain = [name for name in found if name not in saved]
     own = [name for name in saved if name in found]
-    wanted = [] if set(shown_saved()) & set(own) else plain[:1]
-    chosen = form.pills("chosen", "Figures", plain, wanted, words=lambda name: name.replace("_", " "))
-    shown = form.pills(SAVED, "Saved figures", own, shown_saved()) if own else []
-    if shown_saved() != shown:
-        st.query_params[SAVED] = shown
-    chosen += shown
+    first = [FIRST] if FIRST in plain else plain[:1]
+    wanted = [] if set(shown_saved()) & set(own) else first
+    chosen = form.pills("figure", "Figures", plain, wanted, words=lambda name: name.replace("_", " "))
+    chosen += form.pills(SAVED, "Saved figures", own, []) if own else []
     mine = {name: look for name, look in found.items() if name not in saved or look.study == study}
     offer(study, revision, mine, size, family)
     for name, look in found.items():

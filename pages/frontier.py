@@ -8,6 +8,7 @@ import streamlit as st
 
 from ttc_core import studies
 from ttc_core.analysis.difficulty import WAYS
+from ttc_core.analysis.frontier import RESAMPLES
 from ttc_core.drawing.info import labelled
 from ttc_core.errors import TTCError
 from ttc_core.studies_views import StudyView
@@ -78,7 +79,7 @@ def show(found: Documents, axis: str) -> dict[str, Any]:
     st.caption(
         " ".join(about(name, of, len(found) > 1) for name, of in found.items())
         + " The policy is chosen in each bin on one half of the problems and measured on the other; bands and "
-        f"intervals are 95 %, those of policy and efficiency by {study.RESAMPLES} resamples of the problems through "
+        f"intervals are 95 %, those of policy and efficiency by {RESAMPLES:,} resamples of the problems through "
         "the whole pipeline. Each study's bins go by its own model's samples."
     )
     return place

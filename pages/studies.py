@@ -9,7 +9,7 @@ from ttc_core import runs, studies
 from ttc_core.export.text import csv_of
 from ttc_core.importing import uploads
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import gate, session, words
+from ttc_core.ui import gate, session, study_form, words
 
 ORDER = 4
 TITLE = "Studies"
@@ -21,24 +21,6 @@ FORMATS = {
     "openr_tree": "OpenR: trees",
     "thinkbooster": "ThinkBooster: traces",
 }
-EXAMPLE = """\
-name = "my-study"
-datasets = [{ name = "mini-test", problems = 40 }]
-models = ["mini-s"]
-verifiers = ["mini-implicit"]
-budgets = { from = 4, to = 16 }     # powers of two, or a list
-seeds = [0]
-pool = 16                           # solutions a problem, shared by every method that can use them
-keep_trees = "sample:3"             # all, none, or of so many problems
-
-[[strategies]]
-name = "best_of_n"
-grid = { select = ["majority", "weighted"] }
-
-[[strategies]]
-name = "beam_search"
-grid = { width = [4] }
-"""
 
 
 def act(verb: str, study: str) -> None:
@@ -72,7 +54,7 @@ def listing() -> None:
     found = studies.listing()
     if not found:
         session.notice(
-            "No study is stored yet", hint="write one below, or: python -m ttc_core sweep FILE.toml", kind="info"
+            "No study is stored yet", hint="begin one below, or: python -m ttc_core sweep FILE.toml", kind="info"
         )
     for view in found:
         with st.container(border=True, key=f"study-{view.id.replace('.', '_')}"):
@@ -85,14 +67,18 @@ def listing() -> None:
             if view.outcomes:
                 of.page_link(session.page("frontier"), label="Frontier", query_params={"study": view.id})
             opened.button("Open", key=f"open-{view.id}", on_click=open_study, args=(view.id,), width="stretch")
-    new(first=not found)
+    new([view.id for view in found])
     bring_in()
 
 
-def new(first: bool) -> None:
-    """A study as text, what it would take, and its start; open from the beginning where it would be the first."""
-    with st.expander("New study", expanded=first):
-        text = st.text_area("Study file (TOML)", EXAMPLE, key="study_text", height=430)
+def new(taken: list[str]) -> None:
+    """A study from a form or as text, what it would take, and its start; open where it would be the first."""
+    with st.expander("New study", expanded=not taken):
+        asked, file = st.columns(2, gap="large")
+        with asked, session.told("The form asks for what is not possible"):
+            study_form.write(runs.catalogue(), taken)
+        with file:
+            text = study_form.text()
         planned, started = st.columns([1, 5])
         if gate.button("Plan", "studies.plan", place=planned, key="study_plan", width="stretch",
                        help="what it would take; nothing is stored"):  # fmt: skip
@@ -108,7 +94,7 @@ def bring_in() -> None:
     """A study from a file that another program wrote."""
     with st.expander("Import"), st.form("study_import", border=False):
         hint = "20 MB at most, gzipped or not; larger ones by `python -m ttc_core import`"
-        file = st.file_uploader("File of results", type=["jsonl", "json", "gz"], help=hint)
+        file = st.file_uploader("File of results", type=["jsonl", "json", "gz", "parquet"], help=hint)
         format = st.selectbox("Written by", FORMATS, format_func=FORMATS.__getitem__)
         left, right = st.columns(2)
         dataset = left.text_input("Data set", placeholder="what its problems belong to")
@@ -173,8 +159,12 @@ def head(view: StudyView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="run-meters"):
         rate = "–" if view.tokens_per_second is None else words.count(view.tokens_per_second)
         for label, value, help_ in (
-            ("Accuracy so far", accuracy(view), "of all outcomes, with its 95 % interval over problems: "
-             "outcomes of one problem are related, however many there are"),
+            (
+                "Accuracy so far",
+                accuracy(view),
+                "of all outcomes, with its 95 % interval over problems: "
+                "outcomes of one problem are related, however many there are",
+            ),
             ("Outcomes", words.count(view.outcomes), f"of {view.problems:,} problems"),
             ("Generations", words.short(view.generations), "complete sampled solutions' worth of work"),
             ("Tokens", words.short(view.tokens), "policy and verifier"),
@@ -182,10 +172,24 @@ def head(view: StudyView) -> None:
             ("Tokens/s", rate, "of the units that ended in the last minutes"),
         ):
             st.metric(label, value, help=help_, width="content")
-    if view.status == "paused" and view.why:
-        spend_more(view)
         with st.container(key="run-actions", horizontal=True, horizontal_alignment="right", gap="small"):
             actions(view)
+
+
+def actions(view: StudyView) -> None:
+    """Pause, cancel, resume, delete."""
+    if not view.ended:
+        gate.button("Pause", "studies.pause", of=[view.id], key="study_pause", on_click=act, args=("pause", view.id))
+        gate.button("Cancel", "studies.cancel", of=[view.id], key="study_cancel", type="tertiary",
+                    on_click=act, args=("cancel", view.id))  # fmt: skip
+    elif view.status != "done":
+        gate.button("Resume", "studies.resume", of=[view.id], key="study_resume", type="primary",
+                    on_click=act, args=("resume", view.id),
+                    help="failed units are tried again; nothing that is done is done twice")  # fmt: skip
+    if view.status == "paused" and view.why:
+        spend_more(view)
+    if view.ended and gate.button("Delete…", "studies.delete", of=[view.id], key="study_delete", type="tertiary"):
+        confirm(view.id)
 
 
 def spend_more(view: StudyView) -> None:
@@ -204,20 +208,6 @@ def change(study: str, limits: list[str]) -> None:
         studies.change(study, max_cost={name: st.session_state[f"study_max_{name}"] or None for name in limits})
         studies.resume(study)
     session.changed()
-
-
-def actions(view: StudyView) -> None:
-    """Pause, cancel, resume, delete."""
-    if not view.ended:
-        gate.button("Pause", "studies.pause", of=[view.id], key="study_pause", on_click=act, args=("pause", view.id))
-        gate.button("Cancel", "studies.cancel", of=[view.id], key="study_cancel", type="tertiary",
-                    on_click=act, args=("cancel", view.id))  # fmt: skip
-    elif view.status != "done":
-        gate.button("Resume", "studies.resume", of=[view.id], key="study_resume", type="primary",
-                    on_click=act, args=("resume", view.id),
-                    help="failed units are tried again; nothing that is done is done twice")  # fmt: skip
-    if view.ended and gate.button("Delete…", "studies.delete", of=[view.id], key="study_delete", type="tertiary"):
-        confirm(view.id)
 
 
 @st.dialog("Delete this study?")

@@ -80,9 +80,7 @@ def continue_from(
 
 @access.changes(cost=lambda run_id, budget, **_: budget)
 def extend(run_id: str, budget: int, *, db: str | None = None) -> None:
-    """Continue a run to a larger budget, one under way once it has come to the end of the smaller one.
-
-    What it has is not sampled again.
+    """Continue a run to a larger budget and sample nothing again; one under way at the end of the smaller budget.
 
     Raises:
         UnknownName: no such run; UserError: the budget is not larger, or its strategy cannot be continued.

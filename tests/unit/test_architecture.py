@@ -90,6 +90,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.studies_ray",
         "ttc_core.studies_time",
         "ttc_core.studies_views",
+        "ttc_core.studies_written",
         "ttc_core.toml_lines",
         "ttc_core.importing",
         "ttc_core.lab",

@@ -31,9 +31,15 @@ def test_the_gallery_shows_what_the_study_has(database_url, samples):  # noqa: F
     assert shown[2:] == ["PDF", "SVG", "PNG", "TEX", "CSV", "MD"]
     assert re.fullmatch(r"All \d+ figures in all formats", shown[0]) and shown[1] == "Bundle"
     assert any("10 problems" in t.value for t in at.text)
-    pills(at, "chosen").set_value(["difficulty", "reliability"]).run()
+    assert pills(at, "figure").value == ["frontier"] and at.query_params["figure"] in ("frontier", ["frontier"])
+    pills(at, "figure").set_value(["difficulty", "reliability"]).run()
     assert not at.exception
     assert [h.value for h in at.subheader] == ["difficulty", "reliability"]
+    assert at.query_params["figure"] == ["difficulty", "reliability"]
+    linked = page(study="s", figure=["costs", "difficulty"])
+    assert [h.value for h in linked.subheader] == ["costs", "difficulty"]
+    linked.query_params["figure"] = "reliability"  # by the way back
+    assert [h.value for h in linked.run().subheader] == ["reliability"]
     assert "exchange: the study has no outcomes of a larger model" in [t.value for t in at.text]
 
 
@@ -60,7 +66,7 @@ def test_a_figure_is_edited_saved_changed_and_deleted(database_url, samples):  #
     st.cache_resource.clear()
     st.cache_data.clear()
     at = page(study="s", preset="acl")
-    pills(at, "chosen").set_value(["difficulty"]).run()
+    pills(at, "figure").set_value(["difficulty"]).run()
     field(at, "text_input", "Title").set_value("Mine")
     field(at, "text_input", "Axis “easiness”").set_value("ease").run()
     field(at, "multiselect", "Series, in the order of the legend").set_value(["share of right samples"])
@@ -76,6 +82,8 @@ def test_a_figure_is_edited_saved_changed_and_deleted(database_url, samples):  #
     assert field(at, "text_input", "Title").value == "Mine" and field(at, "selectbox", "Size").value == "acl"
     field(at, "text_input", "Title").set_value("Other")
     pressed(at, "save-main")
+    assert saved_figures.get("main", db=database_url).title == "Mine"  # it asks first
+    pressed(at, "over_yes")
     assert saved_figures.get("main", db=database_url).title == "Other"
     field(at, "number_input", "from", last=True).set_value(2.0)
     field(at, "number_input", "to", last=True).set_value(1.0).run()
@@ -91,11 +99,15 @@ def test_a_figure_is_edited_saved_changed_and_deleted(database_url, samples):  #
     pressed(at, "save-as-main")
     assert at.query_params["saved"] == ["main", "second"] and pills(at, "saved").value == ["main", "second"]
     pressed(at, "delete-main")
+    pressed(at, "forget_no")
+    assert list(saved_figures.listing(db=database_url)) == ["main", "second"]
+    pressed(at, "delete-main")
+    pressed(at, "forget_yes")
     assert not at.exception and list(saved_figures.listing(db=database_url)) == ["second"]
     assert at.query_params["saved"] == "second" and [h.value for h in at.subheader] == ["second"]
     pills(at, "saved").set_value([]).run()
     assert not at.subheader and "saved" not in at.query_params
-    pills(at, "chosen").set_value(["costs"]).run()
+    pills(at, "figure").set_value(["costs"]).run()
     saved_figures.save("third", saved_figures.get("second", db=database_url), db=database_url)
     at.run()  # there is more to choose from than before: what was chosen still is
     assert pills(at, "saved").options == ["second", "third"] and [h.value for h in at.subheader] == ["costs"]

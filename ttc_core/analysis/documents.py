@@ -251,14 +251,17 @@ def exchanges(
     return document
 
 
-def standings(both: Rivals, fine: int = 8, resamples: int = RESAMPLES) -> dict[str, Any]:
+def standings(both: Rivals, at: Sequence[float] = (), fine: int = 8, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Both models at every budget that M and R may lead to: what a page needs to draw any exchange by itself.
+
+    at: budgets at which that is not to be interpolated, such as those of `exchanges`.
 
     {"budgets", "grid": `fine` budgets to each doubling, "problems", "bins": [{"n", "small" and "gain": {"mean", "low",
     "high"} by grid, "large": {"mean", "low", "high"}}]}; values of "gain" and "large" are null without a larger model.
     """
     octaves = math.log2(both.budgets[-1] / both.budgets[0])
     grid = np.union1d(np.geomspace(both.budgets[0], both.budgets[-1], max(1, round(fine * octaves)) + 1), both.budgets)
+    grid = np.union1d(grid, [budget for budget in at if both.budgets[0] <= budget <= both.budgets[-1]])
     found = exchange.standings(both.budgets, both.small, both.large, both.bins, grid.tolist(), resamples)
     return {
         "budgets": [_whole(b) for b in both.budgets],

@@ -1,4 +1,4 @@
-"""How runs end whose worker does not come back to end them itself: an engine hangs in it, or something else."""
+"""How runs end in which their worker does not come to the end: an engine hangs in it, or more is wanted meanwhile."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from sqlalchemy import ColumnElement, Connection, and_, select, true, update
 
 from ttc_core.store.database import Database
 from ttc_core.store.repository import runs
+
+FREE: dict[str, Any] = {"owner": None, "heartbeat": None, "stop_requested": False}
+
+
+def goes_on(stop: bool, now: float) -> dict[str, Any]:
+    """Columns of a run whose budget was raised before it came to its end: the next claim goes on to that.
+
+    stop: somebody wants it stopped.
+    """
+    return {**FREE, "attempts": 0, **({"status": "stopped", "finished": now} if stop else {"status": "pending"})}
 
 
 def stop(db: Database, worker: str) -> None:

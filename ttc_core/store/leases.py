@@ -28,21 +28,17 @@ LEASED: dict[Table, dict[str, Any]] = {runs: {"revision": runs.c.revision + 1}, 
 # Leases in a row that ended with their worker and brought nothing new: after so many a run or unit is worked on alone,
 # so that no other one is blamed for it; after so many it fails, as it is what ends workers.
 SUSPECT, DEATHS = 2, 5
-_FREE: dict[str, Any] = {"owner": None, "heartbeat": None, "stop_requested": False}
 FORGET_SECONDS = 86_400.0  # a worker that has been silent for a day is struck off
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write a run: its key in the database, its id, the epoch of the claim, and the budget it was for.
-
-    A study's unit, which is leased too, has budgets of its own searches: 0 here.
-    """
+    """The right to write a run: its key in the database, its id, the epoch of the claim, and the budget it was for."""
 
     key: int
     run_id: str
     epoch: int
-    budget: int = 0
+    budget: int = 0  # of a unit none: its searches have theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +301,7 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
             connection.execute(update(runs).where(runs.c.key == key).values(nodes=runs.c.nodes + new, attempts=0))
     if change.end is not None:
         raised = change.end.status == "done" and row.budget > change.lease.budget
-        ended = _goes_on(row.stop_requested, now) if raised else _ended(change.end, now)
+        ended = endings.goes_on(row.stop_requested, now) if raised else _ended(change.end, now)
         connection.execute(update(runs).where(runs.c.key == key).values(**ended))
         if change.end.outcome is not None and not raised:
             put_candidates(connection, key, change.end.outcome)
@@ -315,12 +311,7 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
 def _ended(end: End, now: float) -> dict[str, Any]:
     """Columns of a run that has ended."""
     graded = {"correct": end.correct, "graded_by": end.graded_by, "error": end.error, "hint": end.hint}
-    return {**_FREE, "status": end.status, "finished": now, **graded, **outcome_row(end.outcome)}
-
-
-def _goes_on(stop: bool, now: float) -> dict[str, Any]:
-    """The same where its budget was raised meanwhile: the next claim goes on to that, unless it is to be stopped."""
-    return {**_FREE, "attempts": 0, **({"status": "stopped", "finished": now} if stop else {"status": "pending"})}
+    return {**endings.FREE, "status": end.status, "finished": now, **graded, **outcome_row(end.outcome)}
 
 
 def put_nodes(connection: Connection, rows: list[dict[str, Any]]) -> None:

@@ -88,14 +88,21 @@ def choice(
 def pills(
     of: str, title: str, options: Sequence[str], wanted: Sequence[str], *, words: Callable[[str], str] = str
 ) -> list[str]:
-    """Pills of which several are chosen: `wanted` at first, and what is chosen still where the options change."""
-    there = list(options)
-    now = st.session_state.get(key(of, "pills"))
-    if now is None or first(of, "options", None) != there:
-        begin(of, {"options": there, "pills": [one for one in now or wanted if one in there]})
+    """Pills of which several are chosen; they are in the address under `of`, and follow it. wanted: without any there.
+
+    What is chosen still is where the options change.
+    """
+    there, address, wrote = list(options), st.query_params.get_all(of), f"address-{of}"
+    fresh = st.session_state.get(key(of, "pills")) is None or st.session_state.get(wrote) != address
+    if fresh or first(of, "options", None) != there:
+        known = [one for one in address if one in there]
+        begin(of, {"options": there, "pills": known or (list(wanted) if fresh else [])})
     chosen: list[str] = st.pills(title, there, selection_mode="multi", default=first(of, "pills", []),
                                  format_func=words, key=key(of, "pills"))  # fmt: skip
-    return chosen
+    st.session_state[wrote] = chosen
+    if chosen != address:
+        st.query_params[of] = chosen
+    return list(chosen)
 
 
 def ask(of: str, strategy: str, params: Sequence[Param]) -> dict[str, Any]:

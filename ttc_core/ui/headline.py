@@ -83,14 +83,13 @@ def exchanged(document: Mapping[str, Any], name: str) -> tuple[str, str]:
     r = known[0] if known else len(document["ratios"]) - 1
     gains = [of["stars"][r]["gain"] for of in document["bins"]]
     won = [str(b + 1) for b, gain in enumerate(gains) if gain["low"] is not None and gain["low"] > 0]
-    tied = [str(b + 1) for b, gain in enumerate(gains) if gain["low"] is not None and gain["low"] == 0]
     lost = [str(b + 1) for b, gain in enumerate(gains) if gain["high"] is not None and gain["high"] < 0]
     said = [
         f"{word} in {'bins' if len(bins) > 1 else 'bin'} {' and '.join(bins)}"
-        for word, bins in (("better", won), ("at least as good", tied), ("worse", lost))
+        for word, bins in (("better", won), ("worse", lost))
         if bins
     ] or ["neither surely better nor worse in any bin"]
-    rest = len(gains) - len(won) - len(tied) - len(lost)
+    rest = len(gains) - len(won) - len(lost)
     more = f", undecided in {'the other ' if rest < len(gains) else ''}{rest}" if 0 < rest < len(gains) else ""
     sentence = (
         f"For the FLOPs of {name}, {document['larger']:.3g} times larger and answering once, the small model with "

@@ -11,13 +11,13 @@ import streamlit as st
 
 from ttc_core import studies
 from ttc_core.analysis import compared, difficulty, documents
+from ttc_core.analysis.exchange import multiplier
 from ttc_core.export import tables
 from ttc_core.settings import settings
 from ttc_core.studies_chosen import Chosen, choose, parameters
 from ttc_core.studies_views import StudyView
 from ttc_core.ui import behind, session, words
 
-RESAMPLES = 400
 DIFFICULTY = "oracle: the share of a problem's samples that are right; predicted: their mean final score"
 SAMPLE = "sample"  # the shipped study
 
@@ -96,14 +96,14 @@ def chosen(study: str, revision: str, verifier: str | None = None) -> Chosen:
 @st.cache_resource(show_spinner="Reading the study", max_entries=8)
 def tables_of(study: str, revision: str, verifier: str | None = None) -> tables.StudyTables:
     """The tables that figures are made of."""
-    return tables.of_study(study, verifier=verifier, resamples=RESAMPLES)
+    return tables.of_study(study, verifier=verifier)
 
 
 @st.cache_data(show_spinner="Resampling the problems", max_entries=32)
 def frontier(study: str, revision: str, axis: str, by: str, verifier: bool) -> dict[str, Any]:
     """The frontier's document. verifier: whether its tokens and FLOPs count."""
     found = chosen(study, revision)
-    made = documents.curves(found.outcomes, found.pool(), axis, by, verifier=verifier, resamples=RESAMPLES)
+    made = documents.curves(found.outcomes, found.pool(), axis, by, verifier=verifier)
     about = {"dataset": found.dataset, "model": found.model, "verifier": found.verifier}
     return made | {"of": _of(found), "about": about}
 
@@ -142,7 +142,7 @@ def exchange(study: str, revision: str) -> dict[str, Any] | None:
     if large is None:
         return None
     times = parameters(large) / parameters(found.outcomes)
-    made = documents.exchanges(found.outcomes, large, found.pool(), tables.RATIOS, times, resamples=RESAMPLES)
+    made = documents.exchanges(found.outcomes, large, found.pool(), tables.RATIOS, times)
     return made | {"large_model": name}
 
 
@@ -154,7 +154,8 @@ def standings(study: str, revision: str, by: str, larger: str | None) -> dict[st
     times = None if large is None else parameters(large) / parameters(found.outcomes)
     both = documents.rivals(found.outcomes, large, found.pool(), by)
     of = _of(found)
-    return documents.standings(both, resamples=RESAMPLES) | {
+    at = [] if times is None or math.isnan(times) else [multiplier(times, ratio) for ratio in tables.RATIOS]
+    return documents.standings(both, at) | {
         "small": found.model, "large": name, "times": None if times is None or math.isnan(times) else times, "of": of,
     }  # fmt: skip
 

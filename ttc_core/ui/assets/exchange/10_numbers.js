@@ -14,10 +14,10 @@ function at(grid, column, budget) {
 
 const ends = (grid, of, budget) => ["mean", "low", "high"].map((name) => at(grid, of[name], budget));
 
-// Who wins in a bin: only an interval that leaves 0 out tells.
+// Who wins in a bin: only an interval that leaves 0 out tells (as Home and docs/science.md have it).
 function verdict([, low, high]) {
   if (low == null) return "";
   if (low > 0) return "small model better";
   if (high < 0) return "larger model better";
-  return low === 0 && high > 0 ? "small model at least as good" : high === 0 && low < 0 ? "larger model at least as good" : "undecided";
+  return "undecided";
 }

@@ -1,0 +1,73 @@
+"""The Studies page by AppTest: a study from the form, its text, what it would take, and its start."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.test_ui_pages import page, said, url  # noqa: F401 (a fixture)
+from ttc_core import studies, studies_file
+from ttc_core.studies_written import Asked, written
+
+ASKED = Asked("mine", "mini-test", 4, ["mini-s"], ["mini-implicit"], {"beam_search": {}}, (4, 16), 1, 0, "none")
+
+
+def text(at):
+    [area] = at.text_area
+    return area
+
+
+def test_a_written_file_says_what_was_asked():
+    strategies = {"beam_search": {"width": [4, 0], "distinct": [False]}, "best_of_n": {"select": ["best"]}}
+    asked = {**vars(ASKED), "strategies": strategies, "verifiers": [], "seeds": 2, "pool": 8, "keep": "sample:2"}
+    found = studies_file.parse(written(Asked(**asked)))
+    assert (found.name, len(found.problems), found.seeds, found.pool, found.keep) == ("mine", 4, (0, 1), 8, 2)
+    labels = ["beam_search distinct=false width=4", "beam_search distinct=false width=0", "best_of_n select=best"]
+    assert [method.label for method in found.methods] == labels
+    assert {method.verifier for method in found.methods} == {""} and found.methods[0].budgets == (4, 8, 16)
+
+
+@pytest.mark.parametrize("name", ['a"b\\c', "", "é\n"])
+def test_a_text_is_no_more_than_a_text(name):
+    with pytest.raises(Exception, match="line 1: the name"):
+        studies_file.parse(written(Asked(**{**vars(ASKED), "name": name})))
+
+
+def test_the_form_writes_the_file_and_starts_the_study(url):  # noqa: F811
+    at = page("studies")
+    assert not at.exception and 'models = ["mini-s"]\nverifiers = ["mini-implicit"]' in text(at).value
+    assert 'grid = { select = ["majority", "weighted"] }' in text(at).value
+    at.number_input(key="study_problems_mini-test").set_value(3)
+    at.select_slider(key="study_budgets").set_value((2, 8))
+    at.multiselect(key="study_strategies").set_value(["beam_search", "mcts"])
+    at.run()
+    at.text_input(key="study_beam_search_width").set_value("2, 4")
+    at.multiselect(key="study_mcts_leaf").set_value(["rollout"])
+    at.run()
+    assert 'name = "beam_search"\ngrid = { width = [2, 4] }' in text(at).value
+    assert 'name = "mcts"\nset = { leaf = "rollout" }' in text(at).value
+    at.button(key="study_plan").click().run()
+    assert [metric.value for metric in at.metric if metric.label == "problems"] == ["3"]
+    assert not studies.listing(db=url)
+    at.button(key="study_start").click().run()
+    [view] = studies.listing(db=url)
+    assert not at.exception and (view.id, view.problems) == ("my-study", 3)
+    methods = {method.label for method in studies_file.parse(studies.describe("my-study", db=url)["source"]).methods}
+    assert {"beam_search width=2", "beam_search width=4", "mcts leaf=rollout"} <= methods
+    assert 'name = "my-study-2"' in text(page("studies")).value
+
+
+def test_a_hand_edited_file_stays_until_the_form_changes(url):  # noqa: F811
+    at = page("studies")
+    text(at).set_value(text(at).value.replace("my-study", "by-hand")).run()
+    at.button(key="study_plan").click().run()
+    assert 'name = "by-hand"' in text(at).value and not at.exception
+    at.number_input(key="study_seeds").set_value(2).run()
+    assert 'name = "my-study"' in text(at).value and "seeds = [0, 1]" in text(at).value
+
+
+def test_what_the_form_cannot_ask_for_is_said_and_the_text_stays(url):  # noqa: F811
+    at = page("studies")
+    before = text(at).value
+    at.text_input(key="study_beam_search_width").set_value("four").run()
+    assert not at.exception and "Width must be a whole number, not 'four'." in said(at)
+    assert text(at).value == before
