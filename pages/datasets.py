@@ -24,9 +24,17 @@ def table() -> str | None:
     rows = []
     for name, about in known.datasets.items():
         problems = runs.problems(name)
-        rows.append({"name": name, "problems": len(problems), "grader": runs.grader(problems), "what": about})
+        row = {"name": name, "problems": len(problems), "grader": runs.grader(problems), "what": about}
+        kept = runs.checksum(problems)
+        if kept["sha256"]:
+            row["SHA-256"] = kept["sha256"] if kept["as_added"] else f"changed since it was added as {kept['sha256']}"
+        rows.append(row)
     chosen = st.dataframe(
-        pd.DataFrame(rows), hide_index=True, key="datasets_table", on_select="rerun", selection_mode="single-row"
+        pd.DataFrame(rows).fillna(""),
+        hide_index=True,
+        key="datasets_table",
+        on_select="rerun",
+        selection_mode="single-row",
     )
     lines = chosen["selection"]["rows"]
     absent = [name for name in known.benchmarks if name not in known.datasets]

@@ -23,6 +23,7 @@ from ttc_core import (
     runs_shipped,
     runs_steps,
 )
+from ttc_core.datasets import added
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Catalogue, Document, Listing, NodeDelta, RunView, WorkerView
@@ -221,13 +222,23 @@ def add_dataset(
     """Add a data set from a file (.jsonl, .json, .csv, .tsv, .parquet), or a known benchmark from the hub.
 
     columns: what the file calls "question", "answer" and "id". grader: None for what suits the answers. Returns its
-    name, number of problems, grader, and whether it was recognised by its checksum.
+    name, number of problems, grader, checksum, and whether it was recognised by that.
 
     Raises:
         UserError: one sentence, with file and line where it is about the file; nothing is added then.
     """
     found, chosen, checked = runs_checks.add_dataset(name, file, columns or {}, grader)
-    return {"name": name, "problems": len(found), "grader": chosen, "checked": checked}
+    told = {"name": name, "problems": len(found), "grader": chosen, "checked": checked}
+    return {**told, "sha256": checksum(found)["sha256"]}
+
+
+def checksum(problems: Sequence[Problem]) -> Document:
+    """Of a data set: SHA-256 of the questions and answers as they were added, and whether they still are.
+
+    Both are None for a bundled one.
+    """
+    sha256, same = added.checksum(problems) or (None, None)
+    return {"sha256": sha256, "as_added": same}
 
 
 def grader(problems: Sequence[Problem]) -> str:

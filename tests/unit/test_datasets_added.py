@@ -62,6 +62,7 @@ def test_every_kind_of_file(folder, kind):
         lines = [mark.join(QUESTIONS[0]), *(mark.join(row.values()) for row in QUESTIONS)]
         path.write_text("\ufeff" + "\r\n".join(lines) + "\r\n", "utf-8")
     told = runs.add_dataset("mine", path)
+    assert told.pop("sha256") == benchmarks.digest([(q["question"], q["answer"]) for q in QUESTIONS])
     assert told == {"name": "mine", "problems": 3, "grader": "numeric", "checked": False}
     found = runs.problems("mine")
     assert [(p.id, p.question, p.answer) for p in found] == [(q["id"], q["question"], q["answer"]) for q in QUESTIONS]
@@ -73,7 +74,7 @@ def test_columns_of_other_names_and_what_else_there_is(folder):
     runs.add_dataset("mine", path, {"question": "frage", "answer": "loesung", "id": "nummer"})
     [problem] = runs.problems("mine")
     assert (problem.id, problem.question, problem.answer) == ("7", "Eins?", "1")
-    assert problem.metadata == {"grader": "numeric", "level": 2}
+    assert problem.metadata == {"grader": "numeric", "level": 2, added.SUM: benchmarks.digest([("Eins?", "1")])}
 
 
 def test_ids_are_counted_where_there_are_none(folder):
@@ -204,9 +205,24 @@ def test_a_benchmark_is_recognised(folder, monkeypatch):
     monkeypatch.setattr(runs_checks, "BENCHMARKS", {**BENCHMARKS, "math500": known})
     path = jsonl(folder / "x.jsonl", list(reversed(QUESTIONS)))
     assert runs.add_dataset("math500", path) == {
-        "name": "math500", "problems": 3, "grader": "math", "checked": True,
+        "name": "math500", "problems": 3, "grader": "math", "checked": True, "sha256": known.digest,
     }  # fmt: skip
     assert runs.catalogue().datasets["math500"] == "About."
+
+
+def test_a_checksum_is_kept_whatever_the_file_and_says_when_somebody_changed_the_data_set(folder):
+    (folder / "x.csv").write_text("number,problem,solution\n" + "".join(
+        f"{q['id']},{q['question']},{q['answer']}\n" for q in reversed(QUESTIONS)
+    ))  # fmt: skip
+    first = runs.add_dataset("one", jsonl(folder / "x.jsonl", QUESTIONS))
+    other = runs.add_dataset("other", folder / "x.csv", {"answer": "solution"})
+    assert first["sha256"] == other["sha256"] == benchmarks.digest([(q["question"], q["answer"]) for q in QUESTIONS])
+    assert runs.checksum(runs.problems("one")) == {"sha256": first["sha256"], "as_added": True}
+    path = settings().data_dir / "problems" / "other.jsonl"
+    path.write_text(path.read_text().replace('"answer": "4"', '"answer": "5"'))
+    assert runs.checksum(added.read(path)) == {"sha256": first["sha256"], "as_added": True}, "read before"
+    added.read.cache_clear()
+    assert runs.checksum(added.read(path)) == {"sha256": first["sha256"], "as_added": False}
 
 
 @pytest.mark.parametrize(
@@ -289,7 +305,8 @@ def test_the_files_people_have(url, name, file):
         pytest.skip(f"{path.name} is not in the folder TTC_SHARED_DATA")
     known = BENCHMARKS[name]
     told = runs.add_dataset(name, path)
-    assert told == {"name": name, "problems": known.problems, "grader": known.grader, "checked": True}
+    sizes = {"problems": known.problems, "grader": known.grader}
+    assert told == {"name": name, **sizes, "checked": True, "sha256": known.digest}
     assert len({p.id for p in runs.problems(name)}) == known.problems
 
 
@@ -300,9 +317,11 @@ def test_command_line(ttc, folder):
     path = jsonl(folder / "x.jsonl", [{"f": "1 + 1?", "answer": "2"}])
     assert ttc("datasets", "add", "mine", str(path), "--json")[0] == 2
     code, out, _ = ttc("datasets", "add", "mine", str(path), "--question", "f", "--json")
-    assert code == 0 and json.loads(out) == {"name": "mine", "problems": 1, "grader": "numeric", "checked": False}
+    about = {"problems": 1, "grader": "numeric", "sha256": benchmarks.digest([("1 + 1?", "2")])}
+    assert code == 0 and json.loads(out) == {"name": "mine", **about, "checked": False}
     listed = json.loads(ttc("datasets", "--json")[1])
-    assert listed["mine"] == {"help": "Added from a file.", "problems": 1, "grader": "numeric"}
+    assert listed["mine"] == {"help": "Added from a file.", **about, "as_added": True}
+    assert all(of["sha256"] is of["as_added"] is None for name, of in listed.items() if name.startswith("mini-"))
     shown = ttc("datasets")[1]
     assert "mine" in shown and "known and not there" in shown and "math500" in shown
     assert ttc("datasets", "add", "mine", str(path), "--question", "f")[0] == 2

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.unit.test_ui_frontier import document, imported  # noqa: F401 (fixtures)
 from tests.unit.test_ui_pages import component, page, said, url  # noqa: F401 (a fixture)
-from ttc_core import studies
+from ttc_core import registry, runs, studies
 from ttc_core.analysis import documents, exchange
+from ttc_core.datasets import added
 from ttc_core.ui import examples, headline
 from ttc_core.ui import exchange as drawn
 
@@ -92,7 +94,19 @@ def test_models_say_what_they_reached_and_those_to_set_up_are_apart(url):  # noq
     assert any("AUC" in told for told in verifiers["measured on mini-test"])
 
 
-def test_a_data_set_shows_its_problems_before_one_is_chosen(url):  # noqa: F811
+def test_a_data_set_shows_its_problems_before_one_is_chosen_and_what_was_added_its_checksum(url, monkeypatch):  # noqa: F811
     at = page("datasets")
     problems = at.dataframe[1].value
     assert not at.exception and problems["id"].iloc[0] == "mini-test-0001" and problems["steps"].min() > 0
+    assert "SHA-256" not in at.dataframe[0].value, "bundled ones were not added"
+    bundled = registry.get("dataset", "mini-test")()
+    own = tuple(replace(p, metadata={**p.metadata, added.SUM: "f" * 64}) for p in bundled)
+    monkeypatch.setattr(runs, "problems", lambda name: own if name == "mini-test" else bundled)
+    told = page("datasets").dataframe[0].value.set_index("name")["SHA-256"]
+    assert told["mini-test"] == f"changed since it was added as {'f' * 64}" and told["mini-hard"] == ""
+
+
+def test_what_imports_read_the_page_takes(url):  # noqa: F811
+    at = page("studies")
+    [uploader] = at.get("file_uploader")
+    assert not at.exception and set(uploader.proto.type) == {".jsonl", ".json", ".gz", ".parquet"}

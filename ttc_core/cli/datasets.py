@@ -17,7 +17,8 @@ def listing(args: argparse.Namespace) -> int:
     found = {}
     for name, text in known.datasets.items():
         problems = runs.problems(name)
-        found[name] = {"help": text, "problems": len(problems), "grader": runs.grader(problems)}
+        about = {"help": text, "problems": len(problems), "grader": runs.grader(problems)}
+        found[name] = {**about, **runs.checksum(problems)}
     if args.json:
         write_json(found)
         return 0

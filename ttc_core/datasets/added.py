@@ -17,6 +17,7 @@ from ttc_core.errors import BadValue, UserError
 from ttc_core.settings import settings
 from ttc_core.types import Problem
 
+SUM = "added_sha256"  # key of each problem: `digest` of all that were added with it
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -72,22 +73,31 @@ def gather(name: str, file: Path | None, columns: Mapping[str, str]) -> list[dic
 
 
 def write(name: str, problems: Sequence[Mapping[str, Any]]) -> Path:
-    """Store them under a name that is free, all or nothing.
+    """Store them, and their checksum with them, under a name that is free; all or nothing.
 
     Raises:
         UserError: the name is taken, or the folder cannot be written.
     """
     target = _folder() / f"{name}.jsonl"
+    found = digest([(p["question"], p["answer"]) for p in problems])
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with files.whole(target, new=True) as part, part.open("x", encoding="utf-8") as file:
-            file.writelines(json.dumps(problem, allow_nan=False) + "\n" for problem in problems)
+            file.writelines(json.dumps({**problem, SUM: found}, allow_nan=False) + "\n" for problem in problems)
     except FileExistsError as error:
         hint = f"take another name, or delete {target.name} in the folder {target.parent.name!r} first"
         raise UserError(f"there is a data set {name!r} already", hint=hint) from error
     except OSError as error:
         raise UserError(f"the data set cannot be stored: {error.strerror}") from error
     return target
+
+
+def checksum(problems: Sequence[Problem]) -> tuple[str, bool] | None:
+    """SHA-256 of the questions and answers as they were added, and whether they still are; None for bundled ones."""
+    known = {str(p.metadata[SUM]) for p in problems if SUM in p.metadata}
+    if not known:
+        return None
+    return min(known), known == {digest([(p.question, p.answer or "") for p in problems])}
 
 
 def missing(name: str) -> str:
