@@ -108,6 +108,18 @@ def test_crossing_is_interpolated_in_the_logarithm_of_the_budget():
     assert crossing(budgets, np.array([[np.nan, 0.4, 0.6]]), np.array([0.3])) == pytest.approx(4.0)
 
 
+@pytest.mark.parametrize("problems", range(10, 60, 7))
+def test_where_more_brings_nothing_the_multiple_is_the_budget_whatever_sums_are_rounded_to(problems):
+    correct = np.zeros((problems, 1, 4), bool)
+    correct[: 7 * problems // 10] = True
+    found = frontier(measured(worlds.outcomes(correct, [1, 2, 4, 8])), Binning(np.arange(problems), 2), resamples=0)
+    np.testing.assert_allclose(found.efficiency.mean, [1, 2, 4, 8], rtol=1e-9)
+    assert found.bounded == ["", "at least", "at least", "at least"]
+    nearly = np.array([[0.2, 0.4, 0.6]])
+    for target in (0.6 + 1e-12, 0.6 - 1e-12):
+        assert crossing(np.array([1.0, 4.0, 16.0]), nearly, np.array([target])) == pytest.approx(16.0)
+
+
 def test_choosing_by_difficulty_beats_every_single_method_where_they_cross():
     correct, easiness, budgets = worlds.crossover()
     found = frontier(measured(worlds.outcomes(correct, budgets)), Binning(easiness), resamples=300)

@@ -14,6 +14,7 @@ from ttc_core.analysis import difficulty
 from ttc_core.analysis.measured import Measured
 from ttc_core.analysis.pool import Floats, Ints
 
+ROUNDING = 1e-9  # by which equal accuracies may differ as sums over problems in different orders
 MARGIN = 2.0  # standard errors by which a smaller budget must be better to be spent in place of a larger one
 _AT_ONCE = 250  # resamples: some ten MiB
 
@@ -194,12 +195,12 @@ def crossing(budgets: Floats, curve: Floats, target: Floats) -> Floats:
     The first budget where the curve starts there; infinity where it never gets there.
     """
     known = ~np.isnan(curve)
-    reached = known & (curve >= target[:, None])
+    reached = known & (curve >= target[:, None] - ROUNDING)
     rows, at = np.arange(len(curve)), reached.argmax(axis=1)
     before = np.maximum(at - 1, 0)
     low, high = curve[rows, before], curve[rows, at]
     with np.errstate(invalid="ignore", divide="ignore"):
-        part = np.where((at > 0) & known[rows, before], (target - low) / (high - low), 1.0)
+        part = np.where((at > 0) & known[rows, before], np.clip((target - low) / (high - low), 0.0, 1.0), 1.0)
     logs = np.log2(budgets)
     found = 2.0 ** (logs[before] + part * (logs[at] - logs[before]))
     return np.where(reached.any(axis=1), found, np.inf)
