@@ -16,7 +16,8 @@ MOUNT = """async ([html, code]) => {
   document.body.replaceChildren(root);
   window.resyncs = [];
   window.send = (base, rev, rows) => { draw({
-    data: {run: 'a', base, rev, rows, question: '', live: false, outcome: null}, parentElement: root,
+    data: {run: 'a', base, rev, rows, question: '', live: false, outcome: null, view: 'tree', frame: null},
+    parentElement: root,
     setStateValue() {}, setTriggerValue(name, value) { if (name === 'resync') window.resyncs.push(value.have); },
   }); };
 }"""
@@ -51,3 +52,18 @@ def test_a_click_counts_between_new_steps_and_the_next_frame(served, open_page):
       return __ttc.selected;
     }"""
     assert page.evaluate(clicked, ["r.1", *ROW[1:10], "r.1", 1, 1]) == "r.0"
+
+
+def test_keys_lead_through_an_outline_that_is_too_long_to_be_drawn_at_once(served, open_page):
+    page = open_page(f"{served}/_stcore/health")
+    page.evaluate(MOUNT, [HTML, base64.b64encode(script("tree").encode()).decode()])
+    many = [[f"r.{i}", *ROW[1:10], f"r.{i}", 1, 1] for i in range(3000)]
+    page.evaluate("rows => send(0, 1, rows)", many)
+    page.evaluate("__ttc.select('r.1498')")  # the question is the first row, this the last one of those drawn
+    page.locator("canvas").press("o")
+    on = page.locator(".orow.on")
+    assert page.locator(".orow").count() == 1500 and on.get_attribute("id") == "step-r.1498"
+    page.locator(".outline").press("ArrowDown")
+    assert page.locator(".orow").count() == 1500 and on.get_attribute("id") == "step-r.1499"
+    page.locator(".outline").press("ArrowUp")
+    assert on.get_attribute("id") == "step-r.1498"

@@ -13,7 +13,7 @@ from ttc_core import registry
 from ttc_core.drawing.info import labelled
 from ttc_core.registry import Param
 from ttc_core.types import Candidate, Node, Outcome, Problem, RunSpec
-from ttc_core.ui import component, form, setup, words
+from ttc_core.ui import component, form, setup, steps, words
 from ttc_core.ui.tree import Feed, explode, outcome_json, rows, steps_of
 
 SOLUTION = Node(
@@ -94,6 +94,16 @@ def test_every_way_of_choosing_is_explained(name):
         if param.name == "select":
             told = {words.rule(RunSpec("q", name, 4, params={"select": choice})) for choice in param.choices}
             assert len(told) == len(param.choices) and words.rule(RunSpec("q", name, 4)) not in told
+
+
+def test_the_table_has_a_line_for_each_step_and_its_text_is_plain():
+    given = Node("r", "", "given\n", "step", state="kept")
+    found = steps.frame([given, SOLUTION, replace(STEP, text="a\n<b>\u202eb\n")], ["given\n"])
+    assert found["id"].tolist() == ["r#1", "r.0", "r.3#1", "r.3#2", "r.3"]
+    assert found["depth"].tolist() == [1, 2, 2, 3, 4]
+    assert found["state"].tolist() == ["given", "pruned", "kept", "kept", "final"]
+    assert found["answer"].iloc[-1] == "20" and found["score"].iloc[1] == 0.4
+    assert found["text"].iloc[1] == words.shown("a <b>\u202eb") and found["why"].iloc[1] == "rank 3 of 4"
 
 
 def test_payloads_overlap_by_one_and_end_empty():

@@ -19,7 +19,8 @@ HTML = """
     <div class="stage">
       <canvas tabindex="0" role="application" aria-label="Search tree. Arrow keys move, question mark lists the keys,
         the outline shows the same as text."></canvas>
-      <div class="outline" hidden></div><div class="empty" role="status"></div><div class="tip" hidden></div>
+      <div class="outline" tabindex="0" role="tree" aria-label="Search tree as an outline. Arrow keys move,
+        question mark lists the keys."></div><div class="empty" role="status"></div><div class="tip" hidden></div>
       <div class="help" hidden></div><div class="live" aria-live="polite"></div>
     </div>
     <aside class="side" aria-label="details"></aside>
@@ -44,22 +45,25 @@ def search_tree(
     data: Mapping[str, Any],
     *,
     key: str,
-    on_selected: Callable[[str], None],
+    on_look: Callable[[str | None, str, int | None], None],
     on_resync: Callable[[], None],
     on_onward: Callable[[str], None],
     on_turn: Callable[[int], None],
 ) -> None:
     """Draw a search tree.
 
-    data: what `tree.Feed.payload` made; on_selected: called with the id of the step that was selected, before the next
-    payload is made, so that this can say so; on_resync: called when the browser missed a delta; on_onward: with the id
-    of a step to go on from; on_turn: with 1 for the next run of the list, -1 for the one before.
+    Arguments:
+        data: what `tree.Feed.payload` made.
+        on_look: called with the id of the step that is selected, the view (of `session.VIEWS`) and the moment of the
+            replay, None for the end, before the next payload is made, so that this can say so.
+        on_resync: when the browser missed a delta.
+        on_onward: with the id of a step to go on from.
+        on_turn: with 1 for the next run of the list, -1 for the one before.
     """
 
-    def selected() -> None:
-        value = st.session_state[key].selected  # [id, when]: selecting the same step again is news too
-        if value:
-            on_selected(str(value[0]))
+    def look() -> None:
+        if value := st.session_state[key].look:  # the last is when the browser told it
+            on_look(*value[:-1])
 
     def onward() -> None:
         if value := st.session_state[key].onward:
@@ -69,10 +73,11 @@ def search_tree(
         if value := st.session_state[key].turn:
             on_turn(int(value[0]))
 
+    told = (st.session_state.get(key) or {}).get("look")
     _tree(
         key=key,
-        data=dict(data),
-        on_selected_change=selected,
+        data={**data, "heard": told[-1] if told else None},
+        on_look_change=look,
         on_resync_change=on_resync,
         on_onward_change=onward,
         on_turn_change=turn,

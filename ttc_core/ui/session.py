@@ -15,13 +15,21 @@ from ttc_core.ui import keys, words
 from ttc_core.ui.tree import Feed
 
 RUN, BESIDE = "run", "beside"  # the places of a page at which a run can be shown, as the address calls them
-PLACES = (RUN, "node", BESIDE, "beside_node")
+LOOK = ("node", "view", "frame")  # what the address says of a run besides: the step, the view, the replay's moment
+VIEWS = ("tree", "outline", "table")  # of a run; the first is not said
+PLACES = (RUN, *LOOK, BESIDE, *(f"{BESIDE}_{name}" for name in LOOK))
 _CSS = Path(__file__).parent / "assets" / "page.css"
 _PAGES = Path(__file__).parents[2] / "pages"
 
 
 def open_page(name: str) -> None:
-    """To be called first by every page: the page's style, and feeds start anew where another page was shown before."""
+    """To be called first by every page, however it is reached: whoever may not look gets no further.
+
+    Then the page's style, and feeds start anew where another page was shown before.
+    """
+    from ttc_core.ui import gate  # which says what it says by this module
+
+    gate.enter()
     _database()
     st.html(_CSS)
     keys.offer(name)
@@ -76,18 +84,26 @@ def feed(run_id: str, place: str = RUN) -> Feed:
     return feeds[place]
 
 
-def link(run: str | None, node: str | None = None, place: str = RUN) -> None:
-    """Make the address of this page the permalink of a run (and a step of it) at a place; None: of no run anywhere."""
-    keys = (place, node_key(place))
-    kept = {key: value for key, value in st.query_params.items() if run and key in PLACES and key not in keys}
-    wanted = kept | {key: value for key, value in zip(keys, (run, node), strict=True) if value}
+def link(
+    run: str | None, node: str | None = None, place: str = RUN, *, view: str | None = None, frame: int | None = None
+) -> None:
+    """Make the address of this page the permalink of a run at a place, and of how it is looked at; None: of no run.
+
+    node: a step of it; view: None for the one that is there; frame: the replay's moment, None for the end.
+    """
+    said = dict(st.query_params) if run else {}
+    moment = "" if frame is None else str(frame)
+    said |= {place: run or "", key_of(place, "node"): node or "", key_of(place, "frame"): moment}
+    if view is not None:
+        said[key_of(place, "view")] = "" if view == VIEWS[0] else view
+    wanted = {key: value for key in PLACES if (value := said.get(key))}
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
 
 
-def node_key(place: str) -> str:
-    """What the step at a place is called in the address."""
-    return "node" if place == RUN else f"{place}_node"
+def key_of(place: str, name: str) -> str:
+    """What the address calls something of the run at a place."""
+    return name if place == RUN else f"{place}_{name}"
 
 
 def page(name: str) -> Any:

@@ -12,7 +12,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.runs_views import RunView
 from ttc_core.types import Usage
-from ttc_core.ui import delete, gate, onward, session, tree, words
+from ttc_core.ui import delete, gate, onward, session, steps, tree, words
 from ttc_core.ui.component import search_tree
 
 Body = Callable[[RunView], None]
@@ -239,6 +239,8 @@ def stalled_words(view: RunView, worker_age: float | None) -> tuple[str, str]:
 def _tree(view: RunView, shown: Shown) -> None:
     feed = session.feed(view.id, shown.place)
     delta = runs.nodes(view.id, since=feed.since())
+    node, look, moment = (session.linked(session.key_of(shown.place, name)) for name in session.LOOK)
+    frame = int(moment) if moment and moment.isdecimal() else None
     facts = {
         "question": view.spec.question,
         "live": not view.ended,
@@ -247,18 +249,26 @@ def _tree(view: RunView, shown: Shown) -> None:
         "truth": view.spec.answer,
         "correct": view.correct,
         "rule": words.rule(view.spec),
-        "select": session.linked(session.node_key(shown.place)),
+        "select": node,
+        "view": look if look in session.VIEWS else session.VIEWS[0],
+        "frame": frame,
         "above": shown.above,
         "wrong": _first_wrong(view) if view.ended else None,
     }
+
+    def looked(step: str | None, look: str, frame: int | None) -> None:
+        session.link(view.id, step, shown.place, view=look, frame=frame)
+
     search_tree(
         feed.payload(delta.nodes, delta.revision, facts, view.spec.prefix),
         key=shown.key(COMPONENT),
-        on_selected=lambda node: session.link(view.id, node, shown.place),
+        on_look=looked,
         on_resync=feed.reset,
         on_onward=lambda step: onward.ask(view.id, step),
         on_turn=shown.turn,
     )
+    if facts["view"] == "table":
+        steps.table(view, key=shown.key("steps"), on_selected=lambda step: looked(step, "table", frame))
 
 
 def _first_wrong(view: RunView) -> list[str] | None:

@@ -126,11 +126,7 @@ function select(S, id, { tell = true, pan = true } = {}) {
   drawBar(S);
   redraw(S);
   S.live.textContent = `${id}, ${STATE_WORDS[node.state]}, score ${scoreText(node.score) || "none"}: ${node.text}`;
-  if (!tell) return;
-  S.selectedAt = Date.now();
-  S.told = id;
-  clearTimeout(S.telling);
-  S.telling = setTimeout(() => S.setState("selected", [id, S.selectedAt]), 200); // the time makes it a change, always
+  if (tell) tellLook(S);
 }
 
 function rememberKept(S) {
@@ -153,25 +149,33 @@ function setHidePruned(S, on) {
 }
 
 // frame: 0 = the bare question ... 2 x depth = everything, which is shown as null ("now").
-function setFrame(S, frame) {
+function setFrame(S, frame, { tell = true } = {}) {
   const last = 2 * S.tree.depth;
   S.frame = frame >= last ? null : Math.max(0, frame);
   relayout(S, true);
   drawBar(S);
+  if (tell) tellLook(S);
 }
 
 function play(S, on) {
   clearInterval(S.playing);
   S.playing = 0;
   if (on) {
-    if (S.frame == null) setFrame(S, 0);
-    S.playing = setInterval(() => { setFrame(S, S.frame + 1); if (S.frame == null) play(S, false); }, 650);
+    const to = (frame) => setFrame(S, frame, { tell: false });
+    if (S.frame == null) to(0);
+    S.playing = setInterval(() => { to(S.frame + 1); if (S.frame == null) playOrPause(S); }, 650);
   }
   drawBar(S);
+}
+
+function playOrPause(S) {
+  play(S, !S.playing);
+  if (!S.playing) tellLook(S);
 }
 
 function fold(S, node) {
   if (!node.kids.length) return;
   if (!S.folded.delete(node.id)) S.folded.add(node.id);
   relayout(S, true);
+  drawBar(S);
 }

@@ -1,4 +1,4 @@
-// The side panel (one node, or the answers), the toolbar's state, the legend and the outline: plain DOM, textContent only.
+// The side panel (one node, or the answers): plain DOM, textContent only.
 const SVG = "http://www.w3.org/2000/svg";
 
 function icon(state, score, S) {
@@ -231,26 +231,4 @@ function answerBlock(S, group, most, sum) {
   block.onpointerenter = light(true);
   block.onpointerleave = light(false);
   return block;
-}
-
-// The outline: the same tree as nested rows, for reading, searching in the page and screen readers.
-const OUTLINE_ROWS = 1500;
-function drawOutline(S) {
-  const list = el("div", "rows", "", { role: "tree", "aria-label": "search tree as an outline" });
-  for (const node of S.tree.order.slice(0, OUTLINE_ROWS)) {
-    const row = el("div", "orow" + (node.id === S.selected ? " on" : ""), "", {
-      role: "treeitem", "aria-level": node.depth + 1, "aria-selected": String(node.id === S.selected),
-    });
-    row.style.paddingInlineStart = `${8 + (node.column + node.level) * 18}px`;
-    const state = seen(node, S.frame);
-    row.append(icon(state, node.score, S), el("span", "oscore", scoreText(node.score)));
-    row.append(el("span", "otext" + (state === "pruned" ? " pruned" : ""), node.depth ? oneLine(node.text) : node.text, { dir: "auto" }));
-    if (S.wrong.has(node.id)) row.append(el("span", "mark wrong", "✗ first wrong"));
-    if (S.chosenPath.has(node.id) && node.depth) row.append(el("span", "mark chosen", "chosen"));
-    if (node.why) row.append(el("span", "owhy", node.why));
-    row.onclick = () => select(S, node.id);
-    list.append(row);
-  }
-  if (S.tree.order.length > OUTLINE_ROWS) list.append(el("p", "quiet", `${S.tree.order.length - OUTLINE_ROWS} further rows: hide the pruned ones or focus on a path`));
-  S.outline.replaceChildren(list);
 }

@@ -3,7 +3,7 @@ const KEYS = [
   ["← →", "parent / best continuation"], ["↑ ↓", "the step above / below"], ["Home End", "question / chosen answer"],
   ["F", "fit; again: everything at once"], ["+ −", "zoom (or wheel); drag to pan"], ["P", "focus on the selected path"],
   ["H", "hide pruned steps"], ["Enter", "fold or unfold a branch (or double-click)"], ["[ ]", "step through the search"],
-  ["Space", "play the search"], ["O", "outline"], ["D", "scores by depth"], ["C", "go on from the selected step"], ["J K", "next / previous search of the list"], ["?", "this list"],
+  ["Space", "play the search"], ["O T", "outline, table"], ["D", "scores by depth"], ["C", "go on from the selected step"], ["J K", "next / previous search of the list"], ["?", "this list"],
 ];
 
 function buildBar(S) {
@@ -14,18 +14,21 @@ function buildBar(S) {
   };
   const group = (...items) => { const box = el("span", "group"); box.append(...items); return box; };
   S.tools = {
-    tree: tool("Tree", "canvas tree", () => setOutline(S, false), "O"),
-    outline: tool("Outline", "the same as nested rows", () => setOutline(S, true), "O"),
+    tree: tool("Tree", "canvas tree", () => setView(S, "tree"), "O"),
+    outline: tool("Outline", "the same as nested rows", () => setView(S, "outline"), "O"),
+    table: tool("Table", "all steps, to sort and to search in", () => setView(S, "table"), "T"),
     pruned: tool("Hide pruned", "show only what was kept", () => setHidePruned(S, !S.hidePruned), "H"),
     focus: tool("Focus path", "only the selected path and its siblings", () => setFocus(S, !S.focus), "P"),
-    play: tool("▶", "replay the search", () => play(S, !S.playing), "Space"),
+    play: tool("▶", "replay the search", () => playOrPause(S), "Space"),
   };
   S.slider = el("input", "", "", { type: "range", min: 0, max: 1, step: 1, "aria-label": "replay: step through the search" });
-  S.slider.oninput = () => { play(S, false); setFrame(S, Number(S.slider.value)); };
+  S.slider.oninput = () => { const wanted = Number(S.slider.value); play(S, false); setFrame(S, wanted); };
   S.moment = el("span", "moment");
   const middle = () => [S.canvas.clientWidth / 2, S.canvas.clientHeight / 2];
+  const views = group(...VIEWS.map((view) => S.tools[view]));
+  views.classList.add("views");
   S.bar.append(
-    group(S.tools.tree, S.tools.outline), group(S.tools.pruned, S.tools.focus),
+    views, group(S.tools.pruned, S.tools.focus),
     group(tool("−", "zoom out", () => zoom(S, 1 / 1.35, ...middle()), "−"), tool("Fit", "fit; again: everything at once", () => fitOrOverview(S), "F"),
       tool("+", "zoom in", () => zoom(S, 1.35, ...middle()), "+")),
   );
@@ -37,8 +40,7 @@ function buildBar(S) {
 
 function drawBar(S) {
   const on = (button, state) => { button.classList.toggle("on", state); button.setAttribute("aria-pressed", String(state)); };
-  on(S.tools.tree, !S.outlined);
-  on(S.tools.outline, S.outlined);
+  for (const view of VIEWS) on(S.tools[view], S.view === view);
   on(S.tools.pruned, S.hidePruned);
   on(S.tools.focus, !!S.focus);
   S.tools.focus.disabled = !S.selected;
@@ -48,15 +50,7 @@ function drawBar(S) {
   S.slider.disabled = S.tools.play.disabled = last === 0;
   S.slider.value = S.frame == null ? S.slider.max : S.frame;
   S.moment.textContent = S.frame == null ? (S.data?.live ? "live" : "end") : S.frame === 0 ? "start" : `step ${Math.ceil(S.frame / 2)} ${S.frame % 2 ? "sampled" : "decided"}`;
-  if (S.outlined) drawOutline(S);
-}
-
-function setOutline(S, on) {
-  S.outlined = on;
-  S.outline.hidden = !on;
-  S.canvas.style.visibility = on ? "hidden" : "";
-  drawBar(S);
-  redraw(S);
+  if (S.view === "outline") drawOutline(S);
 }
 
 const toggleHelp = (S, on = S.help.hidden) => { S.help.hidden = !on; };

@@ -50,7 +50,7 @@ function listen(S) {
     const box = canvas.getBoundingClientRect();
     zoom(S, Math.exp(-event.deltaY * 0.0015), event.clientX - box.left, event.clientY - box.top);
   }, { passive: false });
-  canvas.onkeydown = (event) => key(S, event);
+  canvas.onkeydown = S.outline.onkeydown = (event) => key(S, event);
 }
 
 const inMinimap = (S, event) => {
@@ -68,7 +68,9 @@ function jump(S, event) {
   redraw(S);
 }
 
+// The step above or below: on the canvas in the same column, in the outline in the next row.
 function neighbour(S, node, direction) {
+  if (S.view === "outline") return S.tree.order[S.tree.order.indexOf(node) + direction];
   const column = S.tree.order.filter((n) => n.column === node.column).sort((a, b) => a.row - b.row);
   return column[column.indexOf(node) + direction];
 }
@@ -79,7 +81,7 @@ function onward(S, node) {
   return kids.find((n) => S.chosenPath.has(n.id)) || kids.sort((a, b) => (b.score ?? -1) - (a.score ?? -1))[0];
 }
 
-// To another search of the list; a selection that is not yet told would lead back to this one.
+// To another search of the list; what is not yet told is of this one.
 function turn(S, places) {
   clearTimeout(S.telling);
   S.trigger("turn", [places, Date.now()]);
@@ -94,8 +96,8 @@ function key(S, event) {
     ArrowUp: () => go(neighbour(S, node, -1)), ArrowDown: () => go(neighbour(S, node, 1)),
     Home: () => go(S.tree.nodes.get(ROOT)), End: () => go(S.tree.nodes.get(S.chosen)),
     f: () => fitOrOverview(S), "+": () => zoom(S, 1.25, ...middle), "=": () => zoom(S, 1.25, ...middle), "-": () => zoom(S, 0.8, ...middle),
-    p: () => setFocus(S, !S.focus), h: () => setHidePruned(S, !S.hidePruned), Enter: () => fold(S, node), o: () => setOutline(S, !S.outlined),
-    "[": () => setFrame(S, frame - 1), "]": () => setFrame(S, frame + 1), " ": () => play(S, !S.playing), "?": () => toggleHelp(S),
+    p: () => setFocus(S, !S.focus), h: () => setHidePruned(S, !S.hidePruned), Enter: () => fold(S, node), o: () => setView(S, S.view === "outline" ? "tree" : "outline"), t: () => setView(S, "table"),
+    "[": () => setFrame(S, frame - 1), "]": () => setFrame(S, frame + 1), " ": () => playOrPause(S), "?": () => toggleHelp(S),
     d: () => { S.tab = S.tab === "depths" ? "answers" : "depths"; drawPanel(S); },
     c: () => { if (node.depth) S.trigger("onward", [node.id, Date.now()]); },
     j: () => turn(S, 1), k: () => turn(S, -1),

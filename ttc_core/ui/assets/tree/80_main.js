@@ -5,11 +5,13 @@ function mount(root) {
   const part = (name) => root.querySelector(`.${name}`);
   const S = {
     root, stage: part("stage"), canvas: root.querySelector("canvas"), tip: part("tip"), help: part("help"), bar: part("bar"),
-    side: part("side"), foot: part("foot"), live: part("live"), empty: part("empty"), outline: part("outline"),
+    side: part("side"), foot: part("foot"), live: part("live"), empty: part("empty"), outline: part("outline"), frameBox: part("frame"),
     tree: emptyTree(""), run: null, rev: 0, data: {}, kx: 1, ky: 1, tx: 18, ty: 12, userView: false, overview: false, draws: 0, counts: "",
     selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(), keep: new Set(), hover: null, dim: null,
-    focus: null, folded: new Set(), hidePruned: false, frame: null, outlined: false, tab: "answers", wrong: new Set(), openAnswers: new Set(),
+    focus: null, folded: new Set(), hidePruned: false, frame: null, view: "tree", tab: "answers", wrong: new Set(), openAnswers: new Set(),
+    toldAt: 0,
   };
+  S.frameBox.dataset.view = S.view;
   S.ctx = S.canvas.getContext("2d");
   S.theme = readTheme(root.querySelector(".ttc"));
   buildBar(S);
@@ -30,7 +32,7 @@ function mount(root) {
 function startRun(S, data) {
   Object.assign(S, {
     tree: emptyTree(data.question), run: data.run, rev: 0, selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(),
-    focus: null, frame: null, userView: false, overview: false, tab: "answers", lastSelect: null, told: null, panelSign: "", hover: null, dim: null,
+    focus: null, frame: null, userView: false, overview: false, tab: "answers", toldAt: 0, panelSign: "", hover: null, dim: null,
   });
   S.folded.clear();
   S.openAnswers.clear();
@@ -71,24 +73,10 @@ function receive(S, data) {
   if (anchor) S.ty -= ((anchor.target ?? anchor.row) - before) * ROW * S.ky;
   S.empty.hidden = kept > 0;
   S.empty.textContent = data.message || "";
-  follow(S, data.select ?? null);
+  followLook(S, data);
   drawLegend(S);
   drawPanel(S);
   drawBar(S);
-}
-
-// Select what the address says, unless that is only the echo of a selection made here.
-function follow(S, wanted) {
-  if (wanted === S.lastSelect) return;
-  if (wanted !== S.told) {
-    const waiting = S.told !== S.lastSelect; // for the echo of the latest selection: any other is an older one
-    if (Date.now() - (S.selectedAt || 0) < (waiting ? 10_000 : 1000)) return;
-    S.told = wanted;
-    if (!wanted) Object.assign(S, { selected: null, selectedPath: new Set(), tab: "answers" });
-    else if (S.tree.nodes.has(wanted)) select(S, wanted, { tell: false });
-    else return; // not there yet
-  }
-  S.lastSelect = wanted;
 }
 
 export default function (component) {
@@ -111,7 +99,7 @@ function hook(S) {
   const api = {
     get run() { return S.run; }, get revision() { return S.rev; }, get nodes() { return S.tree.nodes.size - 1; },
     get selected() { return S.selected; }, get chosen() { return S.chosen; }, get draws() { return S.draws; },
-    get applyMs() { return S.applyMs; }, get drawMs() { return S.drawMs; }, get frame() { return S.frame; },
+    get applyMs() { return S.applyMs; }, get drawMs() { return S.drawMs; }, get frame() { return S.frame; }, get view() { return S.view; },
     get visible() { return S.tree.order.length - 1; },
     get ids() { return [...S.tree.nodes.keys()]; },
     state: (id) => S.tree.nodes.get(id)?.state,
