@@ -5,8 +5,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from ttc_core.ui import gate
-
 HERE = Path(__file__).parent
 
 
@@ -25,6 +23,4 @@ def found() -> list[st.Page]:
 
 
 st.set_page_config(page_title="TTC Workbench", page_icon=str(HERE / "ttc_core/ui/assets/icon.png"), layout="wide")
-page = st.navigation(found(), position="top")
-gate.enter()
-page.run()
+st.navigation(found(), position="top").run()

@@ -12,6 +12,9 @@ Whoever is at the machine may do everything. Where the workbench is shared, TTC_
     running = 4                      # searches and studies under way at a time
     starts = 60                      # an hour
 
+    [login]
+    unstated = true                  # trust addresses of which the issuer does not say whether it verified them
+
 The pages say who asks (`identify`). Every change that is asked for is written down in the table `audit`, refused ones
 too. TTC_READ_ONLY=1 refuses all changes, whoever asks.
 """
@@ -34,10 +37,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 ROLES = ("viewer", "runner", "admin")
 LIMITS = ("budget", "running", "starts")
+TABLES = {"roles": ROLES, "limits": LIMITS, "login": ("unstated",)}
 ANYONE = "anyone"
 HOUR = 3600.0
 STARTS = ("runs.start", "runs.extend", "runs.resume", "studies.start", "studies.resume")
 NEW = ("runs.start", "studies.start", "runs.import_run", "importing.add", "reading.add", "saved_figures.save")
+ENDS = ("runs.delete", "studies.delete", "saved_figures.delete")
 KINDS = {"importing": "studies", "reading": "studies"}  # what a module changes, where it is not called so
 MAX_FILE = 1 << 20  # characters
 
@@ -48,10 +53,11 @@ class Refused(UserError):
 
 @dataclass(frozen=True)
 class Rules:
-    """The access file. roles: patterns of names by role; limits: by their names."""
+    """The access file. roles: patterns of names by role; limits: by their names; unstated: as the file explains it."""
 
     roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
+    unstated: bool = False
 
     def role(self, who: str) -> str:
         """The highest role of this person, "" for none. who: "" for somebody who has not logged in."""
@@ -102,25 +108,25 @@ def read(path: Path) -> Rules:
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path.name} cannot be read: {error}", hint="TTC_ACCESS names it") from error
     for key, table in found.items():
-        known = {"roles": ROLES, "limits": LIMITS}.get(key)
+        known = TABLES.get(key)
         if known is None or not isinstance(table, dict) or not set(table) <= set(known):
-            raise UserError(
-                f"{path.name} must have [roles] with {', '.join(ROLES)} and [limits] with {', '.join(LIMITS)}"
-            )
-    roles, limits = found.get("roles", {}), found.get("limits", {})
+            there = ", ".join(f"[{name}] with {', '.join(keys)}" for name, keys in TABLES.items())
+            raise UserError(f"{path.name} may have {there}, and nothing else")
+    roles, limits, login = (found.get(name, {}) for name in TABLES)
     if not all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in roles.values()):
         raise UserError(f"each role in {path.name} must be a list of names")
     if not all(type(most) is int and most >= 0 for most in limits.values()):
         raise UserError(f"each limit in {path.name} must be a whole number, 0 for none")
-    return Rules(roles, limits)
+    if type(unstated := login.get("unstated", False)) is not bool:
+        raise UserError(f"unstated in {path.name} must be true or false")
+    return Rules(roles, limits, unstated)
 
 
 def actor() -> Actor:
     """Who asks now, and what that person may do."""
-    who, known = _who(), rules()
-    if who is None or known is None:
-        return Actor("", "admin")
-    return Actor(who, known.role(who))
+    known = rules()
+    who = None if known is None else _who()
+    return Actor("", "admin") if known is None or who is None else Actor(who, known.role(who))
 
 
 def may_change() -> bool:
@@ -202,7 +208,6 @@ class Asked:
 
     def permit(self, cost: Callable[[], int]) -> None:
         """Raises Refused where it may not be."""
-        from ttc_core.store import audit
 
         role = self.who.role
         if role not in ROLES or ROLES.index(role) < ROLES.index(self.needs):
@@ -212,14 +217,20 @@ class Asked:
             )
         if role == "admin":
             return
-        same = [verb for verb in NEW if _kind(verb) == _kind(self.verb)]  # a study may be called as a figure is
-        own = audit.started_by(self._database(), self.who.name, same)
+        own = self._own(_kind(self.verb))
         if other := [one for one in self.ids if one not in own]:
             raise Refused(
                 f"{other[0]} was started by somebody else", hint="ask that person, or whoever runs this workbench"
             )
         if self.verb in STARTS:
-            self._limits(cost, audit.started_by(self._database(), self.who.name, NEW))
+            self._limits(cost, self._own("runs") | self._own("studies"))
+
+    def _own(self, kind: str) -> set[str]:
+        """What this person made, of one kind: a study may be called as a figure is, and as one that was deleted."""
+        from ttc_core.store import audit
+
+        made, ended = ([verb for verb in verbs if _kind(verb) == kind] for verbs in (NEW, ENDS))
+        return audit.started_by(self._database(), self.who.name, made, ended)
 
     def _limits(self, cost: Callable[[], int], own: set[str]) -> None:
         from ttc_core.store import audit

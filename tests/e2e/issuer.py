@@ -29,6 +29,8 @@ PEOPLE = {  # by what stands on the button: claims
     "bob": {"email": "bob@example.org", "email_verified": True},
     "eve": {"email": "eve@elsewhere.net", "email_verified": True},
     "mallory": {"email": "ada@example.org", "email_verified": False},
+    "in-letters": {"email": "ada@example.org", "email_verified": "false"},
+    "unsaid": {"email": "ada@example.org"},
 }
 
 

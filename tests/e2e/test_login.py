@@ -132,8 +132,9 @@ def test_a_viewer_looks(shared, enter):
     assert runs.listing(db=url).total == before
 
 
-def test_an_address_that_the_issuer_does_not_vouch_for_is_nobodys(enter):
-    page = enter("mallory")
+@pytest.mark.parametrize("who", ["mallory", "in-letters", "unsaid"])
+def test_an_address_that_the_issuer_does_not_vouch_for_is_nobodys(enter, who):
+    page = enter(who)
     page.get_by_text("This workbench is not open to everybody").wait_for()
     assert page.get_by_text("ada@example.org").count() == 0
 

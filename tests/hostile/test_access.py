@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -17,6 +19,7 @@ from ttc_core.settings import REPOSITORY, settings
 from ttc_core.store import audit
 from ttc_core.store.database import database
 from ttc_core.types import RunSpec
+from ttc_core.ui import gate
 
 LOOKING = {  # what everybody who may look may call: it stores nothing
     "runs": {"steps_to", "continue_from", "neighbours", "get", "nodes", "first_wrong", "listing", "worker_state",
@@ -69,11 +72,18 @@ def test_every_function_that_changes_something_is_guarded():
         assert public - guarded <= LOOKING[name], "guard it with access.changes, or list it here if it stores nothing"
 
 
+def continued(run_id):
+    """Go on from a step of a search that has one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "steps_to", lambda *_, **__: ("1 + 1 is two.\n",))
+        return runs.continue_from(run_id, "r.0")
+
+
 def change(verb, run_id="", study=""):
     """Each change that there is, asked for."""
     return {
         "start": lambda: runs.start(ASKED),
-        "continue": lambda: runs.continue_from(run_id, "r"),
+        "continue": lambda: continued(run_id),
         "extend": lambda: runs.extend(run_id, 8),
         "stop": lambda: runs.stop(run_id),
         "resume": lambda: runs.resume(run_id),
@@ -96,7 +106,7 @@ def change(verb, run_id="", study=""):
     }[verb]
 
 
-VERBS = ("start", "extend", "stop", "resume", "delete", "execute", "add data set", "import run",
+VERBS = ("start", "continue", "extend", "stop", "resume", "delete", "execute", "add data set", "import run",
          "import bundle", "import",
          "start study", "work", "resume study", "change study", "pause", "cancel", "delete study", "save figure",
          "change figure", "delete figure")  # fmt: skip
@@ -162,6 +172,33 @@ def test_a_name_of_one_kind_gives_no_right_to_another(stored, shared):
     assert list(saved_figures.listing()) == ["figure"]
 
 
+@pytest.mark.parametrize(("ends", "makes"), [("bob", "eve"), ("ada", "eve"), ("bob", ""), ("bob", "bob")])
+def test_what_was_deleted_gives_no_right_to_what_is_called_so_afterwards(url, shared, monkeypatch, ends, makes):
+    """makes: who makes it anew, "" for somebody at the machine, of whom nothing is written down."""
+    path = settings().access
+
+    def make(who):
+        monkeypatch.setenv("TTC_ACCESS", str(path) if who else "")
+        settings.cache_clear()
+        shared(f"{who}@example.org")
+        studies.start(STUDY.format("s", 4))
+        saved_figures.save("s", LOOK)
+
+    make("bob")
+    shared(f"{ends}@example.org")
+    studies.cancel("s")
+    studies.delete("s")
+    saved_figures.delete("s")
+    make(makes)
+    monkeypatch.setenv("TTC_ACCESS", str(path))
+    settings.cache_clear()
+    shared("bob@example.org")
+    for kind in (studies, saved_figures):
+        with pytest.raises(Refused, match="somebody else") if makes != "bob" else nullcontext():
+            kind.delete("s")
+    assert studies.exists("s") == (makes != "bob") == ("s" in saved_figures.listing())
+
+
 def test_limits(url, shared):
     shared("bob@example.org")
     with pytest.raises(Refused, match="8 is the most at a time"):
@@ -198,6 +235,7 @@ def test_a_right_that_is_taken_away_is_gone_at_once(url, shared):
 @pytest.mark.parametrize(
     "text",
     ["[roles", "[rolls]", "[roles]\nroot = []", '[roles]\nadmin = "ada"', "[roles]\nadmin = [1]",
+     "[login]\nunstated = 1", "[login]\nunsaid = true", "login = true",
      "[limits]\nbudget = -1", "[limits]\nbudget = true", "roles = 1", "x = " + "[" * 5000],
 )  # fmt: skip
 def test_a_wrong_access_file_lets_nobody_in(tmp_path, text):
@@ -238,6 +276,36 @@ def test_the_app_lets_in_whom_the_file_names(url, tmp_path, monkeypatch):
     assert "**This workbench is not open to everybody**" in said(at) and len(at.main.children) < 3
     path.write_text("[roles")
     assert "**This workbench is closed**" in said(app(monkeypatch, TTC_ACCESS=str(path)))
+
+
+PAGES = sorted((REPOSITORY / "pages").glob("*.py"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_that_is_reached_past_the_app_lets_in_nobody_else(url, tmp_path, monkeypatch, page):
+    """`streamlit run app.py` runs the file of a page by itself where its address is the first that is asked for."""
+    path = tmp_path / "access.toml"
+    path.write_text('[roles]\nadmin = ["ada@example.org"]\n')
+    monkeypatch.setenv("TTC_ACCESS", str(path))
+    settings.cache_clear()
+    access.identify(lambda: None)
+    at = AppTest.from_file(str(page), default_timeout=60).run()
+    assert "**This workbench is not open to everybody**" in said(at) and len(at.main.children) < 3
+    with pytest.raises(Refused, match="no role"):
+        runs.start(ASKED)
+
+
+@pytest.mark.parametrize("unstated", [False, True])
+@pytest.mark.parametrize("claim", [True, "true", False, "false", "False", "", 0, 1, None, "absent"])
+def test_an_address_counts_where_the_issuer_says_that_it_is_verified(shared, monkeypatch, claim, unstated):
+    claims = {"is_logged_in": True, "email": "ada@example.org", "email_verified": claim}
+    if claim == "absent":
+        del claims["email_verified"]
+    settings().access.write_text(f"{RULES}[login]\nunstated = {str(unstated).lower()}\n" if unstated else RULES)
+    monkeypatch.setattr(gate.st, "user", SimpleNamespace(to_dict=lambda: claims))
+    access.identify(gate.asking)
+    counts = claim is True or claim == "true" or (claim == "absent" and unstated)
+    assert access.actor() == (access.Actor("ada@example.org", "admin") if counts else access.Actor("", "viewer"))
 
 
 def gated(own, other):

@@ -22,10 +22,11 @@ def record(db: Database, who: str, role: str, verb: str, of: str, allowed: bool)
         connection.execute(insert(audit), row)
 
 
-def started_by(db: Database, who: str, verbs: Sequence[str]) -> set[str]:
-    """The ids of the runs and studies that this person made by one of these."""
+def started_by(db: Database, who: str, made: Sequence[str], ended: Sequence[str]) -> set[str]:
+    """The ids of what this person made by one of these verbs and nobody made anew, or ended by one of those, since."""
+    last = select(func.max(audit.c.key)).where(audit.c.verb.in_([*made, *ended]), audit.c.allowed).group_by(audit.c.of)
     with db.read() as connection:
-        mine = select(audit.c.of).where(audit.c.who == who, audit.c.verb.in_(verbs), audit.c.allowed)
+        mine = select(audit.c.of).where(audit.c.key.in_(last), audit.c.who == who, audit.c.verb.in_(made))
         return set(connection.execute(mine).scalars())
 
 
