@@ -1,5 +1,6 @@
 """Studies: many searches asked for in one file, their progress and what came of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from ttc_core.ui import gate, session, study_form, words
 ORDER = 4
 TITLE = "Studies"
 TICK = 1.0
+SHOWN = 3  # models and data sets of a study named in the list
 COLOURS = {"running": "blue", "paused": "orange", "cancelled": "gray", "failed": "red", "done": "green"}
 FORMATS = {
     "samples": "samples: one problem a line, with its solutions",
@@ -57,18 +59,37 @@ def listing() -> None:
             "No study is stored yet", hint="begin one below, or: python -m ttc_core sweep FILE.toml", kind="info"
         )
     for view in found:
-        with st.container(border=True, key=f"study-{view.id.replace('.', '_')}"):
-            name, state, right, number, of, opened = st.columns([2, 0.8, 2, 3.2, 0.9, 1], vertical_alignment="center")
-            name.markdown(f"**{words.named(view.id)}**")
-            state.badge(view.status, color=COLOURS[view.status])
-            right.text(f"right {accuracy(view)}")
-            of_it = f"{words.count(view.problems)} problems · {words.count(view.outcomes)} outcomes"
-            number.text(f"{of_it} · {words.ago(view.created)}")
-            if view.outcomes:
-                of.page_link(session.page("frontier"), label="Frontier", query_params={"study": view.id})
-            opened.button("Open", key=f"open-{view.id}", on_click=open_study, args=(view.id,), width="stretch")
+        one(view)
     new([view.id for view in found])
     bring_in()
+
+
+def one(view: StudyView) -> None:
+    """A line of the list: what it is about, how far it is, and where its results are shown."""
+    with st.container(border=True, key=f"study-{view.id.replace('.', '_')}"):
+        name, state, of, number, results, opened = st.columns([2, 0.9, 2.6, 2.7, 1.5, 0.9], vertical_alignment="center")
+        name.markdown(f"**{words.named(view.id)}**")
+        state.badge(view.status, color=COLOURS[view.status])
+        of.text(f"{named(view.models)} on {named(view.datasets)}\n{words.count(view.problems)} problems")
+        ran = f"{words.count(view.outcomes)} outcomes · {words.ago(view.created)}"
+        told = "" if view.accuracy is None else f"{accuracy(view)} right, over all methods and budgets\n"
+        number.text(told + ran)
+        if view.outcomes:
+            with results.container(horizontal=True, gap="small"):
+                links(view)
+        opened.button("Open", key=f"open-{view.id}", on_click=open_study, args=(view.id,), width="stretch")
+
+
+def links(view: StudyView) -> None:
+    """The pages that show what a study reached, and hand it out."""
+    for page, label in (("frontier", "Frontier"), ("export", "Export")):
+        st.page_link(session.page(page), label=label, query_params={"study": view.id})
+
+
+def named(names: Sequence[str]) -> str:
+    """The first names of some as plain text, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(words.shown(name) for name in names[:SHOWN]) + more
 
 
 def new(taken: list[str]) -> None:
@@ -148,6 +169,8 @@ def head(view: StudyView) -> None:
         st.badge(view.status, color=COLOURS[view.status])
         if view.why:
             st.text(view.why)
+        if view.outcomes:
+            links(view)
     total = sum(view.units.values())
     if not view.ended:
         left = f" · about {words.seconds(view.eta)} left" if view.eta is not None else ""

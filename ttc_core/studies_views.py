@@ -28,6 +28,8 @@ class StudyView:
     status: str
     why: str
     priority: int
+    datasets: tuple[str, ...]
+    models: tuple[str, ...]
     problems: int
     units: Mapping[str, int]
     failed: tuple[Mapping[str, Any], ...]
@@ -66,6 +68,8 @@ def view_of(row: Mapping[str, Any]) -> StudyView:
         status=_status(row["status"], units),
         why=row["why"],
         priority=row["priority"],
+        datasets=tuple(row["datasets"]),
+        models=tuple(row["models"]),
         problems=row["problems"],
         units=units,
         failed=tuple(_failed(unit) for unit in row["failed"]),

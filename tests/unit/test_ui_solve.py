@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from tests.conformance.harness import spec
 from tests.unit.test_ui_pages import field, page, url  # noqa: F401 (a fixture)
-from ttc_core import runs
+from ttc_core import importing, runs
 from ttc_core.store import leases, repository
 from ttc_core.store.database import database
+from ttc_core.ui import difficult
 
 
 def test_the_budget_of_a_search_under_way_is_raised_from_its_page_and_from_the_form(url):  # noqa: F811
@@ -27,3 +29,36 @@ def test_the_budget_of_a_search_under_way_is_raised_from_its_page_and_from_the_f
     assert at.button(key="form_extend").label == at.button(key="act_extend").label == "Raise to 128"
     at.button(key="form_extend").click().run()
     assert (runs.get("run1").status, runs.get("run1").spec.budget) == ("running", 128)
+
+
+def test_problems_are_offered_by_measured_difficulty_which_is_named(url, tmp_path):  # noqa: F811
+    asked = runs.problems("mini-test")[:10]
+    right = [0, 9, 3, 1, 7, 2, 8, 4, 6, 5]  # of ten samples
+    lines = [
+        {"id": p.id, "question": p.question, "answer": p.answer,
+         "samples": [{"answer": p.answer if i < n else "-1", "score": 0.5} for i in range(10)]}
+        for p, n in zip(asked, right, strict=True)
+    ]  # fmt: skip
+    (tmp_path / "s.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    importing.add("samples", tmp_path / "s.jsonl", "mini-test", "mine", db=url)
+    difficult.measured.clear()
+    at = page("solve")
+    everything = field(at.selectbox, "form_problem_mini-test").options
+    assert len(everything) == 500 and "%" not in everything[0]
+    field(at.selectbox, "form_difficulty_mini-test").set_value("bin 1 (easiest)").run()
+    told = "By right samples, imported in study mine, of 10 samples a problem: the percentage."
+    assert not at.exception and told in [t.value for t in at.text]
+    offered = field(at.selectbox, "form_problem_mini-test_bin 1 (easiest)").options
+    assert [line.split(" · ")[:2] for line in offered] == [["0002", "90 %"], ["0007", "80 %"]]
+    at.button(key="form_run").click().run()
+    assert runs.listing(db=url).rows[0].spec.problem_id == "mini-test-0002"
+
+
+def test_without_a_study_problems_are_offered_by_their_steps(url):  # noqa: F811
+    difficult.measured.clear()
+    at = page("solve")
+    field(at.selectbox, "form_difficulty_mini-test").set_value("bin 5 (hardest)").run()
+    assert any(t.value.startswith("By the number of steps: no study") for t in at.text)
+    offered = field(at.selectbox, "form_problem_mini-test_bin 5 (hardest)").options
+    steps = [int(line.split(" · ")[1].removesuffix(" steps")) for line in offered]
+    assert len(offered) == 100 and steps == sorted(steps) and steps[0] >= 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.test_ui_frontier import imported  # noqa: F401 (a fixture)
 from tests.unit.test_ui_pages import page, said, url  # noqa: F401 (a fixture)
 from ttc_core import studies, studies_file
 from ttc_core.studies_written import Asked, written
@@ -54,6 +55,16 @@ def test_the_form_writes_the_file_and_starts_the_study(url):  # noqa: F811
     methods = {method.label for method in studies_file.parse(studies.describe("my-study", db=url)["source"]).methods}
     assert {"beam_search width=2", "beam_search width=4", "mcts leaf=rollout"} <= methods
     assert 'name = "my-study-2"' in text(page("studies")).value
+
+
+def test_the_list_says_what_each_study_is_about_and_where_its_results_are(imported):  # noqa: F811
+    at = page("studies")
+    assert not at.exception and "\n10 problems" in said(at)
+    told = [t.value for t in at.text]
+    assert told.count("imported on d\n10 problems") == 2
+    assert sum("right, over all methods and budgets" in line for line in told) == 2
+    linked = [(link.proto.label, link.proto.query_string) for link in at.get("page_link")]
+    assert {("Frontier", "study=one"), ("Export", "study=one"), ("Export", "study=two")} <= set(linked)
 
 
 def test_a_hand_edited_file_stays_until_the_form_changes(url):  # noqa: F811

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, case, delete, func, insert, select, update
 
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.store.database import Database
@@ -254,6 +254,8 @@ def state(db: Database, study: str) -> dict[str, Any]:
         costs = [func.coalesce(func.sum(units.c[name]), 0) for name in ("generations", "tokens", "flops")]
         spent = connection.execute(select(*costs).where(mine)).one()
         return {
+            "datasets": _different(connection, row["key"], problems, "dataset"),
+            "models": _different(connection, row["key"], methods, "model"),
             **row,
             "problems": connection.execute(asked).scalar_one(),
             "units": {status: n for status, n, _ in counted},
@@ -263,6 +265,12 @@ def state(db: Database, study: str) -> dict[str, Any]:
             **dict(zip(("generations", "tokens", "flops"), spent, strict=True)),
             **_rates(connection, row["key"]),
         }
+
+
+def _different(connection: Connection, key: int, of: Table, name: str) -> list[str]:
+    """What different values a column of these rows of a study has, in the order of the rows."""
+    found = select(of.c[name]).where(of.c.study == key).group_by(of.c[name]).order_by(func.min(of.c.position))
+    return list(connection.execute(found).scalars())
 
 
 def _verdicts(connection: Connection, key: int) -> dict[str, int]:

@@ -11,7 +11,7 @@ from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import Catalogue, RunView
 from ttc_core.types import TEMPERATURE, Problem, RunSpec
-from ttc_core.ui import form, session, words
+from ttc_core.ui import difficult, form, session, words
 
 BUNDLED, OWN = "Bundled", "My own"
 FORM = "form"
@@ -117,19 +117,41 @@ def _question(catalogue: Catalogue) -> RunSpec:
     if not listed:
         st.text("This data set is empty.")
         return RunSpec(question="", strategy="", budget=0)
+    place, measure, listed = _by_difficulty(dataset, listed)
     chosen = form.choice(
-        FORM, f"problem_{dataset}", "Problem", list(listed), words=lambda id_: label(listed[id_], dataset)
-    )
+        FORM, place, "Problem", list(listed),
+        words=lambda id_: label(listed[id_], dataset, measure.word(id_) if measure else ""),
+    )  # fmt: skip
     with st.container(key="asked"):
         st.text(words.shown(listed[chosen].question))
     return RunSpec(question=listed[chosen].question, dataset=dataset, problem_id=chosen, strategy="", budget=0)
 
 
-def label(problem: Problem, dataset: str = "") -> str:
-    """A problem in the picker: its id without the data set's name, its steps where they are known, and its question."""
+def _by_difficulty(
+    dataset: str, listed: dict[str, Problem]
+) -> tuple[str, difficult.Measure | None, dict[str, Problem]]:
+    """Ask how difficult a problem is wanted; the form's name for the choice, the measure, and the problems, in order.
+
+    Without a wish, or where nobody knows, these are all, as the data set has them.
+    """
+    wanted = form.choice(FORM, f"difficulty_{dataset}", "Difficulty", [difficult.ANY, *difficult.BINS])
+    measure = difficult.measured(dataset) if wanted != difficult.ANY else None
+    if wanted != difficult.ANY:
+        st.text(words.shown(measure.told if measure else "No study has samples of these problems to tell from."))
+    if measure is None:
+        return f"problem_{dataset}", None, listed
+    inside = [name for name in measure.inside(difficult.BINS[wanted]) if name in listed]
+    return f"problem_{dataset}_{wanted}", measure, {name: listed[name] for name in inside} or listed
+
+
+def label(problem: Problem, dataset: str = "", ease: str = "") -> str:
+    """A problem in the picker: its id without the data set's name, its steps where they are known, and its question.
+
+    ease: how easy it is, in words.
+    """
     steps = problem.metadata.get("steps") if isinstance(problem.metadata, Mapping) else None
     known = f" · {steps} steps" if isinstance(steps, int) else ""
-    return words.shown(f"{problem.id.removeprefix(f'{dataset}-')}{known} · {problem.question}")
+    return words.shown(f"{problem.id.removeprefix(f'{dataset}-')}{ease}{known} · {problem.question}")
 
 
 def same_search(asked: RunSpec, spec: RunSpec) -> bool:
