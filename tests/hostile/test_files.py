@@ -144,15 +144,32 @@ def test_a_small_file_that_unpacks_to_far_more_is_refused(tmp_path, monkeypatch)
     assert len(reading.rows(path)) == 200
 
 
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [(".json", f'[{{"question": "?", "answer": "1", "x": [{"[]," * 300}1]}}]'),
+     (".jsonl", f'{{"question": "?", "answer": "1", "x": [{"{}," * 300}1]}}'),
+     (".jsonl", f'{{"question": "?", "answer": "1", "x": [{"[]," * 9}1]}}\n' * 30)],
+    ids=["a document", "a line", "many lines"],
+)  # fmt: skip
+def test_a_data_set_of_brackets_is_refused_before_it_is_parsed(tmp_path, monkeypatch, suffix, text):
+    path = tmp_path / f"x{suffix}"
+    path.write_text(text)
+    assert reading.rows(path)
+    monkeypatch.setattr(reading, "MAX_BRACKETS", 300)
+    with pytest.raises(BadFile, match="more than 300 brackets"):
+        reading.rows(path)
+
+
 def test_caps_on_rows_lines_and_nesting(tmp_path, monkeypatch):
-    monkeypatch.setattr(importing, "MAX_LINE", 1000)
+    monkeypatch.setattr(importing, "MAX_LINE", 5000)
     monkeypatch.setattr(importing, "MAX_PROBLEMS", 3)
     db = f"sqlite:///{tmp_path / 'x.db'}"
     runs.ensure_database(db=db)
     row = {"id": "0", "question": "?", "samples": [{"answer": "1", "correct": True}]}
-    deep = "[" * 400 + "]" * 400
+    deep = "[" * 2000 + "]" * 2000
     for lines, says in (
-        ([json.dumps({**row, "k": "x" * 1000})], "in one line"),
+        ([json.dumps({**row, "k": "x" * 5000})], "in one line"),
+        ([json.dumps(row)[:-1] + f', "k": {deep}}}'], "brackets too deep"),
         ([json.dumps({**row, "id": str(i)}) for i in range(4)], "more than 3 problems"),
         ([json.dumps(row)[:-1] + f', "k": {"[" * 499}'], "no JSON"),
     ):
@@ -160,7 +177,7 @@ def test_caps_on_rows_lines_and_nesting(tmp_path, monkeypatch):
         path.write_text("\n".join(lines))
         with pytest.raises(UserError, match=says):
             importing.add("samples", path, "d", "s", db=db)
-    assert not studies.exists("s", db=db) and deep
+    assert not studies.exists("s", db=db)
     database(db).close()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ttc_core.errors import UserError
 
 MAX_BYTES = 256 << 20
+MAX_BRACKETS = 4_000_000  # of the JSON of a file: "[]," takes three bytes of it and twenty times that of memory
 MAX_PROBLEMS = 100_000
 MAX_QUESTION = 20_000  # characters
 MAX_ANSWER = 1_000
@@ -112,15 +113,19 @@ def _plain(value: Any) -> Any:
 
 
 def _jsonl(path: Path) -> Iterator[tuple[str, Any]]:
+    brackets = 0
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 where = f"{path.name}, line {number}"
+                brackets = _counted(line, where, brackets)
                 yield where, _parsed(line.strip(), where)
 
 
 def _json(path: Path) -> Iterator[tuple[str, Any]]:
-    found = _parsed(path.read_text("utf-8-sig"), path.name)
+    text = path.read_text("utf-8-sig")
+    _counted(text, path.name)
+    found = _parsed(text, path.name)
     if not isinstance(found, list):
         raise BadFile(f"{path.name}: not a list of objects")
     yield from ((f"{path.name}, entry {number}", row) for number, row in enumerate(found, 1))
@@ -167,6 +172,14 @@ def parquet(path: Path) -> Iterator[tuple[str, Any]]:
                     yield f"{path.name}, row {number}", row
     except (pyarrow.ArrowException, OSError) as error:
         raise BadFile(f"{path.name}: not a Parquet file that can be read ({error})") from error
+
+
+def _counted(text: str, where: str, before: int = 0) -> int:
+    """The brackets of a file so far; before: those of earlier lines."""
+    brackets = before + text.count("[") + text.count("{")
+    if brackets > MAX_BRACKETS:
+        raise BadFile(f"{where}: more than {MAX_BRACKETS:,} brackets in one file")
+    return brackets
 
 
 def _parsed(text: str, where: str) -> Any:

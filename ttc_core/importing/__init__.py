@@ -22,6 +22,7 @@ from typing import Any
 
 from ttc_core import access, grading, runs_checks
 from ttc_core.datasets import reading
+from ttc_core.datasets.reading import MAX_BRACKETS
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.importing.storing import Tree, store
 from ttc_core.settings import settings
@@ -33,7 +34,6 @@ from ttc_core.types import Problem
 MAX_FILE = 1 << 29  # bytes
 MAX_LINE = 1 << 26
 MAX_DOCUMENT = 1 << 27  # of a file that is one JSON document, which is read as a whole
-MAX_BRACKETS = 4_000_000  # of one JSON text: "[]," takes three bytes of a file and twenty times that of memory
 MAX_START = 1 << 12  # bytes that tell how a file is written
 MAX_PROBLEMS = 100_000
 MAX_DEPTH = 500  # steps one after another
