@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,6 +25,7 @@ GIB = 2**30
 
 def test_a_table_becomes_vllms_arguments(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"r": 12}')
+    (tmp_path / "adapter_model.safetensors").touch()
     table = {
         "model": "hub/name",
         "memory": 0.6,
@@ -40,6 +43,30 @@ def test_a_table_becomes_vllms_arguments(tmp_path: Path) -> None:
     named = {"model": "m", "revision": "v1", "tokenizer": "other"}
     given = Options.of("mine", named).arguments(cpu=True, places=1)
     assert given["enable_chunked_prefill"] is False and named.items() <= given.items()
+
+
+def test_an_adapter_is_read_from_safetensors_alone_here_and_from_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def snapshot_download(name: str, **what: object) -> str:
+        asked.append((name, what))
+        return str(tmp_path)
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=snapshot_download))
+    for lora in (str(tmp_path), "somebody/adapter"):
+        options = Options.of("mine", {"model": "m", "lora": lora})
+        (tmp_path / "adapter_model.safetensors").unlink(missing_ok=True)
+        (tmp_path / "adapter_model.bin").touch()
+        with pytest.raises(UserError, match=rf"adapter {lora} has no adapter_model\.safetensors"):
+            options.arguments(cpu=False, places=1)
+        (tmp_path / "adapter_model.safetensors").touch()
+        (tmp_path / "adapter_config.json").write_text('{"r": 40}')
+        assert options.arguments(cpu=False, places=1)["max_lora_rank"] == 64 and options.adapter() == tmp_path
+    assert {(name, *what["allow_patterns"]) for name, what in asked} == {
+        ("somebody/adapter", "*.json", "*.safetensors")
+    }
 
 
 @pytest.mark.parametrize(

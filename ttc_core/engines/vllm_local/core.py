@@ -67,7 +67,7 @@ class Core:
         except BaseException:
             give_memory_back(name)
             raise
-        self._lora = _adapter(options.lora)
+        self._lora = _adapter(options)
         self._ids = itertools.count()
         atexit.register(self.close)
 
@@ -169,12 +169,12 @@ def _gpu_memory() -> list[tuple[int, int]]:
         pynvml.nvmlShutdown()
 
 
-def _adapter(lora: str) -> Any:
-    if not lora:
+def _adapter(options: Options) -> Any:
+    if not options.lora:
         return None
     from vllm.lora.request import LoRARequest
 
-    return LoRARequest(lora, 1, lora)
+    return LoRARequest(options.lora, 1, str(options.adapter()))
 
 
 def _first_line(error: BaseException) -> str:

@@ -90,9 +90,26 @@ class Options:
             given.update(enable_chunked_prefill=False, max_num_batched_tokens=max(8192, self.longest), block_size=32)
         return given
 
+    def adapter(self) -> Path:
+        """The folder of the adapter, fetched from the hub if there is none of this name; of weights only safetensors.
+
+        Raises:
+            UserError: it has no such weights.
+        """
+        folder = Path(self.lora)
+        if not folder.is_dir():
+            from huggingface_hub import snapshot_download
+
+            folder = Path(snapshot_download(self.lora, allow_patterns=["*.json", "*.safetensors"]))
+        if not (folder / "adapter_model.safetensors").is_file():
+            raise UserError(
+                f"the LoRA adapter {self.lora} has no adapter_model.safetensors", hint="pickled weights are never read"
+            )
+        return folder
+
     def _rank(self) -> int:
         """The smallest rank that vLLM offers and the adapter fits in."""
-        path = Path(self.lora) / "adapter_config.json"
+        path = self.adapter() / "adapter_config.json"
         rank = int(json.loads(path.read_text("utf-8")).get("r", 16)) if path.is_file() else 16
         return next((offered for offered in (8, 16, 32, 64, 128, 256, 320, 512) if offered >= rank), rank)
 
