@@ -49,24 +49,26 @@ def choose(found: Sequence[Candidate], how: str, excluded: int = 0) -> Outcome:
     best       the answer of the highest-scored candidate
     weighted   the answer with the largest sum of scores over the candidates that gave it (best-of-N weighted)
 
-    Ties: the first answer seen wins. Candidates without an answer take part in nothing; a candidate without a score
-    takes part only in "majority". Each returned candidate carries its answer group's total as `weight`.
+    Ties: of equal scores the first candidate wins, of equal totals the answer seen first. Candidates without an answer
+    take part in nothing; a candidate without a score takes part only in "majority". Each returned candidate carries its
+    answer group's total as `weight`.
 
     Raises:
         ValueError: an unknown way of choosing.
     """
     if how not in SELECTS:
         raise ValueError(f"unknown selection {how!r}")
+    answered = [(c.answer, 1.0 if how == "majority" else c.score) for c in found if c.answer is not None]
+    shares = [(answer, share) for answer, share in answered if share is not None]
     weights: dict[str, list[float]] = {}
-    for c in found:
-        share = 1.0 if how == "majority" else c.score
-        if c.answer is not None and share is not None:
-            weights.setdefault(c.answer, []).append(share)
+    for answer, share in shares:
+        weights.setdefault(answer, []).append(share)
     merge = max if how == "best" else math.fsum
-    totals = {answer: merge(shares) for answer, shares in weights.items()}
-    answer = max(totals, key=totals.__getitem__) if totals else None  # max keeps the first of equals
+    totals = {answer: merge(each) for answer, each in weights.items()}
+    ranks = [share if how == "best" else totals[answer] for answer, share in shares]
+    chosen = shares[ranks.index(max(ranks))][0] if shares else None  # the first of equals
     weighed = tuple(replace(c, weight=totals.get(c.answer, 0.0) if c.answer is not None else 0.0) for c in found)
-    return Outcome(answer, _best_of(weighed, answer), weighed, excluded)
+    return Outcome(chosen, _best_of(weighed, chosen), weighed, excluded)
 
 
 def _best_of(found: Sequence[Candidate], answer: str | None) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttc_core.analysis import counting, random_subsets, ties, votes
+from ttc_core.analysis import counting, random_subsets, votes
 from ttc_core.analysis.estimators import METRICS, best_at, estimate, pass_at
 from ttc_core.analysis.pool import Pool
 from ttc_core.errors import BadValue
@@ -132,23 +132,34 @@ def test_drawn_votes_are_within_their_standard_error_of_enumerated_ones(metric, 
     assert (again.values == drawn.values).all()
 
 
-def test_of_equally_scored_answers_the_first_seen_wins_counted_enumerated_and_drawn(monkeypatch):
-    # "a" is seen first, by a sample of a lower score: it wins the tie at 0.9 against the earlier sample of that score
+def test_of_equally_scored_samples_the_first_wins_be_its_answer_seen_before_or_not():
+    # "a" is seen first, by a sample of a lower score; the first sample scored 0.9 says "b"
     lower_first = pool([[True, False, True]], answers=[[0, 1, 0]], scores=[[0.1, 0.9, 0.9]])
-    assert estimate(lower_first, "best", [3]).values == [[1.0]]
-    assert choose(candidates(lower_first, 0), "best").answer == "0"
-    p, ks = random_pool(4, 40, 12, ties=True), [1, 2, 5, 11, 12]
-    assert ties.contested(p.answers, p.correct, p.scores).sum() > 30
-    counted = estimate(p, "best", ks)
-    assert (counted.errors == 0).all()
-    monkeypatch.setattr(ties, "MOST", -1)
-    enumerated = estimate(p, "best", ks)
-    assert (enumerated.errors == 0).all()
-    np.testing.assert_allclose(counted.values, enumerated.values, atol=1e-12)
-    monkeypatch.setattr(votes, "SUBSETS", 1)
-    drawn = estimate(p, "best", ks, draws=2000)
-    open_ = drawn.errors > 0
-    assert open_.sum() > 60 and (np.abs(drawn.values - counted.values)[open_] < 4.5 * drawn.errors[open_]).all()
+    assert estimate(lower_first, "best", [3]).values == [[0.0]]
+    assert choose(candidates(lower_first, 0), "best").answer == "1"
+    p = random_pool(4, 40, 64, ties=True)
+    for k in (1, 4, 16, 64):  # the sample with r before it is the best of C(63 - r, k - 1) subsets
+        ranks = [
+            sorted(range(64), key=lambda i, row=row: (-row[i], i)) for row in np.where(p.answers < 0, -1, p.scores)
+        ]
+        share = [math.comb(63 - r, k - 1) / math.comb(64, k) for r in range(64)]
+        right = p.correct & (p.answers >= 0)
+        expected = [sum(s for s, i in zip(share, order, strict=True) if right[q, i]) for q, order in enumerate(ranks)]
+        np.testing.assert_allclose(estimate(p, "best", [k]).values[:, 0], expected, atol=1e-9)
+
+
+def test_where_samples_of_one_answer_are_graded_differently_one_stands_for_it():
+    p = pool(
+        [[False, True, True, False]], answers=[[0, 0, 1, 1]], scores=[[0.9, 0.3, 0.1, 0.95]]
+    )  # wrong ones are scored highest in both answers
+    assert estimate(p, "pass", [1, 4]).values[0] == pytest.approx([0.5, 1.0])
+    assert estimate(p, "best", [1, 4]).values[0] == pytest.approx([0.5, 0.0])
+    for metric in ("majority", "weighted"):
+        assert (estimate(p, metric, [1, 2, 3, 4]).values == 0).all()
+    p.scores[:] = [[0.3, 0.9, 0.1, 0.1]]  # a right one stands for each: the second for 0, of equals the first for 1
+    for metric in ("majority", "weighted"):
+        assert (estimate(p, metric, [1, 2, 3, 4]).values == 1).all()
+    assert estimate(p, "best", [1]).values[0, 0] == pytest.approx(0.5)
 
 
 def test_majorities_of_a_few_of_many_and_weighted_pairs_are_exact(monkeypatch):
@@ -242,7 +253,7 @@ def test_best_of_all_is_the_best_and_of_one_the_mean_for_ten_thousand_samples():
     rng = np.random.default_rng(2)
     scores = rng.random((2, 10_000))
     p = pool(rng.random((2, 10_000)) < 0.3, scores=scores)
-    one, all_ = best_at(p, [1, 10_000])[0].T
+    one, all_ = best_at(p, [1, 10_000]).T
     np.testing.assert_allclose(one, p.correct.mean(axis=1), atol=1e-9)
     np.testing.assert_allclose(all_, p.correct[[0, 1], scores.argmax(axis=1)], atol=1e-9)
 

@@ -3,15 +3,16 @@
 Samples keep their order inside a subset, so that "the first seen" is the one drawn first. Four ways to choose among k:
 
     pass      any is right (coverage)            exact: Chen et al. 2021 (arXiv 2107.03374), equation 1
-    best      the answer of the highest score    exact: the sample with r better ones is chosen in C(n-1-r, k-1) of the
-                                                 C(n, k) subsets; ties.py where right and wrong ones are equal
+    best      the sample of the highest score    exact: the sample with r better ones is chosen in C(n-1-r, k-1) of the
+                                                 C(n, k) subsets
     majority  the most frequent answer           votes.py: exact where that is feasible, else Monte Carlo
     weighted  the largest sum of scores          votes.py: the same
 
-Ties: of equal answers the one that was seen first wins, as where the program chooses (`selection.choose`); an answer is
-seen with its first sample that takes part. A sample without an answer takes part in none of best, majority and
-weighted, one without a score in neither best nor weighted; both still count among the k. Where none takes part nothing
-is chosen, which is wrong.
+Ties, as where the program chooses (`selection.choose`): of equal scores the first sample wins, of equal votes the
+answer that was seen first, with its first sample that takes part. A sample without an answer takes part in none of
+best, majority and weighted, one without a score in neither best nor weighted; both still count among the k. Where none
+takes part nothing is chosen, which is wrong. Where samples of one answer are graded differently, pass and best go by
+the sample's own grade, votes by that of the one that stands for the answer (`votes.groups`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ttc_core.analysis import ties, votes
+from ttc_core.analysis import votes
 from ttc_core.analysis.pool import Bools, Floats, Ints, Pool, ascending
 from ttc_core.errors import BadValue
 
@@ -73,11 +74,9 @@ def estimate(pool: Pool, metric: str, ks: Sequence[int], draws: int = votes.DRAW
     pool = pool.packed()
     if metric in ("best", "weighted") and not np.isfinite(pool.scores[pool.valid]).any():
         raise BadValue(f"{metric} needs scores, and no sample has one")
-    if metric == "pass":
-        values = pass_at(pool, ks)
+    if metric in ("pass", "best"):
+        values = pass_at(pool, ks) if metric == "pass" else best_at(pool, ks)
         return Estimate(list(ks), values, np.zeros_like(values))
-    if metric == "best":
-        return Estimate(list(ks), *best_at(pool, ks, draws, seed))
     values, errors = votes.vote_at(pool, ks, metric, draws, seed)
     return Estimate(list(ks), values, errors)
 
@@ -119,29 +118,17 @@ def pass_at(pool: Pool, ks: Sequence[int]) -> Floats:
     return np.clip(values, 0.0, 1.0)
 
 
-def best_at(pool: Pool, ks: Sequence[int], draws: int = votes.DRAWS, seed: int = 0) -> tuple[Floats, Floats]:
-    """(P, K) probability that the answer with the highest score of k of a packed pool is right, and its standard error.
+def best_at(pool: Pool, ks: Sequence[int]) -> Floats:
+    """(P, K) probability that the sample with the highest score of k of a packed pool is right."""
+    return best_value(pool, pool.correct.astype(float), ks)
 
-    Exact, but for the problems where right and wrong answers have equal scores if there are too many of these.
+
+def best_value(pool: Pool, values: Floats, ks: Sequence[int]) -> Floats:
+    """(P, K) expected value of the sample with the highest score of k, of a packed pool; 0 where none takes part.
+
+    values: (P, n) of each sample.
     """
-    found = votes.groups(pool)
-    takes_part = pool.valid & np.isfinite(pool.scores) & (found.of >= 0)
-    of = np.where(takes_part, found.of, -1)
-    hits = takes_part & np.take_along_axis(found.right, np.maximum(of, 0), axis=1)
-    values = best_value(pool, hits.astype(float), takes_part, ks)
-    errors, sizes = np.zeros_like(values), pool.sizes
-    tied = np.flatnonzero(ties.contested(of, hits, pool.scores))
-    rows = [(of[p, : sizes[p]], found.right[p], pool.scores[p, : sizes[p]]) for p in tied]
-    if sum(ties.products(*row) for row in rows) <= ties.MOST:
-        for p, row in zip(tied, rows, strict=True):
-            values[p] = ties.best(*row, ks)
-    else:
-        values[tied], errors[tied] = votes.vote_at(pool.of(tied.tolist()), ks, "best", draws, seed)
-    return values, errors
-
-
-def best_value(pool: Pool, values: Floats, takes_part: Bools, ks: Sequence[int]) -> Floats:
-    """(P, K) expected value of the sample with the highest score of k; 0 where none takes part. values: (P, n)."""
+    takes_part = np.isfinite(pool.scores) & (votes.groups(pool).of >= 0)
     order = ascending(np.where(takes_part, -pool.scores, np.inf))
     ranked = np.take_along_axis(np.where(takes_part, values, 0.0), order, axis=1)
     return _by_size(pool.sizes, lambda rows, n: ranked[rows, :n] @ _chosen(n, ks))

@@ -121,8 +121,7 @@ def over_optimised(pool: Pool, ks: Sequence[int]) -> list[dict[str, float]]:
     """
     pool = pool.judged().packed()
     accuracy = estimators.estimate(pool, "best", ks).mean
-    part = pool.valid & np.isfinite(pool.scores) & (votes.groups(pool).of >= 0)
-    score = estimators.best_value(pool, np.where(part, pool.scores, 0.0), part, ks).mean(axis=0)
+    score = estimators.best_value(pool, pool.scores, ks).mean(axis=0)
     return [
         {"n": float(k), "score": float(s), "accuracy": float(a)} for k, s, a in zip(ks, score, accuracy, strict=True)
     ]

@@ -26,7 +26,7 @@ def shares(
 
     Arguments:
         of: (P, n) group or -1 for no vote; right: (P, G) whether the group's answer is right; weights: (P, n).
-        how: an answer's weights are added up ("majority": each is 1; "weighted"), or the highest counts ("best").
+        how: an answer's weights are added up; "majority": each is 1, or "weighted".
     """
     problems, n = of.shape
     rng = np.random.default_rng([seed, n])
@@ -93,8 +93,7 @@ class _Drawing:
         starts, size = np.multiply(self.of.T, lanes, order="C"), (self.blank + 1) * lanes
         kind = self.kind(max(ks))
         weights = self.weights.T.astype(kind, order="C") if self.how != "majority" else np.empty(0)
-        best = self.how == "best"
-        totals, add = np.full(size, -np.inf if best else 0, kind), np.maximum.at if best else np.add.at
+        totals = np.zeros(size, kind)
         votes = np.zeros(size, np.int64) if self._signed else None
         keys, added = np.empty((ROWS, *lane.shape), np.int64), np.empty((ROWS, *lane.shape), kind)
         before, found = 0, np.empty((problems, len(ks)))
@@ -108,7 +107,7 @@ class _Drawing:
                     np.add.at(totals, key.ravel(), kind(1))
                 else:
                     np.take(weights, drawn, axis=0, out=weight, mode="clip")
-                    add(totals, key.ravel(), weight.ravel())
+                    np.add.at(totals, key.ravel(), weight.ravel())
                 if votes is not None:
                     np.add.at(votes, key.ravel(), 1)
             before = k

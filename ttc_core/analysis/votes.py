@@ -41,8 +41,9 @@ class Groups:
 def groups(pool: Pool) -> Groups:
     """The groups of a pool's samples.
 
-    A right sample without an answer belongs to the right answer's group; where a problem knows no answers at all, each
-    sample is a group of its own.
+    A group is right if its sample of the highest score is, of equals the first: a vote's answer is graded by the sample
+    that stands for it. A right sample without an answer belongs to the right answer's group; where a problem knows no
+    answers at all, each sample is a group of its own.
     """
     of = np.where(pool.valid, pool.answers, -1)
     lost = pool.valid & pool.correct & (of < 0)
@@ -51,22 +52,27 @@ def groups(pool: Pool) -> Groups:
     for p in np.flatnonzero(lost.any(axis=1) & ~unknown):
         known = of[p][pool.correct[p] & (of[p] >= 0)]
         of[p, lost[p]] = known[0] if len(known) else of[p].max() + 1
-    right = np.zeros((len(of), int(of.max(initial=0)) + 1), bool)
-    rows, places = np.nonzero(pool.correct & (of >= 0))
-    right[rows, of[rows, places]] = True
+    right, wrong = (np.zeros((len(of), int(of.max(initial=0)) + 1), bool) for _ in range(2))
+    for flags, table in ((pool.correct, right), (~pool.correct, wrong)):
+        rows, places = np.nonzero(flags & (of >= 0))
+        table[rows, of[rows, places]] = True
+    for p, g in np.argwhere(right & wrong):
+        members = np.flatnonzero(of[p] == g)
+        scores = np.where(np.isnan(pool.scores[p, members]), -np.inf, pool.scores[p, members])
+        right[p, g] = pool.correct[p, members[scores.argmax()]]
     return Groups(of, right)
 
 
 def vote_at(pool: Pool, ks: Sequence[int], how: str, draws: int = DRAWS, seed: int = 0) -> tuple[Floats, Floats]:
     """(P, K) probability that the vote among k samples is right, and its standard error (0 where exact).
 
-    how: majority, weighted, or best: the answer of the highest score.
+    how: majority or weighted.
 
     Raises:
         BadValue: a problem's samples have no answers.
     """
     answered = (pool.valid & (pool.answers >= 0)).any(axis=1)
-    for p in np.flatnonzero((pool.correct & pool.valid).any(axis=1) & ~answered) if how != "best" else ():
+    for p in np.flatnonzero((pool.correct & pool.valid).any(axis=1) & ~answered):
         raise BadValue(f"a vote needs the samples' answers, and problem {pool.problems[p]} has none")
     found = groups(pool)
     of = found.of if how == "majority" else np.where(np.isfinite(pool.scores), found.of, -1)
@@ -177,7 +183,7 @@ def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools, how: s
     Arguments:
         of, weights, rows: of every ballot its group (-1: none), its weight and its vote; in the order of being drawn.
         right: (count, G).
-        how: an answer's weights are added up ("majority", "weighted"), or the highest counts ("best").
+        how: majority, where each ballot counts 1, or weighted.
     """
     voting, width = of >= 0, right.shape[1]
     weights, keys = weights[voting], (rows * width + of)[voting]
@@ -186,11 +192,8 @@ def _won(of: Ints, weights: Floats, rows: Ints, count: int, right: Bools, how: s
         totals = np.bincount(keys, coarse, count * width) + np.bincount(keys, fine, count * width)
         if (weights <= 0).any():
             totals[np.bincount(keys, minlength=count * width) == 0] = -np.inf  # who has no votes does not win with 0
-    elif how == "majority":
-        totals = np.bincount(keys, minlength=count * width).astype(float)
     else:
-        totals = np.full(count * width, -np.inf)
-        np.maximum.at(totals, keys, weights)
+        totals = np.bincount(keys, minlength=count * width).astype(float)
     table = totals.reshape(count, width)
     most = table.max(axis=1)
     leads = table == most[:, None]
