@@ -1,14 +1,21 @@
 """Chains of attempts: what each revision changed, and whether the answer became right or wrong by it."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
 from ttc_core import runs
+from ttc_core.drawing.interactive import plotly
+from ttc_core.export import writing
 from ttc_core.runs_views import RunView
-from ttc_core.ui import chains, component, delete, session, view, words
+from ttc_core.types import Node
+from ttc_core.ui import chains, chosen, component, delete, frontier, session, study, view, words
 
 ORDER = 3
 TITLE = "Revisions"
 RECENT = 100
+LINES = 8  # of the table of chains that are seen without scrolling
 CHAINS = "ttc_chains"
 STEPWISE = "This search went on from steps, not from whole attempts: the Trees page shows it."
 
@@ -48,12 +55,46 @@ def body(run: RunView) -> None:
     found = chains.columns(run, nodes)
     message = STEPWISE if nodes and not found else view.empty_words(run)
     if found:
+        choice(run, nodes)
         st.caption(summary(run, chains.counts(run, nodes), len(chains.paths(nodes))))
     component.chain_columns(
-        {"chains": found, "select": session.linked("node"), "message": message},
+        {
+            "chains": sorted(found, key=lambda one: not one["chosen"]),
+            "select": session.linked("node"),
+            "message": message,
+        },
         key=CHAINS,
         on_selected=lambda node: session.link(run.id, node),
     )
+
+
+def choice(run: RunView, nodes: Sequence[Node]) -> None:
+    """How the answer came about, in a sentence and in numbers."""
+    told, rows = chosen.selection(run, nodes)
+    if told:
+        st.text(told)
+    if rows:
+        text = [{name: words.shown(v) if isinstance(v, str) else v for name, v in row.items()} for row in rows]
+        config = {name: st.column_config.NumberColumn(format="%.3f") for name in ("weight", "best score")}
+        height = 35 * (min(LINES, len(rows)) + 1) + 3
+        st.dataframe(pd.DataFrame(text), hide_index=True, height=height, width="content", column_config=config)
+
+
+def by_position() -> None:
+    """pass@1 at each position of a study's chains, where somebody wants to see it."""
+    able = {name for name, card in runs.catalogue().models.items() if card.able("revises")}
+    views = {name: view for name, view in study.measured().items() if able & set(view.models)}
+    if not views:
+        return
+    st.subheader("By position in the chain", anchor="position")
+    if not st.toggle("Over all chains that a study kept", key="positions", bind="query-params"):
+        return
+    name = study.pick(list(views))
+    with session.told("This study has no chains to show"):
+        made = writing.info("revision_positions", study.tables_of(name, study.revision(views[name])))
+        figure = plotly(made, frontier.INK[st.context.theme.type == "dark"], 330)
+        st.plotly_chart(figure, key="positions-chart", theme="streamlit", config={"displayModeBar": False})
+        st.text(made.caption)
 
 
 def summary(run: RunView, counts: dict[str, int], drawn: int) -> str:
@@ -68,12 +109,14 @@ def summary(run: RunView, counts: dict[str, int], drawn: int) -> str:
 session.open_page("revisions")
 delete.confirmation()
 with session.told("The revisions cannot be shown"):
-    chosen = pick(stored())
-    if chosen:
-        view.show_run(chosen, view.Shown(body=body))
+    run_id = pick(stored())
+    if run_id:
+        view.show_run(run_id, view.Shown(body=body))
     else:
         session.notice(
             "No revisions are stored yet",
             hint="on the Solve page choose a strategy that revises, such as revisions, and the model mini-reviser",
             kind="info",
         )
+with session.told("What revising does cannot be shown"):
+    by_position()

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.unit.test_runs import url  # noqa: F401 (a fixture)
 from ttc_core import runs
+from ttc_core.chains import Chain, choose_among
 from ttc_core.types import Candidate, Node, Outcome, RunSpec
-from ttc_core.ui import chains
+from ttc_core.ui import chains, chosen
 
 
 @pytest.fixture
@@ -79,3 +80,44 @@ def test_a_run_without_attempts_has_no_chains(view):
     step = replace(node("r.0", "a", None), finish="step")
     assert chains.columns(view, [step, node("r.0.0", "b", "18")]) == []
     assert chains.columns(view, []) == [] and sum(chains.counts(view, []).values()) == 0
+
+
+def two_chains():
+    """The first chain says 17 twice with low scores, the second 18 once with a high one; the third's attempt failed."""
+    nodes = [node(place, "", answer) for place, answer in
+             (("r.0", "17"), ("r.0.0", "17"), ("r.1", "18"), ("r.1.0", "19"), ("r.2", None))]  # fmt: skip
+    scores = {"r.0": 0.6, "r.0.0": 0.7, "r.1": 0.9, "r.1.0": 0.1}
+    attempts = tuple(replace(n, scores=(scores[n.id],), path_scores=(scores[n.id],)) for n in nodes if n.id in scores)
+    return nodes, [Chain(attempts[:2], 0), Chain(attempts[2:], 0)]
+
+
+def test_a_choice_inside_and_across_chains_is_told_in_numbers(view):
+    nodes, made = two_chains()
+    view = replace(view, spec=replace(view.spec, params={"select": "hierarchical"}))
+    ended = replace(view, outcome=choose_among(made, "hierarchical", "last"))
+    told, rows = chosen.selection(ended, nodes)
+    assert "Chain 2 gives the answer" in told and "(0.900 here)" in told
+    assert "scores highest: 0.900, against at most 0.700 for another answer" in told
+    assert [(row["chain"], row["its answer"], row["attempts with it"], row["chosen"]) for row in rows] == [
+        (1, "17", "2 of 2", ""), (2, "18", "1 of 2", "★"),
+    ]  # fmt: skip
+    assert rows[0]["weight"] == pytest.approx(1.3) and rows[0]["best score"] == 0.7
+    assert [one["chosen"] for one in chains.columns(ended, nodes)] == [False, True, False]
+
+
+@pytest.mark.parametrize(("select", "weight", "word"), [("majority", 2, "number"), ("weighted", 1.3, "sum")])
+def test_a_choice_among_all_attempts_alike_is_told_by_answers(view, select, weight, word):
+    nodes, made = two_chains()
+    view = replace(view, spec=replace(view.spec, params={"select": select}))
+    told, rows = chosen.selection(replace(view, outcome=choose_among(made, select, "last")), nodes)
+    assert f"An answer weighs the {word}" in told
+    assert rows[0]["answer"] == "17" and rows[0]["weight"] == pytest.approx(weight) and rows[0]["chosen"] == "★"
+    assert chosen.selection(view, nodes) == ("", [])
+
+
+def test_the_chosen_chain_is_drawn_however_late_it_is(view):
+    nodes = [node(f"r.{i}", "", "18") for i in range(chains.SHOWN + 9)]
+    last = nodes[-1].id
+    ended = replace(view, outcome=Outcome("18", last, (Candidate(last, "18", 0.9, 1.8),), 0))
+    found = chains.columns(ended, nodes)
+    assert len(found) == chains.SHOWN and found[-1]["title"] == f"Chain {len(nodes)}" and found[-1]["chosen"]

@@ -57,7 +57,7 @@ def columns(view: RunView, nodes: Sequence[Node]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     seen: dict[NodeId, int] = {}
     candidates = {c.node: c for c in view.outcome.candidates} if view.outcome else {}
-    for number, way in enumerate(paths(nodes)[:SHOWN], start=1):
+    for number, way in shown(view, paths(nodes)):
         shared = sum(node.id in seen for node in way)
         origin = f"goes on from attempt {shared} of chain {seen[way[shared - 1].id]}" if shared else ""
         attempts = []
@@ -80,8 +80,17 @@ def columns(view: RunView, nodes: Sequence[Node]) -> list[dict[str, Any]]:
                     "note": node.why or ("" if node.finish == "end" else f"ended early: {node.finish}"),
                 }
             )
-        found.append({"title": f"Chain {number}", "origin": origin, "attempts": attempts})
+        chosen = any(one["chosen"] for one in attempts)
+        found.append({"title": f"Chain {number}", "origin": origin, "chosen": chosen, "attempts": attempts})
     return found
+
+
+def shown(view: RunView, ways: Sequence[list[Node]]) -> list[tuple[int, list[Node]]]:
+    """The chains that are drawn, with their numbers: the first ones, and the one that holds the chosen attempt."""
+    numbered = list(enumerate(ways, start=1))
+    chosen = view.outcome.chosen if view.outcome else None
+    late = [one for one in numbered[SHOWN:] if any(node.id == chosen for node in one[1])]
+    return [*numbered[: SHOWN - len(late[:1])], *late[:1]]
 
 
 def counts(view: RunView, nodes: Sequence[Node]) -> dict[str, int]:

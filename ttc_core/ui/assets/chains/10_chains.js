@@ -20,9 +20,9 @@ function attempt(S, one) {
     const bar = el("span", "bar", "", { title: "the verifier's score" }), fill = el("i");
     fill.style.width = `${100 * Math.max(0, Math.min(1, one.score))}%`;
     bar.append(fill);
-    foot.append(bar, el("span", "score", one.score.toFixed(3)));
+    foot.append(bar, el("span", "score", `score ${one.score.toFixed(3)}`));
   }
-  if (one.weight != null && one.weight > 0) foot.append(el("span", "weight", `weight ${one.weight.toFixed(2)}`));
+  if (one.weight != null && one.weight > 0) foot.append(el("span", "weight", `its answer weighs ${one.weight.toFixed(2)}`, { title: "in the choice among all answers, see the table above" }));
   card.append(head, text, foot);
   if (one.note) card.append(el("p", "note", one.note));
   card.onclick = () => { if (!String(getSelection())) S.select(one.id); };
@@ -32,8 +32,9 @@ function attempt(S, one) {
 function draw(S) {
   const scrolled = S.box.scrollLeft, parts = [];
   for (const chain of S.data.chains) {
-    const column = el("section", "chain", "", { "aria-label": chain.title });
+    const column = el("section", `chain${chain.chosen ? " chosen" : ""}`, "", { "aria-label": chain.title });
     const title = el("h4", "", chain.title);
+    if (chain.chosen) title.append(el("span", "mark", " ★ gives the answer"));
     if (chain.origin) title.append(el("small", "", ` ${chain.origin}`));
     column.append(title, ...chain.attempts.map((one) => attempt(S, one)));
     parts.push(column);

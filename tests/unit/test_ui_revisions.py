@@ -1,0 +1,40 @@
+"""The Revisions page by AppTest: how the answer came about, and pass@1 by position over a study's chains."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+from tests.unit.test_figures import tables
+from tests.unit.test_ui_pages import component, page, said, url  # noqa: F401 (a fixture)
+from ttc_core import runs
+from ttc_core.settings import DATA
+from ttc_core.ui import study
+
+EXAMPLE = DATA / "examples" / "0-mini-test-0007-revisions.json"
+
+
+def test_how_an_answer_came_about_is_told_and_its_chain_comes_first(url):  # noqa: F811
+    document = json.loads(EXAMPLE.read_text("utf-8"))
+    at = page("revisions", run=runs.import_run(document, db=url))
+    assert not at.exception and " gives the answer. Inside a chain" in said(at)
+    [table] = [frame.value for frame in at.dataframe if "its answer" in frame.value]
+    [best] = table[table["chosen"] == "★"].to_dict("records")
+    assert best["its answer"] == document["outcome"]["answer"] and best["best score"] == table["best score"].max()
+    first, *others = component(at, "ttc_chains")["chains"]
+    assert first["title"] == f"Chain {best['chain']}" and first["chosen"] and not any(one["chosen"] for one in others)
+    assert any(one["id"] == document["outcome"]["chosen"] for one in first["attempts"])
+
+
+def test_pass_at_1_by_position_is_drawn_where_it_is_asked_for(url, monkeypatch):  # noqa: F811
+    assert not page("revisions").toggle  # no study has chains
+    view = SimpleNamespace(models=("mini-reviser",), created="", outcomes=1)
+    monkeypatch.setattr(study, "measured", lambda: {"one": view})
+    monkeypatch.setattr(study, "tables_of", lambda name, revision: tables())
+    at = page("revisions")
+    assert not at.exception and not at.get("plotly_chart")
+    at.toggle(key="positions").set_value(True).run()
+    [chart] = at.get("plotly_chart")
+    assert not at.exception and "pass@1" in chart.proto.spec and "of 12 chains of reviser on 2 problems" in said(at)
+    linked = page("revisions", positions="true", study="one")
+    assert len(linked.get("plotly_chart")) == 1
