@@ -60,6 +60,45 @@ def test_samples_become_a_study_with_a_pool(url, tmp_path):
     assert majority["answer"].tolist() == ["4", "4"] and majority["correct"].all()
 
 
+def test_an_answer_that_is_read_from_a_text_and_is_no_number_votes_as_a_given_one_does(url, tmp_path):
+    boxed = [{"text": f"We get \\boxed{{{x}}}.", "score": s} for x, s in (("x+1", 0.9), ("x+1", 0.8), ("5", 0.1))]
+    given = [{"answer": x, "score": s} for x, s in (("x+1", 0.9), ("x+1", 0.8), ("5", 0.1))]
+    long = {"text": f"We get \\boxed{{{'x' * 2000}}}."}  # nobody's final answer
+    lines = [
+        {"id": "text", "question": "?", "answer": "5", "samples": [*boxed, long]},
+        {"id": "given", "question": "?", "answer": "5", "samples": given},
+        {"id": "unknown", "question": "?", "samples": [{**one, "correct": i == 2} for i, one in enumerate(boxed)]},
+    ]
+    importing.add("samples", write(tmp_path, *lines), "mine", db=url)
+    pool = studies.pool("mine", db=url)
+    assert pool.answers[:, :3].tolist() == [[0, 0, 1]] * 3 and pool.answers[0, 3] == -1
+    assert pool.correct[:, :3].tolist() == [[False, False, True]] * 3
+    frame = studies.outcomes("mine", db=url)
+    whole = frame[(frame["method"] == "best_of_n select=majority") & (frame["budget"] == 2)]
+    assert not whole["correct"].any()
+
+
+def test_what_equals_a_number_in_other_words_is_right_and_votes_for_it(url, tmp_path):
+    half, ninety = (
+        ["\\frac12", "1/2", "0.5", "x=1/2"],
+        ["90^\\circ", "90\\text{ cm}", "x=90", "{90}", "\\left(90\\right)"],
+    )
+    lines = [
+        {"id": str(i), "question": "?", "answer": gold, "samples": [{"answer": x} for x in [*said, "7", "no number"]]}
+        for i, (gold, said) in enumerate([("1/2", half), ("90", ninety)])
+    ]
+    importing.add("samples", write(tmp_path, *lines), "mine", db=url)
+    pool = studies.pool("mine", db=url)
+    for p, said in enumerate((half, ninety)):
+        number = len(said)
+        assert pool.correct[p, : number + 2].tolist() == [True] * number + [False] * 2
+        assert pool.answers[p, : number + 2].tolist() == [0] * number + [1, 2]
+    files = tmp_path / "out"
+    studies_export.write("mine", files, db=url)
+    first = json.loads((files / "samples.jsonl").read_text().splitlines()[0])["samples"]
+    assert "graded_by" not in first[1] and first[3]["graded_by"].startswith("math-2/")
+
+
 def test_an_export_comes_in_again(url, tmp_path):
     importing.add("samples", write(tmp_path, FIRST, SECOND), "mine", db=url)
     out = tmp_path / "out"

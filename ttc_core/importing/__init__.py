@@ -18,7 +18,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ttc_core import access, grading, runs_checks
 from ttc_core.datasets import reading
@@ -280,15 +281,30 @@ def _grader(gold: str | None) -> str:
     return "numeric" if gold is None or grading.canonical(gold, "numeric") is not None else "math"
 
 
-def graded(
-    problem: Problem, text: str | None, answer: str | None, correct: bool | None
-) -> tuple[str | None, bool | None]:
-    """A solution's canonical answer, read from the text if it is not given, and whether it is right if nobody said."""
-    grader = str(problem.metadata["grader"])
-    if answer is not None:
-        answer = grading.canonical(answer, grader) or answer
-    elif text is not None:
-        answer = grading.read(text, grader)
-    if correct is None and problem.answer is not None:
-        correct = grading.grade(answer, problem.answer, grader)
-    return answer, correct
+class Graded(NamedTuple):
+    """A solution's answer in one spelling, and whether it is right.
+
+    noted: {"graded_by": version} where another grader than the problem's own read it.
+    """
+
+    answer: str | None
+    correct: bool | None
+    noted: Mapping[str, str] = MappingProxyType({})
+
+
+def graded(problem: Problem, text: str | None, answer: str | None, correct: bool | None) -> Graded:
+    """A solution's answer, read from the text if it is not given, and whether it is right if nobody said.
+
+    An answer that the grader cannot read keeps its words, so that it votes. Where the right answer is a number and this
+    one is not written as one, mathematics decides, and an equal answer is spelled as the right one.
+    """
+    grader, gold = str(problem.metadata["grader"]), problem.answer
+    found = answer if answer is not None else None if text is None else grading.extract(text)
+    if not found or (answer is None and len(found) > grading.MAX_ANSWER):
+        return Graded(None, grading.grade(None, gold, grader) if correct is None else correct)
+    spelled = grading.canonical(found, grader)
+    if spelled is None and grader == "numeric" and gold is not None:
+        equal = grading.grade(found, gold, "math")
+        spelled = grading.canonical(gold if equal else found, "math")
+        return Graded(spelled or found, equal if correct is None else correct, {"graded_by": grading.version("math")})
+    return Graded(spelled or found, grading.grade(found, gold, grader) if correct is None else correct)

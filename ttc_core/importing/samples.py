@@ -49,8 +49,8 @@ def _sample(place: Place, problem: Problem, one: Any) -> Solution:
         raise place.wrong(f"'tokens' must be a number of tokens, not {tokens}")
     steps = place.numbers(one, "step_scores")
     score = place.get(one, "score", (int, float), steps[-1] if steps else None)
-    answer, correct = graded(problem, text, None if said is None else str(said), verdict)
-    extra = {key: value for key, value in one.items() if key not in SAMPLE_KEYS}
+    answer, correct, noted = graded(problem, text, None if said is None else str(said), verdict)
+    extra = {key: value for key, value in one.items() if key not in SAMPLE_KEYS} | dict(noted)
     return Solution(answer, correct, None if score is None else float(score), steps, tokens, True, text, extra)
 
 

@@ -39,8 +39,9 @@ def read(path: Path, dataset: str) -> Imported:
             text = here.get({"completion": text}, "completion", str)
             steps = here.numbers({"scores": steps if isinstance(steps, list) else [steps]}, "scores")
             count = here.whole({"completion_tokens": count}, "completion_tokens", 0)
-            answer, correct = graded(problem, text, None, None)
-            pool.append(Solution(answer, correct, steps[-1] if steps else None, steps, max(0, count), True, text))
+            answer, correct, noted = graded(problem, text, None, None)
+            score = steps[-1] if steps else None
+            pool.append(Solution(answer, correct, score, steps, max(0, count), True, text, dict(noted)))
         found.problems.append(problem)
         found.extras.append({key: value for key, value in line.items() if key not in KEYS})
         found.pools.append(pool)
