@@ -23,7 +23,7 @@ from ttc_core import (
     runs_shipped,
     runs_steps,
 )
-from ttc_core.datasets import added
+from ttc_core.datasets.added import checksum as checksum
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import UserError
 from ttc_core.runs_views import Catalogue, Document, Listing, NodeDelta, RunView, WorkerView
@@ -221,24 +221,13 @@ def add_dataset(
 ) -> Document:
     """Add a data set from a file (.jsonl, .json, .csv, .tsv, .parquet), or a known benchmark from the hub.
 
-    columns: what the file calls "question", "answer" and "id". grader: None for what suits the answers. Returns its
-    name, number of problems, grader, checksum, and whether it was recognised by that.
+    columns: what the file calls "question", "answer" and "id". grader: None for what suits. Returns what came of it.
 
     Raises:
         UserError: one sentence, with file and line where it is about the file; nothing is added then.
     """
     found, chosen, checked = runs_checks.add_dataset(name, file, columns or {}, grader)
-    told = {"name": name, "problems": len(found), "grader": chosen, "checked": checked}
-    return {**told, "sha256": checksum(found)["sha256"]}
-
-
-def checksum(problems: Sequence[Problem]) -> Document:
-    """Of a data set: SHA-256 of the questions and answers as they were added, and whether they still are.
-
-    Both are None for a bundled one.
-    """
-    sha256, same = added.checksum(problems) or (None, None)
-    return {"sha256": sha256, "as_added": same}
+    return {"name": name, "problems": len(found), "grader": chosen, "checked": checked, **checksum(found)}
 
 
 def grader(problems: Sequence[Problem]) -> str:

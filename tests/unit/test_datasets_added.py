@@ -63,7 +63,7 @@ def test_every_kind_of_file(folder, kind):
         path.write_text("\ufeff" + "\r\n".join(lines) + "\r\n", "utf-8")
     told = runs.add_dataset("mine", path)
     assert told.pop("sha256") == benchmarks.digest([(q["question"], q["answer"]) for q in QUESTIONS])
-    assert told == {"name": "mine", "problems": 3, "grader": "numeric", "checked": False}
+    assert told == {"name": "mine", "problems": 3, "grader": "numeric", "checked": False, "as_added": True}
     found = runs.problems("mine")
     assert [(p.id, p.question, p.answer) for p in found] == [(q["id"], q["question"], q["answer"]) for q in QUESTIONS]
     assert {p.dataset for p in found} == {"mine"}
@@ -205,7 +205,7 @@ def test_a_benchmark_is_recognised(folder, monkeypatch):
     monkeypatch.setattr(runs_checks, "BENCHMARKS", {**BENCHMARKS, "math500": known})
     path = jsonl(folder / "x.jsonl", list(reversed(QUESTIONS)))
     assert runs.add_dataset("math500", path) == {
-        "name": "math500", "problems": 3, "grader": "math", "checked": True, "sha256": known.digest,
+        "name": "math500", "problems": 3, "grader": "math", "checked": True, "sha256": known.digest, "as_added": True,
     }  # fmt: skip
     assert runs.catalogue().datasets["math500"] == "About."
 
@@ -306,7 +306,7 @@ def test_the_files_people_have(url, name, file):
     known = BENCHMARKS[name]
     told = runs.add_dataset(name, path)
     sizes = {"problems": known.problems, "grader": known.grader}
-    assert told == {"name": name, **sizes, "checked": True, "sha256": known.digest}
+    assert told == {"name": name, **sizes, "checked": True, "sha256": known.digest, "as_added": True}
     assert len({p.id for p in runs.problems(name)}) == known.problems
 
 
@@ -317,10 +317,10 @@ def test_command_line(ttc, folder):
     path = jsonl(folder / "x.jsonl", [{"f": "1 + 1?", "answer": "2"}])
     assert ttc("datasets", "add", "mine", str(path), "--json")[0] == 2
     code, out, _ = ttc("datasets", "add", "mine", str(path), "--question", "f", "--json")
-    about = {"problems": 1, "grader": "numeric", "sha256": benchmarks.digest([("1 + 1?", "2")])}
+    about = {"problems": 1, "grader": "numeric", "sha256": benchmarks.digest([("1 + 1?", "2")]), "as_added": True}
     assert code == 0 and json.loads(out) == {"name": "mine", **about, "checked": False}
     listed = json.loads(ttc("datasets", "--json")[1])
-    assert listed["mine"] == {"help": "Added from a file.", **about, "as_added": True}
+    assert listed["mine"] == {"help": "Added from a file.", **about}
     assert all(of["sha256"] is of["as_added"] is None for name, of in listed.items() if name.startswith("mini-"))
     shown = ttc("datasets")[1]
     assert "mine" in shown and "known and not there" in shown and "math500" in shown

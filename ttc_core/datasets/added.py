@@ -92,12 +92,11 @@ def write(name: str, problems: Sequence[Mapping[str, Any]]) -> Path:
     return target
 
 
-def checksum(problems: Sequence[Problem]) -> tuple[str, bool] | None:
+def checksum(problems: Sequence[Problem]) -> dict[str, Any]:
     """SHA-256 of the questions and answers as they were added, and whether they still are; None for bundled ones."""
-    known = {str(p.metadata[SUM]) for p in problems if SUM in p.metadata}
-    if not known:
-        return None
-    return min(known), known == {digest([(p.question, p.answer or "") for p in problems])}
+    kept = {str(p.metadata[SUM]) for p in problems if SUM in p.metadata}
+    same = kept == {digest([(p.question, p.answer or "") for p in problems])} if kept else None
+    return {"sha256": min(kept, default=None), "as_added": same}
 
 
 def missing(name: str) -> str:
