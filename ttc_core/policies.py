@@ -101,7 +101,7 @@ def load(name: str) -> Policy:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadValue(f"the policy file {path.name} cannot be read: {error}") from error
 
 

@@ -72,8 +72,9 @@ def search(name: str, folder: Path, seconds: int) -> None:
         from tests.fuzz.making import made
         from tests.fuzz.parsers import tried
 
-        for seed in range(SEEDS):
-            (folder / str(seed)).write_bytes(made(name, Random(seed)))
+        first = [made(name, Random(seed)) for seed in range(SEEDS)]
+        for seed, raw in enumerate(first):
+            (folder / str(seed)).write_bytes(raw)
         with contextlib.suppress(Exception):
             tried(name, made(name, Random(0)))  # loads what is loaded late
     seen: set[str] = set()
@@ -87,7 +88,7 @@ def search(name: str, folder: Path, seconds: int) -> None:
     limits = [
         f"-max_total_time={seconds}",
         f"-artifact_prefix={folder}/{ENDED}",
-        "-max_len=8192",
+        f"-max_len={max(8192, *map(len, first[:10]))}",  # or documents that are right would be cut
         "-timeout=30",
         "-rss_limit_mb=4096",
         "-print_final_stats=1",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import tempfile
+import zipfile
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,6 +14,9 @@ from tests.hostile.payloads import SHORT, samples, trace
 from ttc_core.settings import DATA
 
 RUN = json.loads((DATA / "examples" / "3-mini-test-0007-best_of_n.json").read_text("utf-8"))
+RUN["nodes"] = RUN["nodes"][:1]  # as many as the search led by the code can hold
+POLICY = json.loads((DATA / "policies" / "mini.json").read_text("utf-8"))
+POLICY |= {name: POLICY[name][:2] for name in ("budgets", "choices", "at_once") if name in POLICY}
 LEARN = {
     "problem": "1 + 1?", "answer": "2", "unique_id": "a", "completions": ["Answer: 2", "Answer: 3"],
     "scores": [[0.5], [0.25, 0.5]], "completion_tokens": [3, 4], "more": {"a": [1]},
@@ -56,10 +63,25 @@ model = "mine"
 kind = "ensemble"
 of = ["judge-mine", "mini-prm"]
 """
+ACCESS = """\
+[roles]
+admin = ["ada@example.org"]
+runner = ["*@example.org"]
+viewer = ["anyone"]
+[limits]
+budget = 1024
+[login]
+unstated = true
+"""
+ENVIRONMENT = "BATCH=256\nHOSTS=gpu1, 10.0.0.0/8\nPATIENCE=900\nREAD_ONLY=0\nEXAMPLES=1\nDATABASE_URL=sqlite:///x.db"
 ROWS = [{"id": "a", "question": "1 + 1?", "answer": "2", "more": [1, {"a": None}]}, {"question": "2?", "answer": 2.0}]
 SEEDS: dict[str, str] = {
     "study file": STUDY,
     "models file": MODELS,
+    "access file": ACCESS,
+    "policy": json.dumps(POLICY),
+    "environment": ENVIRONMENT,
+    "settings": "beam_search\nwidth=4\nselect=weighted",
     "run document": json.dumps(RUN),
     "import samples": "\n".join(map(json.dumps, samples("text"))),
     "import search_and_learn": json.dumps(LEARN),
@@ -75,6 +97,7 @@ SEEDS: dict[str, str] = {
     "stored text": "a\x10b",
     "tokens": "Ana has 8 cards.",
 }
+TOML = ("study file", "models file", "access file", "environment", "settings")  # written in lines, a value in each
 NUMBERS = ("0", "-1", "1.5", "1e999", "-1e999", "NaN", "1" + "0" * 400, "9" * 5000, "9223372036854775808", "-0.0",
            "2147483648", "1000000000000")  # fmt: skip
 VALUES = (*NUMBERS, "true", "null", '""', "[]", "{}", "[[]]", '"\\ud800"', '"\\u0000"', '"../../x"', "[null]",
@@ -118,12 +141,12 @@ def _toml(seed: str, rng: Random) -> str:
     """One value of one line changed, a line left out or doubled."""
     lines = seed.split("\n")
     chosen = rng.randrange(len(lines))
-    key, equals, _ = lines[chosen].partition(" = ")
+    key, equals, _ = lines[chosen].partition("=")
     how = rng.randrange(4)
     if how == 0 or not equals:
         lines[chosen] = rng.choice(["", lines[chosen] * 2, f"[{lines[chosen]}]", f"{rng.choice(VALUES)}"])
     else:
-        lines[chosen] = f"{key} = {rng.choice(VALUES)}"
+        lines[chosen] = f"{key}={rng.choice(VALUES)}"
     return "\n".join(lines)
 
 
@@ -135,13 +158,33 @@ def _bytes(raw: bytes, rng: Random) -> bytes:
     return raw[:at] + put + raw[at + length :]
 
 
+@functools.cache
+def _bundled() -> str:
+    """The tables and the `bundle.json` of a small bundle, each after a line of @ and its name."""
+    from tests.fuzz.parsers import PARTS
+    from ttc_core import importing, runs
+    from ttc_core.bundle import writing
+    from ttc_core.store.database import database
+
+    with tempfile.TemporaryDirectory() as folder:
+        url, file = f"sqlite:///{folder}/x.db", Path(folder) / "x.zip"
+        (Path(folder) / "x.json").write_text(json.dumps(trace("named", "text")))
+        runs.ensure_database(db=url)
+        importing.add("thinkbooster", Path(folder) / "x.json", "d", "s", db=url)
+        writing.write("s", file, writing.Drawn(formats=["csv"], resamples=1), db=url)
+        database(url).close()
+        with zipfile.ZipFile(file) as zipped:
+            return "\n".join(
+                f"@{name.decode()}\n{zipped.read(name.decode()).decode().strip()}" for name in sorted(PARTS)
+            )
+
+
 def made(name: str, rng: Random) -> bytes:
     """Some input for this parser."""
-    seed = SEEDS[name]
-    text = seed
+    text = _bundled() if name == "bundle" else SEEDS[name]
     for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
         try:
-            text = (_toml if name in ("study file", "models file") else _json)(text, rng)
+            text = (_toml if name in TOML else _json)(text, rng)
         except (ValueError, RecursionError, TypeError):
             break
     raw = text.encode("utf-8", "surrogatepass")

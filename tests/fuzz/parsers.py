@@ -8,17 +8,36 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
-from ttc_core import grading, importing, models, models_file, runs, runs_documents, studies_file
+from ttc_core import (
+    access,
+    grading,
+    importing,
+    models,
+    models_file,
+    policies,
+    runs,
+    runs_checks,
+    runs_documents,
+    studies_file,
+)
+from ttc_core import settings as settings_module
+from ttc_core.bundle import archive
+from ttc_core.bundle import reading as bundles
+from ttc_core.cli import asked
 from ttc_core.datasets import reading
-from ttc_core.errors import TTCError
+from ttc_core.engines.openai_http import hosts
+from ttc_core.errors import TTCError, UserError
 from ttc_core.grading import numeric
 from ttc_core.grading.extraction import extract
 from ttc_core.settings import REPOSITORY, Settings
+from ttc_core.store import carried
 from ttc_core.store import database as database_module
 from ttc_core.store.columns import escape, unescape
 from ttc_core.store.database import database
@@ -80,6 +99,48 @@ def _models(raw: bytes) -> None:
             models_file.settings = original  # type: ignore[attr-defined]
 
 
+def _environment(raw: bytes) -> None:
+    """Lines of NAME=VALUE, without TTC_ before them."""
+    said = (line.partition("=") for line in _text(raw).replace("\x00", "").split("\n") if line.count("="))
+    with mock.patch.dict(os.environ, clear=True):
+        try:
+            os.environ.update({f"TTC_{name}": value for name, _, value in said if name})
+            found = settings_module.settings.__wrapped__()
+        except ValueError as error:  # as it says itself
+            raise UserError(str(error)) from error
+    hosts.allowed("gpu1", "8.8.8.8", found.hosts)
+
+
+def _settings(raw: bytes) -> None:
+    """A strategy, and NAME=VALUE in the other lines."""
+    strategy, *pairs = _text(raw).split("\n")
+    runs_checks.named("strategy", strategy, asked._settings(pairs))
+
+
+def _access(raw: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        access.read(_file(raw, "access.toml", folder)).role("ada@example.org")
+
+
+def _policy(raw: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        policies.parse("x", policies._read(_file(raw, "x.json", folder)))
+
+
+def _bundle(raw: bytes) -> None:
+    """The files of a bundle, each after a line of @ and its name; their sums are right."""
+    with tempfile.TemporaryDirectory() as folder:
+        inside = Path(folder) / "inside"
+        (inside / "tables").mkdir(parents=True)
+        for part in (b"\n" + raw).split(b"\n@")[1:]:
+            name, _, content = part.partition(b"\n")
+            if name in PARTS:
+                (inside / name.decode()).write_bytes(content)
+        archive.pack(inside, Path(folder) / "x.zip")
+        with bundles.opened(Path(folder) / "x.zip"):
+            pass
+
+
 def _run_document(raw: bytes) -> None:
     try:
         document = json.loads(raw)
@@ -110,10 +171,16 @@ def _tokens(raw: bytes) -> None:
     made.decode(made.encode(_text(raw)))
 
 
+PARTS = {b"bundle.json", *(f"tables/{table}.jsonl".encode() for table in carried.TABLES)}
 _tokenizer: dict[str, object] = {}
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "study file": lambda raw: void(studies_file.parse(_text(raw))),
     "models file": _models,
+    "access file": _access,
+    "policy": _policy,
+    "environment": _environment,
+    "settings": _settings,
+    "bundle": _bundle,
     "run document": _run_document,
     **{f"import {name}": _imported(name) for name in ("samples", "search_and_learn", "openr_tree", "thinkbooster")},
     **{f"data set {suffix}": _rows(suffix) for suffix in (".jsonl", ".json", ".csv", ".tsv", ".parquet")},
