@@ -34,7 +34,7 @@ from ttc_core.store.columns import (
     unpack_tokens,
 )
 from ttc_core.store.database import Database
-from ttc_core.store.rows import node_row, path_key, spec_row, usage_row
+from ttc_core.store.rows import by_path, node_row, spec_row, usage_row
 from ttc_core.store.schema import Base
 from ttc_core.types import NO_USAGE, Node, RunSpec
 
@@ -301,4 +301,7 @@ def test_a_megabyte_of_text(db):
 
 def test_paths_sort_like_a_tree():
     ids = ["r.10", "r.2", "r.2.0", "r", "r.2.11", "r.2.3"]
-    assert sorted(ids, key=path_key) == ["r", "r.2", "r.2.0", "r.2.3", "r.2.11", "r.10"]
+    ids += ["r.2.b", "r.2.ab", "r.2.3.0", "r.2.b.0", "r." + ".".join(["0"] * 3000)]
+    wanted = ["r", ids[-1], "r.2", "r.2.0", "r.2.3", "r.2.3.0", "r.2.11", "r.2.ab", "r.2.b", "r.2.b.0", "r.10"]
+    for order in (ids, sorted(ids), ids[::-1]):
+        assert [node.id for node in by_path(Node(id, "", "", "step") for id in order)] == wanted

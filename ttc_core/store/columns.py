@@ -8,7 +8,8 @@ import re
 import struct
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import String, Text
@@ -54,7 +55,15 @@ class AnyText(TypeDecorator[str]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
         """From the database."""
-        return None if value is None else unescape(value)
+        return _read(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None]:
+        """The same without SQLAlchemy's steps between: a tree has many texts."""
+        return _read
+
+
+def _read(value: str | None) -> str | None:
+    return value if value is None or _ESCAPE not in value else unescape(value)
 
 
 class AnyName(AnyText):
@@ -81,9 +90,9 @@ def unpack_tokens(packed: bytes | None) -> tuple[int, ...]:
     """The inverse of `pack_tokens`."""
     if not packed:
         return ()
-    ids = array({1: "B", 2: "H", 4: "I", 8: "Q"}[packed[0]])
-    ids.frombytes(packed[1:])
-    return tuple(_little(ids))
+    if packed[0] == 1:
+        return tuple(packed[1:])
+    return _ids(packed[0], (len(packed) - 1) // packed[0]).unpack_from(packed, 1)
 
 
 def pack_floats(*lists: Sequence[float]) -> bytes | None:
@@ -98,10 +107,8 @@ def unpack_floats(packed: bytes | None, lists: int) -> tuple[tuple[float, ...], 
     """The inverse of `pack_floats` for so many lists."""
     if not packed:
         return ((),) * lists
-    lengths = struct.unpack_from(f"<{lists}H", packed)
-    values, slices = _layout(lengths)
-    flat = values.unpack_from(packed, 2 * lists)
-    return tuple([flat[s] for s in slices])
+    values, cut = _layout(packed[: 2 * lists])
+    return cut(values.unpack_from(packed, 2 * lists))
 
 
 def pack_long(values: Sequence[float]) -> bytes | None:
@@ -115,10 +122,19 @@ def unpack_long(packed: bytes | None) -> tuple[float, ...]:
 
 
 @functools.lru_cache(4096)
-def _layout(lengths: tuple[int, ...]) -> tuple[struct.Struct, tuple[slice, ...]]:
-    """How lists of these lengths lie one after another; trees have few different ones."""
+def _ids(width: int, count: int) -> struct.Struct:
+    """How so many ids of so many bytes lie one after another."""
+    return struct.Struct(f"<{count}{ {2: 'H', 4: 'I', 8: 'Q'}[width] }")
+
+
+@functools.lru_cache(4096)
+def _layout(head: bytes) -> tuple[struct.Struct, Callable[[tuple[float, ...]], tuple[tuple[float, ...], ...]]]:
+    """How lists lie one after another, from their packed lengths, and what cuts them; trees have few different ones."""
+    lengths = struct.unpack(f"<{len(head) // 2}H", head)
     ends = list(itertools.accumulate(lengths))
-    return struct.Struct(f"<{sum(lengths)}d"), tuple(map(slice, [0, *ends], ends))
+    slices = list(map(slice, [0, *ends], ends))
+    cut = itemgetter(*slices) if len(slices) > 1 else lambda values: (values,)
+    return struct.Struct(f"<{sum(lengths)}d"), cut
 
 
 def _little(values: array[int]) -> array[int]:

@@ -18,8 +18,8 @@ from ttc_core.runs_views import STALLED_SECONDS, WorkerView
 from ttc_core.store import endings
 from ttc_core.store.database import Database
 from ttc_core.store.process import HOST, gone, machine, started
-from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
-from ttc_core.store.rows import node_row, row_node, row_spec, row_usage, usage_row
+from ttc_core.store.repository import nodes, outcome_row, put_candidates, recorded, runs
+from ttc_core.store.rows import node_row, row_spec, row_usage, usage_row
 from ttc_core.store.schema import UnitRow, WorkerRow, table
 from ttc_core.types import Node, Outcome, RunSpec, Status, Usage
 
@@ -243,9 +243,8 @@ def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) 
         "revision": row["revision"] + 1,
     }
     connection.execute(update(runs).where(runs.c.key == row["key"]).values(**taken))
-    recorded = connection.execute(select(nodes).where(nodes.c.run == row["key"])).mappings()
     lease = Lease(row["key"], row["id"], row["epoch"] + 1, row["budget"])
-    return Claim(lease, row_spec(row), tuple(row_node(n) for n in recorded), row_usage(row), attempts)
+    return Claim(lease, row_spec(row), tuple(recorded(connection, row["key"])), row_usage(row), attempts)
 
 
 def commit(db: Database, changes: Iterable[Change]) -> Written:

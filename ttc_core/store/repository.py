@@ -12,11 +12,12 @@ from ttc_core.errors import StoreFault, UnknownName, UserError
 from ttc_core.runs_views import STALLED_SECONDS, Listing, NodeDelta, RunView
 from ttc_core.store.columns import escape
 from ttc_core.store.database import Database
-from ttc_core.store.rows import node_row, path_key, row_node, row_view, spec_row, usage_row
+from ttc_core.store.rows import NODE, by_path, node_row, row_view, spec_row, tree_nodes, usage_row
 from ttc_core.store.schema import CandidateRow, NodeRow, RunRow, table
 from ttc_core.types import Node, Outcome, RunSpec, Usage
 
 runs, nodes, candidates = table(RunRow), table(NodeRow), table(CandidateRow)
+_NODES = select(*(nodes.c[name] for name in NODE))
 ENDED = ("done", "failed", "stopped")
 _CLEAN = {
     "attempts": 0,
@@ -64,11 +65,14 @@ def tree(db: Database, run_id: str, since: int = 0) -> NodeDelta:
         row = _row(connection, run_id)
         if since >= row["revision"]:
             return NodeDelta((), row["revision"])
-        wanted = select(nodes).where(nodes.c.run == row["key"])
-        if since > 0:
-            wanted = wanted.where(nodes.c.revision > since)
-        found = [row_node(n) for n in connection.execute(wanted).mappings().all()]
-    return NodeDelta(tuple(sorted(found, key=lambda n: path_key(n.id))), row["revision"])
+        found = recorded(connection, row["key"], since)
+    return NodeDelta(tuple(by_path(found)), row["revision"])
+
+
+def recorded(connection: Connection, run: int, since: int = 0) -> list[Node]:
+    """The nodes of a run, by its key, that changed after revision `since`."""
+    wanted = _NODES.where(nodes.c.run == run)
+    return tree_nodes(connection.execute(wanted.where(nodes.c.revision > since) if since > 0 else wanted).all())
 
 
 def still_open(db: Database, run_ids: Sequence[str]) -> list[str]:

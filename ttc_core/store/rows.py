@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,8 @@ from ttc_core.types import Candidate, Node, Outcome, RunSpec, Usage
 
 Row = Mapping[Any, Any]  # a row by column name
 USAGE = tuple(f.name for f in fields(Usage))
+NODE = ("id", "parent", "text", "finish", "tokens", "steps", "answer", "logprob", "scores", "confidences", "state",
+        "why", "spec")  # fmt: skip
 
 
 def spec_row(spec: RunSpec) -> dict[str, Any]:
@@ -118,32 +120,49 @@ def node_row(run: int, revision: int, node: Node) -> dict[str, Any]:
     }
 
 
-def row_node(row: Row) -> Node:
-    """The inverse of `node_row`."""
-    scores, above, carry, whole = unpack_floats(row["scores"], 4)
-    parent = row["parent"]
-    return Node(
-        id=row["id"],
-        parent=_path_parent(row["id"]) if parent is None else parent,
-        text=row["text"],
-        finish=row["finish"],
-        tokens=unpack_tokens(row["tokens"]),
-        steps=row["steps"],
-        answer=row["answer"],
-        logprob=row["logprob"],
-        scores=scores,
-        path_scores=above if whole else above + scores,
-        carry=carry,
-        confidences=unpack_long(row["confidences"]),
-        state=row["state"],
-        why=row["why"],
-        spec=row["spec"],
-    )
+def tree_nodes(rows: Iterable[Sequence[Any]]) -> list[Node]:
+    """The inverse of `node_row` for rows of NODE, without names: a tree has thousands, and every step counts."""
+    found = []
+    for node_id, parent, text, finish, tokens, steps, answer, logprob, packed, confidences, state, why, spec in rows:
+        scores, above, carry, whole = unpack_floats(packed, 4)
+        node = Node(
+            node_id,
+            node_id.rpartition(".")[0] if parent is None else parent,
+            text,
+            finish,
+            unpack_tokens(tokens),
+            steps,
+            answer,
+            logprob,
+            scores,
+            above if whole else above + scores,
+            carry,
+            unpack_long(confidences) if confidences else (),
+            state,
+            why,
+            spec,
+        )
+        found.append(node)
+    return found
 
 
-def path_key(node_id: str) -> tuple[Any, ...]:
-    """Sort key of a node id: "r.2" before "r.10", a parent before its children."""
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in node_id.split("."))
+def by_path(found: Iterable[Node]) -> list[Node]:
+    """Nodes in the order of their paths: "r.2" before "r.10", a parent before its children."""
+    keys: dict[str, str] = {}
+
+    def key(node: Node) -> str:
+        """A text that sorts as the path does; that of its parent is known, where that came before."""
+        above, dot, last = node.id.rpartition(".")
+        before = (keys.get(above) or "\0".join(map(_part, above.split(".")))) + "\0" if dot else ""
+        keys[node.id] = before + _part(last)
+        return keys[node.id]
+
+    return sorted(found, key=key)
+
+
+def _part(name: str) -> str:
+    """One step of a path: numbers come before all else, shorter ones first."""
+    return f"0{len(name):03}{name}" if name.isdecimal() else f"1{name}"
 
 
 def _path_parent(node_id: str) -> str:

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, s
 
 from ttc_core.store.database import Database
 from ttc_core.store.leases import SUSPECT, Lease, Written, poisoned, put_nodes, silent
-from ttc_core.store.repository import nodes, outcome_row, put_candidates, runs
-from ttc_core.store.rows import USAGE, node_row, row_node, row_usage, spec_row, usage_row
+from ttc_core.store.repository import outcome_row, put_candidates, recorded, runs
+from ttc_core.store.rows import USAGE, node_row, row_usage, spec_row, usage_row
 from ttc_core.store.schema import MethodRow, OutcomeRow, PoolRow, StudyProblemRow, StudyRow, UnitRow, table
 from ttc_core.store.units_values import Method, SearchChange, Task, UnitChange, UnitClaim
 from ttc_core.types import NO_USAGE, RunSpec
@@ -141,8 +141,8 @@ def _task(connection: Connection, row: dict[str, Any], method: Method, problem: 
     if old is not None:
         again = {"status": "running", "finished": None, "error": "", "stop_requested": False}
         connection.execute(update(runs).where(runs.c.key == old["key"]).values(**again))
-        found = connection.execute(select(nodes).where(nodes.c.run == old["key"])).mappings()
-        return Task(run_id, old["key"], problem["position"], spec, tuple(map(row_node, found)), row_usage(old))
+        found = tuple(recorded(connection, old["key"]))
+        return Task(run_id, old["key"], problem["position"], spec, found, row_usage(old))
     values = {"id": run_id, "study": row["study"], "created": now, "started": now, "status": "running"}
     made = insert(runs).values(**values, **spec_row(spec)).returning(runs.c.key)
     return Task(run_id, connection.execute(made).scalar_one(), problem["position"], spec, (), NO_USAGE)
