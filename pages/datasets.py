@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from ttc_core import runs
-from ttc_core.ui import gate, session, words
+from ttc_core.ui import gate, lines, session, words
 
 ORDER = 8
 TITLE = "Data sets"
@@ -29,20 +29,12 @@ def table() -> str | None:
         if kept["sha256"]:
             row["SHA-256"] = kept["sha256"] if kept["as_added"] else f"changed since it was added as {kept['sha256']}"
         rows.append(row)
-    chosen = st.dataframe(
-        pd.DataFrame(rows).fillna(""),
-        hide_index=True,
-        key="datasets_table",
-        on_select="rerun",
-        selection_mode="single-row",
-    )
-    lines = chosen["selection"]["rows"]
+    names = [str(row["name"]) for row in rows]
+    chosen = lines.pick(rows, names, "dataset", "datasets_table")
     absent = [name for name in known.benchmarks if name not in known.datasets]
     if absent:
         st.caption(f"Recognised when you add their file under this name: {', '.join(absent)}.")
-    names = [str(row["name"]) for row in rows]
-    usual = FIRST if FIRST in names else next(iter(names), None)
-    return names[lines[0]] if lines else usual
+    return chosen or (FIRST if FIRST in names else next(iter(names), None))
 
 
 def inside(name: str) -> None:

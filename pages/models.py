@@ -1,13 +1,12 @@
 """Models and verifiers: what is configured, what each reached, and whether it works."""
 
-import pandas as pd
 import streamlit as st
 
 from ttc_core import runs
 from ttc_core.backend import LocalBackend
 from ttc_core.doctor import examine_model, examine_verifier
 from ttc_core.models import ModelCard
-from ttc_core.ui import gate, session, words
+from ttc_core.ui import gate, lines, session, words
 
 ORDER = 10
 TITLE = "Models"
@@ -20,13 +19,9 @@ def row(card: ModelCard) -> dict[str, object]:
     about = str(of.get("what", of.get("about", of.get("model", ""))))
     size = words.short(card.parameters) if card.parameters else "–"
     if card.lacks:
-        return {"name": card.name, "what": about, "lacks": card.lacks, "parameters": size}
-    return {
-        "name": card.name,
-        "what": about,
-        "measured on mini-test": reached(of.get("evaluation")),
-        "parameters": size,
-    }
+        return {"name": card.name, "lacks": card.lacks, "parameters": size, "what": about}
+    measured = reached(of.get("evaluation"))
+    return {"name": card.name, "measured on mini-test": measured, "parameters": size, "what": about}
 
 
 def reached(evaluation: object) -> str:
@@ -39,39 +34,35 @@ def reached(evaluation: object) -> str:
     return f"AUC {evaluation['within_problem_auc']:.2f} inside a problem, {evaluation['step_auc']:.2f} of steps"
 
 
-def table(title: str, cards: list[ModelCard], key: str) -> ModelCard | None:
-    """Those that can be used, and the others folded away; the one whose line was chosen."""
+def table(title: str, cards: list[ModelCard], of: str) -> ModelCard | None:
+    """Those that can be used, and the others folded away; the one whose line was chosen, by the address."""
     st.subheader(title)
     ready, lacking = ([card for card in cards if bool(card.lacks) is lacks] for lacks in (False, True))
-    chosen = lines(ready, key) if ready else None
+    chosen = pick(ready, of, f"{of}_table") if ready else None
     if not ready:
         st.caption("None can be used yet.")
     if lacking:
         with st.expander(f"{len(lacking)} more that can be set up"):
-            chosen = lines(lacking, f"{key}_lacking") or chosen
+            chosen = pick(lacking, of, f"{of}_lacking") or chosen
     return chosen
 
 
-def lines(cards: list[ModelCard], key: str) -> ModelCard | None:
-    """One table; the one whose line was chosen."""
-    chosen = st.dataframe(
-        pd.DataFrame([row(card) for card in cards]), hide_index=True, key=key, on_select="rerun",
-        selection_mode="single-row",
-        column_config={
-            "name": st.column_config.TextColumn(width=190), "what": st.column_config.TextColumn(width=620),
-            "measured on mini-test": st.column_config.TextColumn(width=290),
-            "parameters": st.column_config.TextColumn(width=90),
-        },
-    )  # fmt: skip
-    found = chosen["selection"]["rows"]
-    return cards[found[0]] if found else None
+def pick(cards: list[ModelCard], of: str, key: str) -> ModelCard | None:
+    """One table, what is long last; the one whose line was chosen."""
+    widths = {"name": 190, "measured on mini-test": 290, "parameters": 90}
+    config = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
+    known = {card.name: card for card in cards}
+    chosen = lines.pick([row(card) for card in cards], list(known), of, key, column_config=config)
+    return known[chosen] if chosen else None
 
 
 def shown(card: ModelCard, policy: bool) -> None:
     """One model: what is known of it, and the checks of `doctor`."""
-    with st.container(border=True, key="model-shown"):
+    with st.container(border=True, key=f"model-shown-{'policy' if policy else 'verifier'}"):
         st.text(f"{card.name}: {card.lacks or 'ready'}")
-        if gate.button("Examine", "doctor", key="examine", help="the checks of: python -m ttc_core doctor"):
+        if gate.button(
+            "Examine", "doctor", key=f"examine_{card.name}", help="the checks of: python -m ttc_core doctor"
+        ):
             with session.told("It cannot be examined"), st.spinner("Examining"):
                 examine = examine_model if policy else examine_verifier
                 for check in examine(card.name, LocalBackend()):
@@ -95,9 +86,9 @@ with session.told("The models cannot be shown"):
         "Tick a line for its card and to examine whether it works. The embedded family needs nothing. Other models are "
         "tables of models.toml in the data folder: a server's address, or vLLM in this program. Keys are never shown."
     )
-    model = table("Models", list(known.models.values()), "models_table")
+    model = table("Models", list(known.models.values()), "model")
     if model:
         shown(model, policy=True)
-    verifier = table("Verifiers", list(known.verifiers.values()), "verifiers_table")
+    verifier = table("Verifiers", list(known.verifiers.values()), "verifier")
     if verifier:
         shown(verifier, policy=False)

@@ -15,7 +15,7 @@ from ttc_core.ui import chains, chosen, component, delete, frontier, session, st
 ORDER = 3
 TITLE = "Revisions"
 RECENT = 100
-LINES = 8  # of the table of chains that are seen without scrolling
+LINES = 3  # of the table of chains that are seen without scrolling
 CHAINS = "ttc_chains"
 STEPWISE = "This search went on from steps, not from whole attempts: the Trees page shows it."
 
@@ -113,10 +113,8 @@ with session.told("The revisions cannot be shown"):
     if run_id:
         view.show_run(run_id, view.Shown(body=body))
     else:
-        session.notice(
-            "No revisions are stored yet",
-            hint="on the Solve page choose a strategy that revises, such as revisions, and the model mini-reviser",
-            kind="info",
-        )
+        hint = "choose there a strategy that revises, such as revisions, and the model mini-reviser"
+        session.notice("No revisions are stored yet", hint=hint, kind="info")
+        st.page_link(session.page("solve"), label="Start a search on the Solve page")
 with session.told("What revising does cannot be shown"):
     by_position()

@@ -6,7 +6,7 @@ from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import RunView
 from ttc_core.types import RunSpec
-from ttc_core.ui import beside, delete, gate, onward, session, setup, view, words
+from ttc_core.ui import beside, delete, gate, onward, question, session, setup, view, words
 
 ORDER = 1
 TITLE = "Solve"
@@ -62,8 +62,7 @@ def start(spec: RunSpec, other: RunSpec | None) -> None:
 
 def side_by_side(current: RunView, other: RunView) -> None:
     """Both searches, and in words how they compare."""
-    with st.container(key="run-question"):
-        st.text(words.shown(current.spec.question))
+    question.show(current.spec.question)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compared"):
         ended = current.ended and other.ended
         st.text(beside.compared(current, other) if ended else "Two searches of the same question, side by side.")

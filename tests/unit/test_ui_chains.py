@@ -99,9 +99,9 @@ def test_a_choice_inside_and_across_chains_is_told_in_numbers(view):
     assert "Chain 2 gives the answer" in told and "(0.900 here)" in told
     assert "scores highest: 0.900, against at most 0.700 for another answer" in told
     assert [(row["chain"], row["its answer"], row["attempts with it"], row["chosen"]) for row in rows] == [
-        (1, "17", "2 of 2", ""), (2, "18", "1 of 2", "★"),
+        (2, "18", "1 of 2", "★"), (1, "17", "2 of 2", ""),
     ]  # fmt: skip
-    assert rows[0]["weight"] == pytest.approx(1.3) and rows[0]["best score"] == 0.7
+    assert rows[1]["weight"] == pytest.approx(1.3) and rows[1]["best score"] == 0.7
     assert [one["chosen"] for one in chains.columns(ended, nodes)] == [False, True, False]
 
 

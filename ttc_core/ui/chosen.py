@@ -36,7 +36,7 @@ def selection(view: RunView, nodes: Sequence[Node]) -> tuple[str, list[Row]]:
 
 
 def _chains(outcome: Outcome, nodes: Sequence[Node]) -> list[Row]:
-    """What each chain chose by itself; a chain without a scored answer has no row."""
+    """What each chain chose by itself, the best first; a chain without a scored answer has no row."""
     number = {node.id: n for n, way in reversed(list(enumerate(paths(nodes), start=1))) for node in way}
     inside: dict[int, list[Candidate]] = {}
     for candidate in outcome.candidates:
@@ -49,7 +49,7 @@ def _chains(outcome: Outcome, nodes: Sequence[Node]) -> list[Row]:
             row = {"chain": n, "its answer": head.answer, "attempts with it": f"{alike} of {len(found)}"}
             chosen = "★" if head.node == outcome.chosen else ""
             rows.append({**row, "weight": head.weight, "best score": head.score, "chosen": chosen})
-    return rows
+    return sorted(rows, key=lambda row: (not row["chosen"], -row["best score"]))
 
 
 def _across(best: Row, rows: Sequence[Row]) -> str:

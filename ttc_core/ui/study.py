@@ -37,7 +37,8 @@ def revision(view: StudyView) -> str:
 
 def nothing() -> None:
     """What is said where no study has outcomes."""
-    session.notice("No study has outcomes yet", hint="start one on the Studies page", kind="info")
+    session.notice("No study has outcomes yet", kind="info")
+    st.page_link(session.page("studies"), label="Start one on the Studies page")
 
 
 def pick(names: Sequence[str], key: str = "study") -> str:

@@ -12,7 +12,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.runs_views import RunView
 from ttc_core.types import Usage
-from ttc_core.ui import delete, gate, onward, session, steps, tree, words
+from ttc_core.ui import delete, gate, onward, question, session, steps, tree, words
 from ttc_core.ui.component import search_tree
 
 Body = Callable[[RunView], None]
@@ -74,8 +74,7 @@ def _header(view: RunView, shown: Shown) -> None:
         left, right = st.columns([3.2, 1] if shown.question else 2, gap="medium", vertical_alignment="top")
         with left:
             if shown.question:
-                with st.container(key="run-question"):
-                    st.text(words.shown(view.spec.question))
+                question.show(view.spec.question)
             example = "The latest finished search. Press Run for your own. " if shown.example else ""
             st.caption(example + _made(view))
             _kin(view, shown)
