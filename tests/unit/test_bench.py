@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ttc_core import __main__ as command_line
-from ttc_core.bench import MEASUREMENTS, makespan, overhead, tokens
+from ttc_core.bench import MEASUREMENTS, judging, makespan, overhead, tokens
 from ttc_core.bench.lockstep import LockStep
 from ttc_core.bench.searches import ScriptedBackend, scripted_problems, search, spec
 from ttc_core.bench.sizes import TINY
@@ -18,6 +18,7 @@ KEYS = {
     *("makespan_ratio", "prompt_token_ratio", "verifier_token_ratio", "wasted_fraction", "scheduler_overhead"),
     *("speedup_vs_lockstep_32", "embedded_vs_matmul", "idle_with_work_fraction", "lockstep_makespan_ratio"),
     *("speedup_vs_naive_64", "overhead_doubling", "nodes_per_second_zero_latency", "two_process_speedup"),
+    "prm_step_ms",
     *("resident_mib_scripted", "resident_mib_embedded", "speedup_vs_its_hub_32"),
 }
 
@@ -47,6 +48,15 @@ def test_an_unknown_measurement_is_the_users_mistake(capsys):
 def test_the_makespan_is_no_less_than_the_least_possible():
     figures = makespan.measure(TINY)
     assert 1 <= figures["makespan_ratio"] <= figures["lockstep_makespan_ratio"]
+
+
+def test_a_step_of_sixteen_beams_is_scored_soon(monkeypatch):
+    """Generously: the benchmark wants 15 ms of a machine that has nothing else to do."""
+    counted = []
+    original = judging._all
+    monkeypatch.setattr(judging, "_all", lambda engine, jobs: counted.append(len(jobs)) or original(engine, jobs))
+    assert 0 < judging.measure(TINY)["prm_step_ms"] < 150
+    assert set(counted) == {judging.BEAMS} and len(counted) > 4
 
 
 @pytest.mark.parametrize("batched", [True, False])

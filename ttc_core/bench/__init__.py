@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ttc_core.bench import engine, its_hub, makespan, memory, overhead, processes, speed, tokens
+from ttc_core.bench import engine, its_hub, judging, makespan, memory, overhead, processes, speed, tokens
 from ttc_core.bench.sizes import Size
 
 Figures = dict[str, Any]
@@ -25,6 +25,7 @@ MEASUREMENTS: dict[str, Callable[[Size], Figures]] = {
     "speed": speed.measure,
     "its_hub": its_hub.measure,
     "engine": engine.measure,
+    "judging": judging.measure,
     "processes": processes.measure,
     "memory": memory.measure,
 }

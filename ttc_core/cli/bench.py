@@ -30,6 +30,7 @@ SHOWN = {  # figure: (what it is, what it should be)
     "decoding_gflops": ("10^9 operations a second of it", ""),
     "matmul_gflops": ("10^9 operations a second of numpy's own products", ""),
     "decoded_tokens_per_second": ("tokens a second of the embedded engine", ""),
+    "prm_step_ms": ("CPU ms of a reward model for a step of 16 beams of mini-s", "at most 15"),
     "speedup_vs_transformers": ("embedded engine against transformers' generate", ""),
     "two_process_speedup": ("two worker processes against one", "at least 1.8"),
     "resident_mib_scripted": ("MiB resident with that many searches, scripted", ""),
