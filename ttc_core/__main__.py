@@ -196,6 +196,9 @@ def _analysis(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["exchange"].add_argument("--ratio", metavar="R[,R...]", required=True, help="inference to pretraining tokens")
     made["exchange"].add_argument("--large", metavar="M", help="the larger model; default: the study's largest")
     made["exchange"].add_argument("--times", metavar="M", type=float, help="times larger; default: as measured")
+    costs = made["exchange"].add_mutually_exclusive_group()
+    costs.add_argument("--axis", choices=["tokens", "flops", "seconds"], help="what an answer costs as it was measured")
+    costs.add_argument("--price", metavar="SMALL,LARGE", help="of a token of each; answers cost it times their tokens")
 
 
 def _bench(verb: argparse.ArgumentParser) -> None:

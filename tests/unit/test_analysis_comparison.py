@@ -97,6 +97,8 @@ def test_stars_stand_where_the_formula_says():
     assert easy.gain[0] == pytest.approx(easy.small - 0.5) and hard.gain == (-0.5, -0.5, -0.5)
     [far, _] = exchange.stars([1, 16, 256], small, large, [0] * 50 + [1] * 50, 14, [0.1])
     assert far.beyond and far.small == 1.0
+    [dear, _] = exchange.stars([1, 16, 256], small, large, [0] * 50 + [1] * 50, 4, [3], answers=(2.0, 4.0))
+    assert dear.budget == exchange.priced(4, 3, 2.0, 4.0) == 5.0  # its answers cost twice those of the large one
 
 
 def test_the_pareto_front_and_the_sensitivity():

@@ -127,6 +127,21 @@ def test_the_exchange_of_two_models(ttc, searched):  # noqa: F811
     assert "small - large" in ttc("exchange", "--study", "s", "--ratio", "1", "--resamples", "0")[1]
 
 
+def test_an_exchange_by_measured_tokens_and_by_price(ttc, searched):  # noqa: F811
+    one = np.mean([(10 + 50 * b) / b for b in (1, 2, 4, 8, 16, 32, 64)])  # tokens of a generation of the small model
+    asked = ("exchange", "--study", "s", "--ratio", "0.16,22", "--resamples", "0", "--json")
+    expected = {("--axis", "tokens"): 14 * 60 / one, ("--price", "0.5,2"): 2 * 60 / (0.5 * one)}
+    for option, dearer in expected.items():
+        found = shown(ttc(*asked, *option))
+        assert [r["multiplier"] for r in found["ratios"]] == pytest.approx([dearer + 39 / 0.16, dearer + 39 / 22])
+        assert found["bins"][0]["stars"][1]["budget"] == pytest.approx(dearer + 39 / 22)
+        assert found["answers"]["axis"] == option[1].replace("0.5,2", "price")
+    assert shown(ttc(*asked, "--axis", "flops"))["answers"]["small"] > 2e6 * one  # its verifier is paid for
+    for price in ("1", "0,1", "1,2,3"):
+        assert "--price takes two prices above 0" in ttc(*asked, "--price", price)[2]
+    assert ttc(*asked, "--price", "1,2", "--axis", "tokens")[0] == 2
+
+
 def test_cheaper_axes_and_switches(ttc, searched):  # noqa: F811
     ask = ("frontier", "--study", "s", "--resamples", "10", "--json")
     flops = shown(ttc(*ask, "--axis", "flops", "--by", "predicted", "--bins", "2"))
@@ -174,6 +189,7 @@ MISTAKES = [
     ("exchange --study s --ratio 0 --times 14", "must be above 0, not 0"),
     ("exchange --study s --ratio 1 --times 0.5", "at least as many parameters, not 0.5 times as many"),
     ("exchange --study s --ratio x --times 14", "--ratio takes numbers with commas between them, not 'x'"),
+    ("exchange --study s --ratio 1 --times 14 --axis tokens", "no larger model whose answers could be measured"),
     ("exchange --study s --ratio 1 --large x", "the study has no outcomes of the model 'x'"),
 ]
 
@@ -213,10 +229,10 @@ def test_ties_holes_and_ungraded_samples_from_a_file_are_as_by_hand(ttc, tmp_pat
 
 
 def _won(subset, metric, gold):
+    voting = [(a, s) for a, s in subset if a is not None and (metric == "majority" or s is not None)]
+    if metric == "best":
+        return bool(voting) and max(voting, key=lambda one: one[1])[0] == gold
     totals = {}
-    for answer, score in subset:
-        if answer is None or (metric != "majority" and score is None):
-            continue
-        before, vote = totals.get(answer, 0.0), 1.0 if metric == "majority" else score
-        totals[answer] = max(before, vote) if metric == "best" else before + vote
+    for answer, score in voting:
+        totals[answer] = totals.get(answer, 0.0) + (1.0 if metric == "majority" else score)
     return bool(totals) and max(totals, key=totals.get) == gold

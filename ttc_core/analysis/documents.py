@@ -15,7 +15,7 @@ import pandas as pd
 
 from ttc_core.analysis import difficulty, estimators, exchange, fronts
 from ttc_core.analysis.frontier import RESAMPLES, Frontier, Interval, followed, frontier, gap
-from ttc_core.analysis.measured import Measured, measured
+from ttc_core.analysis.measured import Measured, cost, measured
 from ttc_core.analysis.pipeline import Binning
 from ttc_core.analysis.pool import Floats, Pool
 from ttc_core.errors import BadValue
@@ -180,17 +180,18 @@ def rivals(
     by: str = "oracle",
     count: int = difficulty.BINS,
     absolute: bool = False,
+    baseline: str | None = None,
 ) -> Rivals:
     """The models on the problems that they have in common.
 
     Arguments:
-        outcomes: of the small model.
+        outcomes: of the small model. baseline: one of its methods, where there is no best_of_n that chooses by weight.
         large: of the larger one, answering at once; None tells only what the small one reaches.
 
     Raises:
         BadValue: they have none in common.
     """
-    found, pool, binning = binned(measured(outcomes), pool, by, count, absolute)
+    found, pool, binning = binned(measured(outcomes, baseline=baseline), pool, by, count, absolute)
     other = np.full(len(found.problems), np.nan)
     if large is not None:
         graded = large[large["correct"].notna()]
@@ -207,6 +208,27 @@ def rivals(
     return Rivals(found.budgets, followed(found, binning), other, placed.of.tolist(), placed.count)
 
 
+def answered(
+    outcomes: pd.DataFrame, large: pd.DataFrame, axis: str, larger: float, prices: tuple[float, float] | None = None
+) -> tuple[float, float]:
+    """What one answer of the small and of the large model cost as measured, the small one's verifier included.
+
+    The small one's is the mean over its outcomes of what a generation cost; the large one's that of its answers.
+
+    Arguments:
+        axis: flops or seconds; or tokens, which are worth their model's parameters and are the policy's alone.
+        larger: M.
+        prices: of a token of each model, in place of its parameters.
+
+    Raises:
+        BadValue: an unknown axis.
+    """
+    small, one = ((cost(of, axis, axis != "tokens") / of["budget"]).mean() for of in (outcomes, large))
+    if axis == "tokens":
+        small, one = (worth * tokens for worth, tokens in zip(prices or (1.0, larger), (small, one), strict=True))
+    return float(small), float(one)
+
+
 def exchanges(
     outcomes: pd.DataFrame,
     large: pd.DataFrame | None,
@@ -217,21 +239,25 @@ def exchanges(
     count: int = difficulty.BINS,
     absolute: bool = False,
     resamples: int = RESAMPLES,
+    answers: tuple[float, float] | None = None,
+    baseline: str | None = None,
 ) -> dict[str, Any]:
     """The small model's compute-optimal policy against the larger model, per bin and R.
 
     Arguments:
-        outcomes, large: as in `rivals`.
+        outcomes, large, baseline: as in `rivals`.
         larger: M.
         ratios: R.
+        answers: what one answer of each costs, as `answered` measures it; None: in proportion to their parameters.
     """
-    both = rivals(outcomes, large, pool, by, count, absolute)
-    stars = exchange.stars(both.budgets, both.small, both.large, both.bins, larger, ratios, resamples)
+    both = rivals(outcomes, large, pool, by, count, absolute, baseline)
+    stars = exchange.stars(both.budgets, both.small, both.large, both.bins, larger, ratios, resamples, answers=answers)
+    worth = answers or (1.0, larger)
     document: dict[str, Any] = {
         "larger": larger,
         "by": by,
         "problems": len(both.bins),
-        "ratios": [{"ratio": r, "multiplier": exchange.multiplier(larger, r)} for r in ratios],
+        "ratios": [{"ratio": r, "multiplier": exchange.priced(larger, r, *worth)} for r in ratios],
         "bins": [],
     }
     for b in range(both.count):

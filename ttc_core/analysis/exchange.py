@@ -75,6 +75,9 @@ def standings(
 ) -> list[Standing]:
     """Both models in every bin at these budgets, the easiest bin first.
 
+    Intervals are those of the problems in a bin with the policy as it was chosen: neither choosing nor binning is
+    repeated in a resample.
+
     Arguments:
         budgets: (B) generations, rising.
         small: (P, B) accuracy of the small model's policy on each problem.
@@ -134,9 +137,15 @@ def stars(
     ratios: Sequence[float],
     resamples: int = 1000,
     seed: int = 0,
+    answers: tuple[float, float] | None = None,
 ) -> list[Star]:
-    """Compare the models in every bin at every R. larger: M; the others as in `standings`."""
-    at = [multiplier(larger, ratio) for ratio in ratios]
+    """Compare the models in every bin at every R.
+
+    Arguments:
+        larger: M; the others as in `standings`.
+        answers: what one answer of the small and of the large model costs; None: in proportion to their parameters.
+    """
+    at = [multiplier(larger, ratio) if answers is None else priced(larger, ratio, *answers) for ratio in ratios]
     names = np.unique(np.asarray(bins)).tolist()
     found = []
     for k, one in zip(names, standings(budgets, small, large, bins, at, resamples, seed), strict=True):

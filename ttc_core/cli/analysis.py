@@ -123,10 +123,13 @@ def exchange(args: argparse.Namespace) -> int:
     if larger is None:
         raise UserError("the study has no larger model", hint="--times M says how many times larger it would be")
     ratios = _numbers(args.ratio, float, "--ratio")
+    answers = _answers(args, frame, large, larger)
     document = documents.exchanges(
-        frame, large, found.pool(), ratios, larger, args.by, args.bins, args.absolute, args.resamples
+        frame, large, found.pool(), ratios, larger, args.by, args.bins, args.absolute, args.resamples, answers
     )
     document |= {"small_model": found.model, "large_model": name}
+    if answers is not None:
+        document["answers"] = {"axis": args.axis or "price", "small": answers[0], "large": answers[1]}
     if args.json:
         write_json(document)
         return 0
@@ -137,6 +140,27 @@ def exchange(args: argparse.Namespace) -> int:
     ]
     write_lines(table(["bin (1 is the easiest)", "R", "generations", "small", "large", "small - large"], rows))
     return 0
+
+
+def _answers(
+    args: argparse.Namespace, small: pd.DataFrame, large: pd.DataFrame | None, larger: float
+) -> tuple[float, float] | None:
+    """What an answer of each model costs by --axis or --price; None without them."""
+    from ttc_core.analysis import documents
+
+    if args.axis is None and args.price is None:
+        return None
+    prices = None
+    if args.price is not None:
+        prices = tuple(_numbers(args.price, float, "--price"))
+        if len(prices) != 2 or not all(price > 0 for price in prices):
+            raise BadValue(f"--price takes two prices above 0, of the small and of the large model, not {args.price!r}")
+    if large is None:
+        raise UserError("the study has no larger model whose answers could be measured", hint="leave the costs out")
+    found = documents.answered(small, large, args.axis or "tokens", larger, prices)
+    if not all(cost > 0 for cost in found):  # NaN neither
+        raise UserError("the study does not know what its answers cost on this axis", hint="choose another one")
+    return found
 
 
 def _pool_of_dataset(args: argparse.Namespace) -> Pool:
