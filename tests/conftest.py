@@ -75,6 +75,16 @@ def _no_network() -> Iterator[None]:
     patch.undo()
 
 
+@pytest.fixture(autouse=True)
+def _settings_of_this_test() -> Iterator[None]:
+    """What another test set in the environment, and the settings read from it, do not last."""
+    from ttc_core.settings import settings
+
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Any]:
     """A PostgreSQL server (tests.postgres.Server), started when the first test wants it."""

@@ -14,6 +14,7 @@ from ttc_core import registry, runs
 from ttc_core.drawing import presets, printing
 from ttc_core.drawing.info import COLOURS, Axis, Info, Panel, Series, Style, categories
 from ttc_core.export import tables, writing
+from ttc_core.settings import settings
 
 SIZES = {preset: name for name, preset in reversed(presets.PRESETS.items())}  # iclr is as neurips
 LONG = "a word and another one " * 6
@@ -25,10 +26,12 @@ def sample(tmp_path_factory):
     """Every registered figure of the study that a fresh clone shows."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TTC_EXAMPLES", "1")
+        settings.cache_clear()  # as other tests left them
         db = f"sqlite:///{tmp_path_factory.mktemp('sample') / 'x.db'}"
         runs.ensure_database(db=db)
         found = tables.of_study("sample", resamples=10, db=db)
-        return [writing.info(name, found) for name in registry.names("figure")]
+    settings.cache_clear()  # databases of further tests begin empty again
+    return [writing.info(name, found) for name in registry.names("figure")]
 
 
 def written(figure, monkeypatch):

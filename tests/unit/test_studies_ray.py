@@ -250,7 +250,7 @@ def begun(url, *words):
     return subprocess.Popen(command, cwd=REPOSITORY, text=True, start_new_session=True, **pipes)
 
 
-def wait_for(what, process, seconds=90.0):
+def wait_for(what, process, seconds=400.0):
     until = time.monotonic() + seconds
     while not (found := what()):
         assert process.poll() is None and time.monotonic() < until, process.communicate()
