@@ -28,12 +28,13 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ttc_core import models, runs_checks
 from ttc_core.errors import BadValue, TTCError, UserError
+from ttc_core.studies_asked import BLOCK, Method, StudyFile
 from ttc_core.toml_lines import line_of
 from ttc_core.types import Problem, RunSpec
 
@@ -42,7 +43,6 @@ MAX_SETTINGS = 10_000  # combinations of one strategy, and methods in all
 MAX_COST = 1e300
 MAX_PRIORITY = 1000
 MAX_UNITS = 1_000_000  # that a study is cut into; a plan lists them all
-BLOCK = 8  # problems of a unit
 KEYS = {
     "name": str,
     "models": list,
@@ -70,36 +70,6 @@ STRATEGY_KEYS = {
 DATASET_KEYS = {"name": str, "problems": (list, int)}
 COSTS = ("generations", "tokens", "flops")
 _WORDS = {str: "text", list: "a list", dict: "a table", int: "a whole number", float: "a number"}
-
-
-@dataclass(frozen=True)
-class Method:
-    """A strategy with its settings, all of them, on a model and a verifier, and the budgets it is searched at."""
-
-    model: str
-    verifier: str
-    strategy: str
-    params: Mapping[str, Any]
-    budgets: tuple[int, ...]
-    label: str
-    temperature: float
-
-
-@dataclass(frozen=True)
-class StudyFile:
-    """A checked study file. keep: None for all trees, else of so many problems of each data set."""
-
-    name: str
-    text: str
-    problems: tuple[Problem, ...]
-    methods: tuple[Method, ...]
-    seeds: tuple[int, ...]
-    pool: int = 0
-    keep: int | None = 0
-    max_cost: Mapping[str, float] = field(default_factory=dict)
-    temperature: float | None = None
-    priority: int = 0
-    block: int = BLOCK
 
 
 def read(path: Path) -> StudyFile:
@@ -210,10 +180,10 @@ class _Reader:
         )
         with models.held():
             methods = tuple(self._methods(doc, study))
-        most = _pieces(study, methods)
-        if most > MAX_UNITS:
-            self.wrong(f"{most:,} work units, of which {MAX_UNITS:,} are the most", hint="split the study")
-        return StudyFile(**{**study.__dict__, "methods": methods})
+        study = replace(study, methods=methods)
+        if study.most_units > MAX_UNITS:
+            self.wrong(f"{study.most_units:,} work units, of which {MAX_UNITS:,} are the most", hint="split the study")
+        return study
 
     def _check(self, found: Mapping[str, Any], known: Mapping[str, Any], table: str, number: int) -> None:
         for key, value in found.items():
@@ -348,16 +318,6 @@ class _Reader:
             self.wrong(str(error), "strategies", number, guilty, error.hint)
         said = " ".join(f"{key}={_spelled(spec.params[key])}" for key in settings)
         return Method(model, verifier, name, spec.params, budgets, f"{name} {said}".strip(), spec.heat)
-
-
-def _pieces(study: StudyFile, methods: Sequence[Method]) -> int:
-    """How many units a study has at most: of every method at each of its budgets, and of a pool for each pair."""
-    blocks = sum(
-        math.ceil(len(list(of)) / study.block)
-        for _, of in itertools.groupby(study.problems, key=lambda problem: problem.dataset)
-    )
-    pools = len({(method.model, method.verifier) for method in methods})
-    return (sum(len(method.budgets) for method in methods) + pools) * len(study.seeds) * blocks
 
 
 def _spelled(value: Any) -> str:

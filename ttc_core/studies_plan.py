@@ -13,7 +13,7 @@ from ttc_core.seeds import derive
 from ttc_core.store import studies_tables as tables
 from ttc_core.store.database import Database
 from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
-from ttc_core.studies_file import StudyFile
+from ttc_core.studies_asked import StudyFile
 from ttc_core.studies_pools import POOLED
 from ttc_core.types import Problem
 

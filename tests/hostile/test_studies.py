@@ -55,7 +55,7 @@ def test_the_most_is_no_less_than_what_is_laid_out():
         both = '{ name = "best_of_n" }, { name = "beam_search" }'
         mixed = studies_file.parse(text(3, block, problems, "", "[1, 2]").replace('{ name = "beam_search" }', both))
         for file in (asked, mixed):
-            assert len(studies_plan.laid_out(file).units) <= studies_file._pieces(file, file.methods)
+            assert len(studies_plan.laid_out(file).units) <= file.most_units
 
 
 def test_cards_are_read_once_however_many_methods_and_units_there_are(database_url, monkeypatch):

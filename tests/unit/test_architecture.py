@@ -80,6 +80,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.access",
         "ttc_core.saved_figures",
         "ttc_core.studies",
+        "ttc_core.studies_asked",
         "ttc_core.studies_chosen",
         "ttc_core.studies_crew",
         "ttc_core.studies_driver",
