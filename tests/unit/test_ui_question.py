@@ -26,6 +26,7 @@ def test_money_is_no_formula():
     r"\htmlClass{a}{x}", r"\htmlStyle{position:fixed}{x}", r"\def\a{\a\a}\a", r"\newcommand{\a}{x}",
     r"\rule{9999em}{9em}", r"a \\[9999em] b", r"a \\ [9999em] b",
     r"\kern-9999em x", r"\hspace{99999em}", r"\raisebox{999em}{x}", r"\unicode{x}", r"\char`\$", "a`b", "x" * 1001, " ",
+    "a\u202eb", "\ud800",
 ])  # fmt: skip
 def test_what_could_do_more_than_set_type_stays_text(body):
     assert not question.drawable(body)

@@ -49,7 +49,8 @@ def drawable(body: str) -> bool:
     """Whether a formula is short and has only commands that set type: none that links, loads, defines or moves."""
     commands = _COMMAND.findall(body)
     known = all(one in _KNOWN if one.isalpha() else one in _SIGNS for one in commands)
-    return known and bool(body.strip()) and len(body) <= LONGEST and not _MORE.search(body)
+    line = " ".join(body.split())
+    return known and line.isprintable() and 0 < len(line) <= LONGEST and not _MORE.search(line)
 
 
 def show(text: str, key: str = "run-question") -> None:
