@@ -26,12 +26,35 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
+def training_flops(folder: Path) -> int:
+    """Floating-point operations of all trainings behind a member: 6 x parameters x tokens, each with its own size.
+
+    Those of the models that it grew from count, and sampling what it learned from does not. A training that does not
+    say how large its model was had the size of the smallest member that it led to: models only grow on their way.
+
+    Arguments:
+        folder: of the member, beside those of all others.
+    """
+    cards = {path.parent.name: read_card(path.parent) for path in folder.parent.glob("*/card.json")}
+    verifier = folder / "verifier.json"
+    said = json.loads(verifier.read_text("utf-8")) if verifier.exists() else {}
+    read = {said[role] for role in ("policy", "reference") if role in said} or {folder.name}
+    behind = {training["stage"]: training for name in read for training in cards[name]["training"]}
+    sizes: dict[str, int] = {}
+    for card in cards.values():
+        for training in card["training"]:
+            stage = training["stage"]
+            sizes[stage] = min(sizes.get(stage, card["parameters"]), card["parameters"])
+    return sum(6 * one.get("parameters", sizes[stage]) * one["tokens"] for stage, one in behind.items())
+
+
 def note(folder: Path, results: Results) -> None:
     """Write measured results into a member's card and its README."""
     import torch
 
     card = read_card(folder)
     card["flops_per_token"] = 2 * card["parameters"]
+    card["training_flops"] = training_flops(folder)
     card["evaluation"] = dict(results)
     card["torch"] = torch.__version__
     write_json(folder / "card.json", card)
@@ -46,6 +69,7 @@ def readme(card: Mapping[str, Any]) -> str:
         f"{card['what'][0].upper()}{card['what'][1:]}.",
         "",
         f"- Parameters: {card['parameters']:,}; {card['flops_per_token']:,} floating-point operations a token",
+        f"- Training: {card['training_flops']:.3g} floating-point operations, that of the models it grew from included",
         f"- Data: {card['data']}",
         f"- Reproduce: `{card['reproduce']}`",
         "- Licence: Apache-2.0",

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -33,6 +33,7 @@ from ttc_core.lab.searching import solved
 SMALL = "mini-s"  # the policy that all verifiers judge
 SAMPLES = {"mini-s": 64, "mini-m": 16, "mini-l": 8}  # solutions per test problem
 OTHER_SAMPLES = 8
+HARD = "mini-hard"  # problems of templates that no member was trained on
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 WIDE_SHARE, WIDE_SAMPLES = 0.3, 256  # of the problems, with so many samples each
 BIN_SAMPLES = 32
@@ -60,6 +61,11 @@ class Evaluation:
     data: Path
     kept: Path
     problems: Sequence[dict[str, Any]]
+
+    def on(self, name: str) -> Evaluation:
+        """Return the same on as many problems of another set."""
+        problems = read_problem_set(self.data / "problems" / f"{name}.jsonl")[: len(self.problems)]
+        return replace(self, kept=self.kept / name, problems=problems)
 
     @property
     def wide(self) -> int:
@@ -144,7 +150,7 @@ def by_bin(values: Floats, bins: Bins) -> list[float]:
 
 
 def policy_results(e: Evaluation, name: str) -> dict[str, Any]:
-    """Accuracy of a policy: one sample, greedy, and by bin."""
+    """Accuracy of a policy: one sample, greedy, by bin, and on templates that it has never seen."""
     rates = _rates(e.rolls(name, SAMPLES.get(name, OTHER_SAMPLES), seed=202))
     greedy = _rates(e.rolls(name, 1, seed=0, greedy=True))
     bins = e.bins()
@@ -155,6 +161,12 @@ def policy_results(e: Evaluation, name: str) -> dict[str, Any]:
         "greedy": interval(greedy),
         "pass@1_by_bin_easy_to_hard": by_bin(rates, bins),
         "greedy_by_bin_easy_to_hard": by_bin(greedy, bins),
+    }
+    hard = e.on(HARD)
+    results[HARD] = {
+        "samples_per_problem": OTHER_SAMPLES,
+        "pass@1": interval(_rates(hard.rolls(name, OTHER_SAMPLES, seed=202))),
+        "greedy": interval(_rates(hard.rolls(name, 1, seed=0, greedy=True))),
     }
     if name != SMALL:
         results["greedy minus greedy of mini-s"] = interval(greedy - _rates(e.rolls(SMALL, 1, seed=0, greedy=True)))

@@ -245,7 +245,8 @@ def train(
         if progress.due():
             state = {"optimiser": optimiser.state_dict(), "progress": progress.counters()}
             save_model(progress.path, model, **state)
-    save_model(finished, model.to("cpu"), training=[*(history or []), {"stage": recipe.name, **progress.summary()}])
+    summary = {"stage": recipe.name, "parameters": model.shape.parameters(), **progress.summary()}
+    save_model(finished, model.to("cpu"), training=[*(history or []), summary])
     progress.path.unlink(missing_ok=True)
     return finished
 
