@@ -1,6 +1,6 @@
 """Kill the process that carries out a study, at random moments and at each named commit point, and see what is lost.
 
-    python -m benchmarks.kill_study [--kills 500] [--seed 0]
+    python -m benchmarks.kill_study [--kills 500] [--minutes M] [--seed 0] [--out FILE]
 
 The study runs on the scripted engine: a pool and two searches on 12 problems. It is begun anew whenever it has ended.
 Writes one JSON document; exit code 1 when an outcome that was stored is gone or changed, one is there twice, the
@@ -10,7 +10,7 @@ database is damaged, more was sampled again than was in flight, or the final tab
 from __future__ import annotations
 
 import argparse
-import json
+import math
 import os
 import random
 import signal
@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.faults import kept
 from ttc_core import runs, studies
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend, scripted_problems
 from ttc_core.jobs import GenerateJob
@@ -46,18 +47,23 @@ def reported(
     about: str | None,
     option: str,
     default: int,
-    measure: Callable[[Path, int, int], dict[str, Any]],
+    measure: Callable[[Path, int, int, float], dict[str, Any]],
     fine: Callable[[dict[str, Any]], bool],
 ) -> int:
-    """Measure so often in a folder of its own, with empty databases, and print what came of it; 0 where it is fine."""
+    """Measure so often in a folder of its own, with empty databases, and print what came of it; 0 where it is fine.
+
+    It may be told to end sooner, after so many minutes; the report says how far it came.
+    """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument(option, type=int, default=default, dest="times")
+    parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     os.environ["TTC_EXAMPLES"] = "0"  # databases begin empty
     with tempfile.TemporaryDirectory() as folder:
-        report = measure(Path(folder), args.times, args.seed)
-    print(json.dumps(report, indent=2))
+        report = measure(Path(folder), args.times, args.seed, time.monotonic() + 60 * args.minutes)
+    kept(report, args.out)
     return 0 if fine(report) else 1
 
 
@@ -67,8 +73,8 @@ def fine(report: dict[str, Any]) -> bool:
     return not any(report[name] for name in wrong)
 
 
-def measure(folder: Path, kills: int, seed: int) -> dict[str, Any]:
-    """Kill so many processes and count what went wrong."""
+def measure(folder: Path, kills: int, seed: int, until: float = math.inf) -> dict[str, Any]:
+    """Kill so many processes and count what went wrong; begin no other study after `until`, of the monotonic clock."""
     chance = random.Random(seed)
     calm = folder / "calm.db"
     _in_child(lambda: _prepare(calm))
@@ -78,7 +84,7 @@ def measure(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     report |= {"outcomes": len(wanted[0]), "lost": 0, "changed": 0, "damaged": 0, "different": 0}
     report |= {"sampled again": 0, "sampled again beyond those in flight": 0}
     begun = time.monotonic()
-    while report["kills"] < kills:
+    while report["kills"] < kills and time.monotonic() < until:
         path = folder / f"{report['studies']}.db"
         _in_child(lambda path=path: _prepare(path))
         _disturbed(path, chance, kills, report)

@@ -1,6 +1,6 @@
 """A study as large as a paper's, carried out by worker processes: time, tokens a second, database and memory.
 
-    python -m benchmarks.large_study [--problems 500] [--samples 256] [--workers 2]
+    python -m benchmarks.large_study [--problems 500] [--samples 256] [--workers 2] [--out FILE]
 
 A pool of samples of each problem of `mini-test` by mini-s, scored by mini-implicit, which serves best-of-N and majority
 at every power of two; every tree is kept. A node of a pool is a whole solution with all its steps, hence bytes by both.
@@ -10,7 +10,6 @@ Writes one JSON document. Exit code 1 when the study does not end well or a proc
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sqlite3
 import subprocess
@@ -22,6 +21,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from benchmarks.faults import kept
 from ttc_core import runs, studies
 from ttc_core.settings import REPOSITORY
 from ttc_core.store.database import database
@@ -50,11 +50,12 @@ def main() -> int:
     parser.add_argument("--problems", type=int, default=500)
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     os.environ["TTC_EXAMPLES"] = "0"  # the database begins empty
     with tempfile.TemporaryDirectory() as folder:
         report = measure(Path(folder) / "x.db", args)
-    print(json.dumps(report, indent=2))
+    kept(report, args.out)
     return int(report["status"] != "done" or max(report["peak_resident_bytes"]) >= MOST_BYTES)
 
 

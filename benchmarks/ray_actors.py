@@ -1,6 +1,6 @@
 """Two actors of a Ray cluster on this machine against one: how much faster the same study is done.
 
-    python -m benchmarks.ray_actors [--actors 2] [--problems 40] [--times 3]
+    python -m benchmarks.ray_actors [--actors 2] [--problems 40] [--times 3] [--out FILE]
 
 Each time the study is carried out by one actor and by several, in turn, by `sweep --ray` on a cluster of its own, with
 the embedded engine on SQLite. Writes one JSON document: tokens a second from the first lease to the last unit's end, so
@@ -11,7 +11,6 @@ study does not end well.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sqlite3
 import subprocess
@@ -23,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.faults import kept
 from benchmarks.large_study import FILE
 from ttc_core.settings import REPOSITORY
 
@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--actors", type=int, default=2)
     parser.add_argument("--problems", type=int, default=40)
     parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     os.environ["TTC_EXAMPLES"] = "0"  # databases begin empty
     pairs = []
@@ -43,7 +44,7 @@ def main() -> int:
             pairs.append([measure(Path(folder), n, args.problems) for n in (1, args.actors)])
     ratios = [round(several["tokens_per_second"] / one["tokens_per_second"], 2) for one, several in pairs]
     asked = {"actors": [1, args.actors], "problems": args.problems, "samples": SAMPLES, "processors": os.cpu_count()}
-    print(json.dumps({**asked, "runs": pairs, "ratios": ratios, "median_ratio": median(ratios)}, indent=2))
+    kept({**asked, "runs": pairs, "ratios": ratios, "median_ratio": median(ratios)}, args.out)
     return int(any(run["left"] for pair in pairs for run in pair))
 
 

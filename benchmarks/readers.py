@@ -1,6 +1,6 @@
 """Many who look while a few work: how long reading takes, and whether anybody finds the database locked.
 
-    python -m benchmarks.readers [--db postgresql] [--readers 32] [--workers 4] [--seconds 120]
+    python -m benchmarks.readers [--db postgresql] [--readers 32] [--workers 4] [--seconds 120] [--out FILE]
 
 Workers are processes that carry out studies on the scripted engine, as fast as they can. Readers are threads of 4
 processes, each of which asks once a second for what the page Studies polls (`studies.progress`), every fifth time for
@@ -11,7 +11,6 @@ refused, or the 95th percentile of reading is 200 ms or more. `--db postgresql` 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import sys
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import kill_study
+from benchmarks.faults import kept
 from ttc_core import runs, studies
 from ttc_core.bench.searches import ScriptedBackend
 from ttc_core.errors import StoreError, UserError
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=32)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     os.environ["TTC_EXAMPLES"] = "0"  # databases begin empty
     with tempfile.TemporaryDirectory() as folder:
@@ -53,7 +54,7 @@ def main() -> int:
                 server.end()
         else:
             report = measure(f"sqlite:///{Path(folder) / 'x.db'}", args)
-    print(json.dumps(report, indent=2))
+    kept(report, args.out)
     return int(bool(report["refused"]) or report["read_ms"]["p95"] >= 1000 * MOST)
 
 

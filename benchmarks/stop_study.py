@@ -1,6 +1,6 @@
 """Stop a worker until another one has taken its study over and ended it, let it go on, and see what it still writes.
 
-    python -m benchmarks.stop_study [--times 100] [--seed 0]
+    python -m benchmarks.stop_study [--times 100] [--minutes M] [--seed 0] [--out FILE]
 
 A process that carries out a study (as in `benchmarks.kill_study`) is stopped by SIGSTOP at a random moment at which it
 holds units, for longer than a lease lasts; leases are of 0.4 s here. Another one ends the study; then SIGCONT. Writes
@@ -12,6 +12,7 @@ moment is left, counted, and another one is chosen.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -42,8 +43,8 @@ def fine(report: dict[str, Any]) -> bool:
     return report["rejected"] == report["stopped"] and not (report["changed"] or report["different"])
 
 
-def measure(folder: Path, times: int, seed: int) -> dict[str, Any]:
-    """Stop so many workers and count what became of their writes."""
+def measure(folder: Path, times: int, seed: int, until: float = math.inf) -> dict[str, Any]:
+    """Stop so many workers and count what became of their writes; begin with none after `until`."""
     chance = random.Random(seed)
     calm = folder / "calm.db"
     kill_study._in_child(lambda: kill_study._prepare(calm))
@@ -52,7 +53,7 @@ def measure(folder: Path, times: int, seed: int) -> dict[str, Any]:
     report: dict[str, Any] = {"stopped": 0, "rejected": 0, "changed": 0, "different": 0}
     report |= {"lease_seconds": LEASE, "instead_of": STALLED_SECONDS, "moments inside a transaction": 0, "too late": 0}
     number = 0
-    while report["stopped"] < times:
+    while report["stopped"] < times and time.monotonic() < until:
         path = folder / f"{number}.db"
         number += 1
         kill_study._in_child(lambda path=path: kill_study._prepare(path))
