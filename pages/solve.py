@@ -70,9 +70,9 @@ def side_by_side(current: RunView, other: RunView) -> None:
         st.button("Right alone", key="right_alone", type="tertiary", on_click=alone, args=(other.id,))
     left, right = st.columns(2, gap="medium")
     with left:
-        view.show_run(current.id, view.Shown(above=400, question=False))
+        view.show_run(current.id, view.Shown(question=False))
     with right:
-        view.show_run(other.id, view.Shown(above=400, question=False, place=session.BESIDE))
+        view.show_run(other.id, view.Shown(question=False, place=session.BESIDE))
 
 
 def alone(run_id: str) -> None:

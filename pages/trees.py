@@ -8,13 +8,14 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.errors import UnknownName
 from ttc_core.runs_views import RunView
-from ttc_core.ui import component, delete, form, gate, onward, session, view, words
+from ttc_core.ui import component, delete, difficult, form, gate, onward, session, view, words
 
 ORDER = 2
 TITLE = "Trees"
 PAGE = 50
 LIST = "ttc_runs"
 ANY = "any"
+DATASET = "mini-test"  # of which difficulty is asked where no data set is chosen
 
 
 def filters() -> dict[str, Any]:
@@ -29,14 +30,26 @@ def filters() -> dict[str, Any]:
         budget = pick("Budget", [str(b) for b in form.BUDGETS], "budget", width=110)
         status = pick("Status", list(words.STATUS_WORDS), "status", width=130, say=words.STATUS_WORDS.__getitem__)
         verdict = pick("Verdict", ["right", "wrong"], "verdict", width=110)
+        difficulty = pick("Difficulty", list(difficult.BINS), "difficulty", width=130)
     return {
         "text": text or None,
-        "dataset": dataset,
+        **(inside(dataset or DATASET, difficulty) if difficulty else {"dataset": dataset}),
         "strategy": strategy,
         "budget": int(budget) if budget else None,
         "status": status,
         "correct": None if verdict is None else verdict == "right",
     }
+
+
+def inside(dataset: str, difficulty: str) -> dict[str, Any]:
+    """A data set and its problems of a bin of difficulty; says by what they are in it."""
+    measure = difficult.measured(dataset)
+    if measure is None:
+        st.caption(f"Nobody knows how difficult the problems of {words.named(dataset)} are.")
+        return {"dataset": dataset, "problems": []}
+    by = measure.told.partition(":")[0]
+    st.caption(f"Difficulty in {words.named(dataset)}: {by[:1].lower()}{by[1:]}.")
+    return {"dataset": dataset, "problems": measure.inside(difficult.BINS[difficulty])}
 
 
 def pick(title: str, options: list[Any], key: str, width: int = 160, say: Callable[[Any], str] = str) -> str | None:
@@ -67,10 +80,15 @@ def row(run: RunView, defaults: Mapping[str, Mapping[str, Any]]) -> dict[str, An
 def listing() -> None:
     """The list with its filters and pages."""
     asked = filters()
-    here = st.session_state.setdefault("trees_page", 0)
-    if st.session_state.get("trees_asked") != asked:
-        st.session_state["trees_asked"], here = asked, 0
+    if st.session_state.setdefault("trees_asked", asked) != asked:
+        st.session_state["trees_asked"] = asked
+        turn(0)
+    said = session.linked("page") or ""
+    here = max(0, int(said) - 1) if said.isdecimal() else 0
     found = runs.listing(**asked, limit=PAGE, offset=here * PAGE)
+    if here and not found.rows:
+        here = (found.total - 1) // PAGE if found.total else 0
+        found = runs.listing(**asked, limit=PAGE, offset=here * PAGE)
     st.session_state["trees_page"] = here
     st.session_state["trees_ids"] = [run.id for run in found.rows]
     if not found.rows:
@@ -85,17 +103,21 @@ def listing() -> None:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pager"):
         first = here * PAGE + 1
-        st.caption(f"{first:,}–{first + len(found.rows) - 1:,} of {found.total:,}", width="content")
-        st.button("Newer", key="newer", type="tertiary", disabled=here == 0, on_click=turn, args=(-1,))
-        st.button("Older", key="older", type="tertiary", disabled=first + PAGE > found.total, on_click=turn, args=(1,))
+        last = first + len(found.rows) - 1
+        st.caption(f"{first:,}–{last:,} of {found.total:,}", width="content")
+        st.button("Newer", key="newer", type="tertiary", disabled=here == 0, on_click=turn, args=(here - 1,))
+        st.button("Older", key="older", type="tertiary", disabled=last == found.total, on_click=turn, args=(here + 1,))
         if marked:
             gate.button(f"Delete {len(marked)}…", "runs.delete", of=marked, key="delete_marked",
                         on_click=delete.ask, args=(marked,))  # fmt: skip
 
 
-def turn(pages: int) -> None:
-    """Go to newer (-1) or older (+1) runs."""
-    st.session_state["trees_page"] = max(0, st.session_state.get("trees_page", 0) + pages)
+def turn(page: int) -> None:
+    """Go to a page of the list, the first is 0; the address counts from 1."""
+    if page:
+        st.query_params["page"] = str(page + 1)
+    else:
+        st.query_params.pop("page", None)
 
 
 def empty(filtered: bool) -> None:
@@ -107,8 +129,9 @@ def empty(filtered: bool) -> None:
 
 
 def close() -> None:
-    """Back to the list."""
+    """Back to the list as it was left: its fields remember what was asked, their page is not theirs."""
     session.link(None)
+    turn(st.session_state.get("trees_page", 0))
 
 
 def neighbour(run_id: str, places: int) -> str | None:
@@ -143,7 +166,7 @@ def opened(run_id: str) -> None:
                 label, key=f"go_{key}", type="tertiary", disabled=neighbour(run_id, places) is None,
                 on_click=go, args=(run_id, places), help=f"in the list; key {key} in the tree",
             )  # fmt: skip
-    view.show_run(run_id, view.Shown(above=360, turn=lambda places: go(run_id, places)))
+    view.show_run(run_id, view.Shown(turn=lambda places: go(run_id, places)))
 
 
 session.open_page("trees")

@@ -165,6 +165,7 @@ def listing(
     correct: bool | None = None,
     text: str | None = None,
     budget: int | None = None,
+    problems: list[str] | None = None,
     parent: str | None = None,
     alone: bool = False,
     limit: int = 50,
@@ -173,13 +174,13 @@ def listing(
 ) -> Listing:
     """Stored runs that fit all filters given, newest first.
 
-    strategy: a name or several; text: part of the question, problem, answer or id; parent: what they go on from;
-    alone: no searches of studies.
+    strategy: a name or several; text: part of the question, problem, answer or id; problems: ids of those they are of;
+    parent: what they go on from; alone: no searches of studies.
     """
     from ttc_core.store import repository
 
     equal = {"dataset": dataset, "strategy": strategy, "model": model, "status": status}
-    equal_too = {"correct": correct, "budget": budget, "parent": parent}
+    equal_too = {"correct": correct, "budget": budget, "problem_id": problems, "parent": parent}
     return repository.listing(_database(db), {**equal, **equal_too}, text, alone, limit=limit, offset=offset)
 
 

@@ -32,16 +32,14 @@ class Shown:
 
     target   budget to offer for continuing, None for the double
     example  nobody asked for this run, so it leaves the address alone until something is selected
-    above    pixels of the window that are not the tree's
     body     what is drawn below its head, the search tree without one
     place    which of the page's places it is shown at
-    question whether the question is shown
+    question whether the question is shown; without it the run has half a page, and a head that takes less of it
     turn     called with 1 or -1 to go to the next or the previous run, where there is a list
     """
 
     target: int | None = None
     example: bool = False
-    above: int = 318
     body: Body | None = None
     place: str = session.RUN
     question: bool = True
@@ -71,7 +69,11 @@ def _look(run_id: str, shown: Shown, polling: bool) -> None:
 
 def _header(view: RunView, shown: Shown) -> None:
     with st.container(key=shown.key("run-head")):
-        left, right = st.columns([3.2, 1] if shown.question else 2, gap="medium", vertical_alignment="top")
+        if shown.question:
+            left, right = st.columns([3.2, 1], gap="medium", vertical_alignment="top")
+        else:
+            right = st.container(key=shown.key("run-line"), horizontal=True, vertical_alignment="center", gap="small")
+            left = st.container(gap=None)
         with left:
             if shown.question:
                 question.show(view.spec.question)
@@ -80,10 +82,12 @@ def _header(view: RunView, shown: Shown) -> None:
             _kin(view, shown)
         with right:
             _verdict(view, shown)
+            if not shown.question:
+                _actions(view, shown)
     with st.container(key=shown.key("run-meters"), horizontal=True, vertical_alignment="center", gap="medium"):
         for label, value, help_ in meters(view):
             st.metric(label, value, help=help_, width="content")
-        with st.container(key=shown.key("run-actions"), horizontal=True, horizontal_alignment="right", gap="small"):
+        if shown.question:
             _actions(view, shown)
 
 
@@ -126,8 +130,11 @@ def _made(view: RunView) -> str:
 
 
 def _verdict(view: RunView, shown: Shown) -> None:
-    with st.container(key=shown.key("run-verdict"), gap=None):
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    with st.container(
+        key=shown.key("run-verdict"), horizontal=not shown.question, gap=None if shown.question else "small",
+        vertical_alignment="center",
+    ):  # fmt: skip
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content"):
             if words.lost(view):
                 st.badge("no answer", color="red")
             elif view.correct is not None:
@@ -171,6 +178,11 @@ def meters(view: RunView) -> list[tuple[str, str, str]]:
 
 
 def _actions(view: RunView, shown: Shown) -> None:
+    with st.container(key=shown.key("run-actions"), horizontal=True, horizontal_alignment="right", gap="small"):
+        _buttons(view, shown)
+
+
+def _buttons(view: RunView, shown: Shown) -> None:
     own = [view.id]
     if not view.ended:
         _more(view, shown)
@@ -251,7 +263,6 @@ def _tree(view: RunView, shown: Shown) -> None:
         "select": node,
         "view": look if look in session.VIEWS else session.VIEWS[0],
         "frame": frame,
-        "above": shown.above,
         "wrong": _first_wrong(view) if view.ended else None,
     }
 

@@ -4,7 +4,15 @@ const VIRIDIS = [
   "#2f6b8e", "#2c728e", "#297a8e", "#26828e", "#23898e", "#21918c", "#1f988b", "#1fa088", "#22a785", "#28ae80", "#32b67a",
   "#3fbc73", "#4ec36b", "#5ec962", "#70cf57", "#84d44b", "#98d83e", "#addc30", "#c2df23", "#d8e219", "#ece51b", "#fde725",
 ];
-const scoreColour = (score) => VIRIDIS[Math.max(0, Math.min(32, Math.round(score * 32)))];
+// On dark pages, with its dark end lifted, as ttc_core/ui/exchange.py has it.
+const NIGHT = ["#9B7FD4", "#6C8EDB", "#35B5AB", "#7AD151", "#E4DA3C"];
+// Shares of the text's colour that are mixed with the background's, and colours of their own. A test reads this (JSON)
+// and computes the contrast: 4.5 for what is text, 3 for what has to be seen.
+const INK = {
+  "light": {"muted": 0.68, "outline": 0.5, "edge": 0.48, "faint": 0.26, "unscored": "#a3abb5", "chosen": "#c8500a", "failed": "#c62828"},
+  "dark": {"muted": 0.66, "outline": 0.55, "edge": 0.38, "faint": 0.3, "unscored": "#7d858f", "chosen": "#ff9248", "failed": "#ff7b72"}
+};
+
 const scoreText = (score) => (score == null ? "" : score.toFixed(2));
 
 // The theme as canvas colours; read again whenever the theme may have changed.
@@ -19,14 +27,19 @@ function readTheme(root) {
   const dark = 0.299 * channels[0] + 0.587 * channels[1] + 0.114 * channels[2] < 128;
   const text = value("--st-text-color", dark ? "#e8eaed" : "#1d232b");
   const ink = (alpha) => `rgba(${rgb(text).join(",")},${alpha})`;
+  const { muted, outline, edge, faint, ...own } = INK[dark ? "dark" : "light"], last = VIRIDIS.length - 1;
+  const ramp = dark ? VIRIDIS.map((_, i) => between(NIGHT, i / last)) : VIRIDIS;
   return {
-    dark, background, text, ink,
-    muted: ink(0.66), faint: ink(dark ? 0.3 : 0.26), outline: ink(dark ? 0.55 : 0.4),
-    unscored: dark ? "#7d858f" : "#a3abb5",
-    chosen: dark ? "#ff9248" : "#c8500a", // vermillion: nowhere on viridis
-    failed: dark ? "#ff7b72" : "#c62828",
-    font: value("--st-font", "sans-serif"),
+    dark, background, text, ink, ...own, ramp, font: value("--st-font", "sans-serif"),
+    muted: ink(muted), outline: ink(outline), edge: ink(edge), faint: ink(faint),
+    colour: (score) => ramp[Math.max(0, Math.min(last, Math.round(score * last)))],
   };
+}
+
+// The colour at a share x of the way along evenly spaced ones.
+function between(stops, x) {
+  const at = x * (stops.length - 1), i = Math.min(Math.floor(at), stops.length - 2), [from, to] = [stops[i], stops[i + 1]].map(rgb);
+  return `rgb(${from.map((channel, k) => Math.round(channel + (to[k] - channel) * (at - i))).join(",")})`;
 }
 
 function rgb(colour) {

@@ -5,7 +5,7 @@ const INDENT = 16, INDENTED = 8; // px a revision stands further right than what
 
 function emptyTree(question) {
   const root = { id: ROOT, parent: null, kids: [], depth: 0, column: 0, level: 0, row: 0, index: 0, text: question, score: null, state: "root" };
-  return { nodes: new Map([[ROOT, root]]), depth: 0, longest: 0, indent: 0, order: [], rows: 0, columns: [0], widths: [0], hidden: new Map() };
+  return { nodes: new Map([[ROOT, root]]), depth: 0, longest: 0, indent: 0, order: [], rows: 0, columns: [0], widths: [0], widest: [0], hidden: new Map() };
 }
 
 // Order number below the parent: the 3 of "r.1.3" and of "r.1.3#2".
@@ -122,6 +122,7 @@ function columns(tree, measure) {
   }
   tree.columns = [0];
   tree.widths = [];
+  tree.widest = widest;
   tree.clipped = widest.some((width) => width > 260);
   widest.forEach((width, column) => {
     tree.widths[column] = column === 0 ? 56 : Math.max(40, Math.min(260, width)) + 78;

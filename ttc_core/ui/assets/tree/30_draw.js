@@ -39,9 +39,11 @@ function placeLabels(S, inView, rowHeight, radius, W) {
     ? 0 : ({ final: 1, kept: 1, failed: 1, open: 2 })[seen(node, S.frame)] || 3;
   const tiers = [[], [], [], []];
   for (const node of inView) if (node.depth) tiers[rank(node)].push(node);
+  const rooms = S.tree.widths.map((width) => width * S.kx - radius - 8 - 18);
+  const scored = rooms.map((room, column) => room > 110 || room > S.tree.widest[column] + 26); // all of a column, or none
   tiers.forEach((tier, important) => {
     for (const node of tier) {
-      const room = S.tree.widths[node.column] * S.kx - radius - 8 - 18;
+      const room = rooms[node.column];
       if (room < 26 || node.sx > W || node.sx + room < -40) continue;
       const height = seen(node, S.frame) === "pruned" || tight ? 11 : 14;
       const slot = Math.floor(node.sy / 4), busy = taken.get(node.column) || taken.set(node.column, new Set()).get(node.column);
@@ -50,17 +52,17 @@ function placeLabels(S, inView, rowHeight, radius, W) {
       for (let i = slot - reach; i <= slot + reach && free; i++) free = !busy.has(i);
       if (!free) continue;
       busy.add(slot);
-      placed.push(labelOf(S, node, room, radius, size, important));
+      placed.push(labelOf(S, node, room, radius, size, important, scored[node.column]));
     }
   });
   return placed;
 }
 
-function labelOf(S, node, room, radius, size, importance) {
+function labelOf(S, node, room, radius, size, importance, scored) {
   const state = seen(node, S.frame), undecided = S.frame != null && state === "open";
   const score = node.score == null || undecided ? "" : scoreText(node.score).replace(/^0/, "");
   const small = state === "pruned" ? Math.min(size, 11.5) : size;
-  const scale = small / 12.5, withScore = score && (room > 110 || room > node.width * scale + 26);
+  const scale = small / 12.5, withScore = score && scored;
   const left = node.sx + radius + 6, textLeft = left + (withScore ? 23 : 0), space = room - (withScore ? 23 : 0);
   let text = node.label, wide = node.width * scale;
   if (wide > space && text.startsWith(ANSWER)) { // what is answered says more than that it is
@@ -89,7 +91,7 @@ function drawLabels(S, labels) {
       ctx.fillText(score, left, node.sy + 0.5);
     }
     ctx.font = `${strong || on ? 600 : 400} ${size}px ${theme.font}`;
-    ctx.fillStyle = state === "pruned" ? theme.ink(0.6) : state === "failed" ? theme.failed : theme.text;
+    ctx.fillStyle = state === "pruned" ? theme.muted : state === "failed" ? theme.failed : theme.text;
     if (S.dim && !S.dim.has(node.id)) ctx.fillStyle = theme.ink(0.3);
     ctx.fillText(text, textLeft, node.sy + 0.5);
   }
@@ -99,7 +101,7 @@ function drawEdges(S, W, H, rowHeight) {
   const { ctx, theme, tree } = S, coarse = rowHeight < 4;
   const strokes = [
     { pick: (n, state) => state === "pruned", colour: coarse ? theme.ink(0.05) : theme.faint, width: coarse ? 0.5 : 0.9, dash: coarse ? [] : [2, 3] },
-    { pick: (n, state) => state !== "pruned", colour: theme.ink(coarse ? 0.12 : theme.dark ? 0.38 : 0.34), width: coarse ? 0.6 : 1.1, dash: [] },
+    { pick: (n, state) => state !== "pruned", colour: coarse ? theme.ink(0.12) : theme.edge, width: coarse ? 0.6 : 1.1, dash: [] },
     { pick: (n) => S.selectedPath.has(n.id), colour: theme.text, width: 1.8, dash: [] },
     { pick: (n) => S.frame == null && S.chosenPath.has(n.id), colour: theme.chosen, width: 2.4, dash: [] },
   ];
@@ -146,7 +148,7 @@ function drawGlyphs(S, nodes, radius) {
   if (radius < 2) { // thousands of rows: a heat map of scores
     const height = Math.max(1.1, ROW * S.ky), width = Math.max(4, Math.min(10, 9 * S.kx));
     for (const node of nodes) {
-      ctx.fillStyle = node.score == null ? theme.unscored : scoreColour(node.score);
+      ctx.fillStyle = node.score == null ? theme.unscored : theme.colour(node.score);
       ctx.globalAlpha = S.dim && !S.dim.has(node.id) ? 0.15 : seen(node, S.frame) === "pruned" ? 0.55 : 1;
       ctx.fillRect(node.sx - width / 2, node.sy - height / 2, width, height);
     }
@@ -187,7 +189,7 @@ function ring(ctx, node, radius, colour, width) {
 
 // State by shape, score by colour: disc kept, hollow undecided, small diamond pruned, square finished, cross failed.
 function glyph(ctx, theme, x, y, radius, state, score) {
-  const fill = score == null ? theme.unscored : scoreColour(score);
+  const fill = score == null ? theme.unscored : theme.colour(score);
   ctx.lineWidth = 1;
   ctx.strokeStyle = theme.outline;
   ctx.fillStyle = fill;
@@ -220,16 +222,18 @@ function glyph(ctx, theme, x, y, radius, state, score) {
   if (state === "open") { // hollow: nothing decided yet
     ctx.fillStyle = theme.background;
     ctx.fill();
-    ctx.strokeStyle = score == null ? theme.muted : fill;
-    ctx.lineWidth = Math.max(1.2, radius * 0.4);
-    ctx.stroke();
+    for (const [colour, wider] of [[theme.outline, 1.6], [score == null ? theme.muted : fill, 0]]) { // a pale score has an edge
+      ctx.strokeStyle = colour;
+      ctx.lineWidth = Math.max(1.2, radius * 0.4) + wider;
+      ctx.stroke();
+    }
   } else { ctx.fill(); ctx.stroke(); }
 }
 
 // A diamond of a stack: pruned siblings that have a few pixels each.
 function flat(ctx, theme, { sx, sy, score }, space) {
   const high = Math.max(1.2, space * 0.6);
-  ctx.fillStyle = score == null ? theme.unscored : scoreColour(score);
+  ctx.fillStyle = score == null ? theme.unscored : theme.colour(score);
   ctx.beginPath();
   ctx.moveTo(sx - 5, sy);
   ctx.lineTo(sx, sy - high);
@@ -278,7 +282,7 @@ function inSmall(S, box) {
   Object.assign(image, { width: box.w * ratio, height: box.h * ratio });
   ctx.scale(ratio, ratio);
   for (const node of tree.order) {
-    ctx.fillStyle = node.score == null ? theme.unscored : scoreColour(node.score);
+    ctx.fillStyle = node.score == null ? theme.unscored : theme.colour(node.score);
     ctx.fillRect(2 + (across(tree, node) / box.total) * (box.w - 6), 2 + (node.row / tree.rows) * (box.h - 4), 3, 1.5);
   }
   S.small = { of: tree.order, theme, image };

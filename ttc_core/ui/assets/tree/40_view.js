@@ -1,5 +1,6 @@
 // The view on the tree: fitting, panning, what is selected, and when to draw.
 const ANIMATED_NODES = 700; // above this, rows jump instead of gliding
+const READ = 0.85; // share of the scale at which usual labels are whole that a view of everything has to have
 const READABLE = 12; // px of a row in which a step can be read
 
 function relayout(S, glide = false) {
@@ -60,7 +61,7 @@ function fit(S, glide = false) {
   const wide = breadth(tree), high = tree.rows * ROW;
   const whole = Math.max(0.1, Math.min(tree.clipped ? 1.9 : 1.1, (W - 26) / wide));
   const read = readableScale(S); // at this scale the far end may be left to panning and minimap
-  const kx = S.overview || whole > 0.6 * read ? whole : read;
+  const kx = S.overview || whole > READ * read ? whole : read;
   const ky = Math.max(0.004, Math.min(1.2, (H - 24) / high));
   const to = { kx, ky, tx: 18, ty: Math.max(12, (H - high * ky) / 2) };
   if (glide) { S.viewFrom = { kx: S.kx, ky: S.ky, tx: S.tx, ty: S.ty }; S.viewTo = to; } else { Object.assign(S, to); S.viewFrom = null; }

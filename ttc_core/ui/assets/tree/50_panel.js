@@ -6,7 +6,7 @@ function icon(state, score, S) {
   svg.setAttribute("viewBox", "-8 -8 16 16");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
-  const fill = score == null ? S.theme.unscored : scoreColour(score);
+  const fill = score == null ? S.theme.unscored : S.theme.colour(score);
   const shapes = {
     kept: ["circle", { r: 5 }], open: ["circle", { r: 4.4 }], pruned: ["path", { d: "M0 -5L5 0L0 5L-5 0Z" }],
     final: ["rect", { x: -4.8, y: -4.8, width: 9.6, height: 9.6 }], failed: ["path", { d: "M-4 -4L4 4M4 -4L-4 4" }],
@@ -27,18 +27,18 @@ function icon(state, score, S) {
 function nodeRow(S, node, lead = "") {
   const row = el("button", "row" + (node.id === S.selected ? " on" : ""), "", { type: "button", title: node.why || "" });
   if (lead !== "") row.append(el("span", "lead", String(lead)));
-  row.append(icon(node.state, node.score, S), scoreBar(node.score), el("span", "text", oneLine(node.text) || "(empty)", { dir: "auto" }));
+  row.append(icon(node.state, node.score, S), scoreBar(S, node.score), el("span", "text", oneLine(node.text) || "(empty)", { dir: "auto" }));
   if (S.wrong.has(node.id)) row.append(el("span", "mark wrong", "✗ first wrong"));
   if (S.chosenPath.has(node.id)) row.append(el("span", "mark chosen", "chosen"));
   row.onclick = () => select(S, node.id);
   return row;
 }
 
-function scoreBar(score) {
+function scoreBar(S, score) {
   const bar = el("span", "bar-score"), fill = el("i");
   bar.append(el("b", "", score == null ? "–" : scoreText(score)));
   fill.style.width = score == null ? "0" : `${Math.max(2, score * 100)}%`;
-  if (score != null) fill.style.background = scoreColour(score);
+  if (score != null) fill.style.background = S.theme.colour(score);
   const rail = el("span", "rail");
   rail.append(fill);
   bar.append(rail);
@@ -224,7 +224,7 @@ function answerBlock(S, group, most, sum) {
     const row = nodeRow(S, node);
     row.querySelector(".text").textContent = ending(S, member.id);
     row.title = member.id;
-    row.querySelector(".bar-score").replaceWith(scoreBar(member.score));
+    row.querySelector(".bar-score").replaceWith(scoreBar(S, member.score));
     block.append(row);
   }
   const light = (on) => () => { S.dim = on ? new Set(group.members.flatMap((m) => solutionTo(S.tree, m.id).map((n) => n.id))) : null; redraw(S); };

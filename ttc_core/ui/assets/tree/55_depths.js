@@ -32,7 +32,7 @@ function depthBar(S, bin, i, most) {
   const bar = el("button", "", "", { type: "button", tabindex: "-1", title: `${bin.length} from ${(i / BINS).toFixed(2)} to ${((i + 1) / BINS).toFixed(2)}` });
   const fill = el("i");
   fill.style.height = bin.length ? `${Math.max(6, (100 * bin.length) / most)}%` : "0";
-  fill.style.background = scoreColour((i + 0.5) / BINS);
+  fill.style.background = S.theme.colour((i + 0.5) / BINS);
   bar.append(fill);
   bar.disabled = !bin.length;
   bar.onpointerenter = () => { S.dim = new Set(bin.map((n) => n.id)); redraw(S); };

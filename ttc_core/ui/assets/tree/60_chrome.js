@@ -57,7 +57,7 @@ const toggleHelp = (S, on = S.help.hidden) => { S.help.hidden = !on; };
 
 function drawLegend(S) {
   const { foot } = S, ramp = el("span", "ramp"), states = new Set([...S.tree.nodes.values()].map((n) => n.state));
-  ramp.style.background = `linear-gradient(90deg, ${VIRIDIS.join(",")})`;
+  ramp.style.background = `linear-gradient(90deg, ${S.theme.ramp.join(",")})`;
   const scale = el("span", "scale", "", { title: "the verifier's probability that the solution is right so far" });
   scale.append(el("span", "", "P(right) 0"), ramp, el("span", "", "1"));
   foot.replaceChildren(scale);

@@ -5,7 +5,7 @@ function mount(root) {
   const part = (name) => root.querySelector(`.${name}`);
   const S = {
     root, stage: part("stage"), canvas: root.querySelector("canvas"), tip: part("tip"), help: part("help"), bar: part("bar"),
-    side: part("side"), foot: part("foot"), live: part("live"), empty: part("empty"), outline: part("outline"), frameBox: part("frame"),
+    side: part("side"), foot: part("foot"), live: part("live"), empty: part("empty"), outline: part("outline"), frameBox: part("frame"), box: part("ttc"),
     tree: emptyTree(""), run: null, rev: 0, data: {}, kx: 1, ky: 1, tx: 18, ty: 12, userView: false, overview: false, draws: 0, counts: "",
     selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(), keep: new Set(), hover: null, dim: null,
     focus: null, folded: new Set(), hidePruned: false, frame: null, view: "tree", tab: "answers", wrong: new Set(), openAnswers: new Set(),
@@ -25,8 +25,21 @@ function mount(root) {
     redraw(S);
   });
   S.resize.observe(S.canvas);
+  const host = root.getRootNode().host;
+  S.scroller = host?.closest("[data-testid=stMain]");
+  S.around = new ResizeObserver(() => fillWindow(S)); // what is above the tree has come, gone or been wrapped
+  S.around.observe(host?.closest("[data-testid=stMainBlockContainer]") || root);
+  S.fill = () => fillWindow(S);
+  addEventListener("resize", S.fill);
   MOUNTED.set(root, S);
   return S;
+}
+
+// The tree takes what the window has left below its top, so that its legend is in sight.
+const LOWEST = 330, BELOW = 14; // px of the tree at least, and of the page below its frame
+function fillWindow(S) {
+  const top = S.stage.getBoundingClientRect().top + (S.scroller?.scrollTop ?? scrollY);
+  S.box.style.setProperty("--stage", `${Math.max(LOWEST, Math.floor(innerHeight - top - S.foot.offsetHeight - BELOW))}px`);
 }
 
 function startRun(S, data) {
@@ -85,13 +98,13 @@ export default function (component) {
   S.setState = setStateValue;
   S.trigger = setTriggerValue;
   S.themeDirty = true;
-  root.querySelector(".ttc").style.setProperty("--stage", `max(420px, calc(100vh - ${(data && data.above) || 330}px))`);
   const start = performance.now();
   if (data && data !== S.received) { S.received = data; receive(S, data); } // the same object when only the theme changed
   S.applyMs = performance.now() - start;
+  fillWindow(S);
   redraw(S);
   hook(S);
-  return () => { play(S, false); stopAsking(S); S.resize.disconnect(); cancelAnimationFrame(S.raf); S.raf = 0; MOUNTED.delete(root); };
+  return () => { play(S, false); stopAsking(S); S.resize.disconnect(); S.around.disconnect(); removeEventListener("resize", S.fill); cancelAnimationFrame(S.raf); S.raf = 0; MOUNTED.delete(root); };
 }
 
 // For tests and measurements: what is on screen, and a way to find a node on the page.
