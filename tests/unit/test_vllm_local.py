@@ -43,6 +43,7 @@ def test_a_table_becomes_vllms_arguments(tmp_path: Path) -> None:
     named = {"model": "m", "revision": "v1", "tokenizer": "other"}
     given = Options.of("mine", named).arguments(cpu=True, places=1)
     assert given["enable_chunked_prefill"] is False and named.items() <= given.items()
+    assert given["tokenizer_revision"] == "main", "the revision is the model's"
 
 
 def test_an_adapter_is_read_from_safetensors_alone_here_and_from_the_hub(

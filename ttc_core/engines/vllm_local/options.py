@@ -79,7 +79,7 @@ class Options:
         if self.revision:
             given["revision"] = self.revision
         if self.tokenizer:
-            given["tokenizer"] = self.tokenizer
+            given.update(tokenizer=self.tokenizer, tokenizer_revision="main")  # else vLLM takes the model's revision
         if self.runner == "pooling":  # the value at every token: where it is read is for the verifier to say
             given["pooler_config"] = {"tok_pooling_type": "ALL"}
         if self.longest:
