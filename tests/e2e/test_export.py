@@ -71,6 +71,7 @@ def test_a_figure_is_edited_saved_and_found_again(served, open_page, study, data
     both.locator(f".st-key-figure-{NAME} img").wait_for()
     both.locator(f".st-key-figure-{NAME}-2").get_by_text("Edit", exact=True).click()
     both.locator(f".st-key-delete-{NAME}-2 button").click()
+    both.get_by_role("dialog").get_by_role("button", name="Delete").click()
     both.locator(f".st-key-figure-{NAME}-2").wait_for(state="detached")
     assert f"{NAME}-2" not in both.url and list(saved_figures.listing(study, db=database)) == [NAME]
     assert both.locator("[data-testid=stException]").count() == 0
