@@ -14,7 +14,9 @@ from mkdocs.structure.files import File, Files
 from ttc_core import __main__ as command_line
 from ttc_core import registry
 
-KINDS = {"strategy": "Strategies", "verifier": "Verifiers", "dataset": "Data sets", "figure": "Figures"}
+KINDS = {
+    "strategy": "Strategies", "verifier": "Verifiers", "dataset": "Data sets", "figure": "Figures", "table": "Tables",
+}  # fmt: skip
 
 
 def on_files(files: Files, config: Any) -> Files:

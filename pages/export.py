@@ -1,9 +1,7 @@
 """Figures for papers and slides: how each looks in print, and its files."""
 
-import io
 import json
 import tempfile
-import zipfile
 from pathlib import Path
 
 import streamlit as st
@@ -31,6 +29,15 @@ def drawn(study: str, revision: str, name: str, form: str, look: str) -> dict[st
     asked = Look.parse(json.loads(look))
     figure = asked.applied(writing.info(asked.figure, of_study.tables_of(study, revision)), name)
     return writing.files(figure, form, asked.size())
+
+
+@st.cache_data(show_spinner="Comparing", max_entries=50)
+def tabular(study: str, revision: str, name: str) -> dict[str, bytes]:
+    """The files of one table in all formats that tables have; none where the study does not have what it needs."""
+    try:
+        return writing.table_files(writing.table(name, of_study.tables_of(study, revision)), writing.FORMATS)
+    except UserError:
+        return {}
 
 
 def pick(names: list[str]) -> tuple[str, str, str]:
@@ -64,7 +71,7 @@ def preview(name: str, look: Look, made: Info, study: str, revision: str) -> Non
     with st.container(horizontal=True, gap="small", key=f"files-{name}"):
         for form in writing.FORMATS:
             st.download_button(
-                form.upper(), lambda form=form: packed(drawn(study, revision, name, form, said)),
+                form.upper(), lambda form=form: writing.packed(drawn(study, revision, name, form, said)),
                 file_name=f"{name}.{'zip' if form == 'tex' else form}", key=f"{form}-{name}", on_click="ignore",
             )  # fmt: skip
 
@@ -117,10 +124,11 @@ def show_saved(names: list[str]) -> None:
 
 
 def everything(study: str, revision: str, figures: dict[str, Look]) -> bytes:
-    """These figures in all formats, as an archive."""
+    """These figures in all formats, and the tables of the study, as an archive."""
     said = {name: json.dumps(look.document(), sort_keys=True) for name, look in figures.items()}
     files = [drawn(study, revision, name, form, look) for name, look in said.items() for form in writing.FORMATS]
-    return packed({name: content for of in files for name, content in of.items()})
+    files += [tabular(study, revision, name) for name in registry.names("table")]
+    return writing.packed({name: content for of in files for name, content in of.items()})
 
 
 def bundled(study: str, size: str, family: str) -> bytes:
@@ -137,6 +145,7 @@ def offer(study: str, revision: str, figures: dict[str, Look], size: str, family
         st.download_button(
             f"All {len(figures)} figures in all formats", lambda: everything(study, revision, figures),
             file_name=f"{study}-figures.zip", key="all-figures", on_click="ignore", disabled=not figures,
+            help="and the tables of methods, verifier and planner in LaTeX, CSV and Markdown",
         )  # fmt: skip
         st.download_button(
             "Bundle", lambda: bundled(study, size, family), file_name=f"{study}.zip", key="bundle", on_click="ignore",
@@ -144,17 +153,6 @@ def offer(study: str, revision: str, figures: dict[str, Look], size: str, family
             help="Figures, saved ones too, data, model cards with checksums, versions and seeds, and the commands that "
             "draw the figures from the data and repeat the study. For a study that has ended or is paused.",
         )  # fmt: skip
-
-
-def packed(files: dict[str, bytes]) -> bytes:
-    """One file as it is, several in an archive that is the same for the same files."""
-    if len(files) == 1:
-        return next(iter(files.values()))
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return file.getvalue()
 
 
 def gallery(study: str, revision: str, size: str, family: str) -> None:

@@ -23,6 +23,7 @@ PACKAGES = {
     "engine": "ttc_core.engines",
     "dataset": "ttc_core.datasets",
     "figure": "ttc_core.figures",
+    "table": "ttc_core.figures",
 }
 _registered: dict[str, dict[str, Any]] = {kind: {} for kind in PACKAGES}
 _scanned: set[str] = set()
@@ -51,6 +52,7 @@ verifier = _decorator("verifier")
 engine = _decorator("engine")
 dataset = _decorator("dataset")
 figure = _decorator("figure")
+table = _decorator("table")
 
 
 def names(kind: str) -> list[str]:

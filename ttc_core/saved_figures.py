@@ -27,7 +27,7 @@ def named(name: str) -> str:
         BadValue: it cannot.
     """
     check_name(name)
-    if name in registry.names("figure") or name.endswith(TABLE):
+    if name in (*registry.names("figure"), *registry.names("table")) or name.endswith(TABLE):
         raise BadValue(f"the name {name!r} is that of another figure or table", hint="choose another one")
     return name
 

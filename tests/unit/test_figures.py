@@ -39,7 +39,6 @@ from ttc_core.drawing.info import (
     styles,
 )
 from ttc_core.drawing.interactive import plotly
-from ttc_core.drawing.trees import tree
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.export import listing, pgfplots, text, writing
 from ttc_core.export.chains import Attempts, kept
@@ -201,7 +200,8 @@ def test_a_method_looks_the_same_in_every_figure(study):
 def test_what_a_study_does_not_have_is_left_out(tmp_path, study):
     bare = StudyTables(study.frame, study.frame[:0], None, resamples=0)
     made, left_out = writing.write(bare, tmp_path / "new", ["csv"], presets.preset("acl"))
-    assert [m.name for m in made] == ["costs"] and len(left_out) == len(registry.names("figure")) - 1
+    assert [m.name for m in made] == ["costs", "planner"]
+    assert len(left_out) == len(registry.names("figure")) + len(registry.names("table")) - 2
     assert all(one.why for one in left_out)
     with pytest.raises(UserError, match="the study has no pool of samples"):
         writing.write(bare, tmp_path / "none", ["csv"], presets.preset("acl"), ["frontier"])
@@ -284,7 +284,7 @@ def test_hostile_names_stay_text(tmp_path):
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX with pgfplots")
 def test_latex_compiles_every_figure_and_table(tmp_path):
     made, left_out = writing.write(tables(hostile=True), tmp_path, ["tex"], presets.preset("neurips"))
-    assert not left_out
+    assert not left_out and {one.name for one in made} > {*registry.names("table")}
     (tmp_path / "way.tex").write_text(listing.as_latex([Node("r.0", "r", HOSTILE, "end", answer=HOSTILE)], HOSTILE))
     files = [file for one in made for file in one.files] + ["way.tex"]
     inputs = "\n".join(
@@ -509,31 +509,6 @@ def test_edited_text_stays_text(name, study):
     assert not [cell for cell in cells if cell.lstrip()[:1] in tuple("=@") or cell.startswith(("+", "\t"))]
     assert not re.search(r"(?<!\\)<", made["md"]["frontier.md"].decode())
     assert "<script" not in plotly(info).to_json()
-
-
-def test_a_tree_shows_every_node_and_the_way_to_the_answer(ttc, url, tmp_path):  # noqa: F811
-    example = REPOSITORY / "data/examples/2-mini-test-0005-beam_search.json"
-    runs.ensure_database(db=url)
-    run_id = runs.import_run(json.loads(example.read_text("utf-8")), db=url)
-    nodes, outcome = runs.nodes(run_id, db=url).nodes, runs.get(run_id, db=url).outcome
-    info = tree("tree", nodes, outcome.chosen, "x")
-    [panel] = info.panels
-    way = line(info, "way to the answer")
-    assert way.x[-1] == outcome.chosen.count(".") and list(way.x) == sorted(way.x)
-    marks = [s for s in panel.series if s.kind == "points"]
-    assert {s.name for s in marks} >= {"solution", "pruned"}
-    assert sum(len(s.x) for s in marks) + len(way.x) - 1 == len(nodes)
-    assert len([s for s in panel.series if s.kind == "guide"]) == len(nodes)
-    places = [place for s in marks for place in zip(s.x, s.y, strict=True)]
-    assert len(set(places)) == len(places), "no node hides another"
-    forms = "pdf,svg,png,tex,csv,md"
-    code, out, err = ttc("figures", "--run", run_id, "--out", str(tmp_path / "t"), "--format", forms, "--preset", "acl")
-    assert code == 0 and len(list((tmp_path / "t").iterdir())) == 8, err
-    listed = (tmp_path / "t" / f"tree-{run_id}-way.tex").read_text()
-    [chosen] = [node for node in nodes if node.id == outcome.chosen]
-    assert listed.count(r" \\") == len(way.x) and f"& {chosen.score:.3f} & {outcome.answer} " in listed
-    code, out, err = ttc("figures", "--run", "nope", "--out", str(tmp_path / "n"))
-    assert (code, out) == (2, "") and "no run is called" in err and not (tmp_path / "n").exists()
 
 
 def test_unknown_names_say_what_there_is(study):

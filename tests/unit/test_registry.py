@@ -45,6 +45,14 @@ DROPPED = {
         "    '''Dropped in.'''\n"
         "    return Info('{name}', [], '')\n"
     ),
+    "table": (
+        "from ttc_core.drawing.tabular import Table\n"
+        "from ttc_core.registry import table\n"
+        "@table('{name}')\n"
+        "def info(tables):\n"
+        "    '''Dropped in.'''\n"
+        "    return Table('{name}', [], [], '')\n"
+    ),
 }
 
 

@@ -40,7 +40,7 @@ def table(
     """
     found, of = placed(outcomes, pool, axis, by, count, verifier, baseline)
     return {
-        "all": _rows(found, np.arange(len(of)), resamples),
+        "all": rows(found, resamples),
         "bins": [_rows(found, np.flatnonzero(of == b), resamples) for b in range(count)],
     }
 
@@ -59,6 +59,11 @@ def placed(
     if len(found.problems) < count:
         raise BadValue(f"{len(found.problems)} problems do not fill {count} bins")
     return found, difficulty.quantile_bins(binning.values, found.problems, count).of
+
+
+def rows(found: Measured, resamples: int = RESAMPLES) -> Rows:
+    """The rows of `table` for all problems, by budget."""
+    return _rows(found, np.arange(len(found.problems)), resamples)
 
 
 def _rows(found: Measured, inside: Ints, resamples: int) -> Rows:

@@ -20,7 +20,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     """What `figures` takes."""
     of = verb.add_mutually_exclusive_group(required=True)
     of.add_argument("--study", metavar="S")
-    of.add_argument("--run", metavar="RUN_ID", help="the tree of a stored run")
+    of.add_argument("--run", metavar="RUN_ID", help="tree and chain of a stored run")
     of.add_argument("--bundle", metavar="FILE", help="of the study in a bundle, drawn as it was there")
     of.add_argument("--list-saved", action="store_true", help="only say which figures are saved")
     of.add_argument("--forget", metavar="NAME[,NAME...]", help="delete these saved figures")
@@ -76,7 +76,7 @@ def figures(args: argparse.Namespace) -> int:
     runs.ensure_database(db=args.db)
     if args.saved and args.study is not None:
         drawn = replace(drawn, saved={name: _saved(name, args) for name in args.saved.split(",")})
-    return _write(args, args.study, drawn, args.db) if args.run is None else _tree(args, drawn)
+    return _write(args, args.study, drawn, args.db) if args.run is None else _search(args, drawn)
 
 
 def _list_saved(args: argparse.Namespace) -> int:
@@ -107,28 +107,17 @@ def _forget(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tree(args: argparse.Namespace, drawn: Drawn) -> int:
-    """The one figure of a run."""
-    from ttc_core import runs
-    from ttc_core.drawing.trees import tree, way_to
-    from ttc_core.export import listing, writing
+def _search(args: argparse.Namespace, drawn: Drawn) -> int:
+    """The figures of a run, and the way to its answer in LaTeX."""
+    from ttc_core.export import searches, writing
 
-    view, nodes = runs.get(args.run, db=args.db), runs.nodes(args.run, db=args.db).nodes
-    if not nodes:
-        raise UserError(f"run {args.run!r} has no nodes yet")
-    spec = view.spec
-    about = f"{spec.strategy} with {spec.model}, budget {spec.budget}, on {spec.problem_id or 'a question'}"
-    answer = view.outcome.chosen if view.outcome else None
-    figure = tree(f"tree-{view.id}", nodes, answer, about)
-    chosen = drawn.check()
-    small = replace(chosen, marker=chosen.marker * 0.6)  # nodes are many
-    [made] = writing.write_figures([(figure, small)], Path(args.out), drawn.formats, drawn.dpi)
+    found = searches.figures(args.run, drawn.check(), args.db)
+    made = writing.write_figures(found, Path(args.out), drawn.formats, drawn.dpi)
     if "tex" in drawn.formats:
-        name = f"tree-{view.id}-way.tex"
-        text = listing.as_latex(way_to(nodes, answer), about).encode("ascii", "backslashreplace")
-        writing.put(Path(args.out), {name: text})
-        made.files.append(name)
-    return _show(args, [made], [])
+        listed = searches.way(args.run, args.db)
+        writing.put(Path(args.out), listed)
+        made[0].files.extend(listed)
+    return _show(args, made, [])
 
 
 def _write(args: argparse.Namespace, study: str, drawn: Drawn, db: str | None) -> int:

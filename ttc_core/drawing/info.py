@@ -80,13 +80,41 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Words from (x, y) to the right end of their panel, broken into lines there, their middle at y."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Panel:
-    """One pair of axes with its series."""
+    """One pair of axes with its series.
+
+    Arguments:
+        bare: a drawing instead of a diagram: a frame without numbers, as high as its notes need in units of y. Its axes
+            have limits.
+        notes: words in it; of a bare panel only.
+    """
 
     title: str
     x: Axis
     y: Axis
     series: Sequence[Series]
+    bare: bool = False
+    notes: Sequence[Note] = ()
+
+    def right_of(self, note: Note) -> float:
+        """The share of the width of a bare panel that a note has."""
+        low, high = (float(end or 0.0) for end in self.x.limits or (0.0, 1.0))
+        return (high - note.x) / (high - low)
+
+    @property
+    def rows(self) -> float:
+        """How high a bare panel is, in units of y."""
+        low, high = (float(end or 0.0) for end in self.y.limits or (0.0, 0.0))
+        return high - low if self.bare else 0.0
 
     def holds(self, series: Series) -> bool:
         """Whether all marks of a series lie between the ends of the axes."""
@@ -123,6 +151,12 @@ class Info:
                     seen.setdefault(series.entry or series.name, series)
         object.__setattr__(self, "entries", tuple(seen.items()))
 
+    def grid(self, room: float, narrowest: float) -> tuple[int, int]:
+        """Rows and columns of its panels where there are so many inches for them; rows are filled evenly."""
+        most = max(1, min(self.columns, len(self.panels), int(room / narrowest)))
+        rows = -(-len(self.panels) // most)
+        return rows, max(1, -(-len(self.panels) // max(1, rows)))
+
     def only(self, names: Iterable[str]) -> Info:
         """The same with these entries of the legend alone, in this order."""
         place = {name: i for i, name in enumerate(names)}
@@ -145,11 +179,13 @@ class Info:
             return replace(of, label=change(of.label), labels=[change(text) for text in of.labels] or ())
 
         panels = [
-            Panel(
-                change(panel.title),
-                axis(panel.x),
-                axis(panel.y),
-                [replace(s, name=change(s.name), entry=change(s.entry)) for s in panel.series],
+            replace(
+                panel,
+                title=change(panel.title),
+                x=axis(panel.x),
+                y=axis(panel.y),
+                series=[replace(s, name=change(s.name), entry=change(s.entry)) for s in panel.series],
+                notes=[replace(note, text=change(note.text)) for note in panel.notes] or (),
             )
             for panel in self.panels
         ]

@@ -32,8 +32,12 @@ def plotly(info: Info, ink: str = BLACK, height: int = HEIGHT) -> Figure:
         row, column = i // columns + 1, i % columns + 1
         for trace in [t for series in panel.series for t in _traces(series, panel, seen, ink)]:
             figure.add_trace(trace, row, column)
-        figure.update_xaxes(**_axis(panel.x), row=row, col=column)
-        figure.update_yaxes(**_axis(panel.y), row=row, col=column)
+        for note in panel.notes:
+            figure.add_annotation(x=note.x, y=note.y, text=html.escape(note.text), showarrow=False, xanchor="left",
+                                  row=row, col=column)  # fmt: skip
+        bare = {"showticklabels": False, "ticks": ""} if panel.bare else {}
+        figure.update_xaxes(**_axis(panel.x), **bare, row=row, col=column)
+        figure.update_yaxes(**_axis(panel.y), **bare, row=row, col=column)
     figure.update_layout(
         template="simple_white",
         height=height * rows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ttc_core.drawing import marks
@@ -13,6 +14,7 @@ from ttc_core.drawing.presets import Preset
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LEAST = 0.28  # of the type: a marker's size
 WHERE: dict[str, Any] = {
     "below": "outside lower center",
     "above": "outside upper center",
@@ -57,6 +59,7 @@ def _handles(info: Info, preset: Preset) -> list[Any]:
 
     handles: list[Any] = []
     bars = 0
+    preset = replace(preset, marker=max(preset.marker, LEAST * preset.size))  # also where those in the panel are tiny
     for name, series in info.entries:
         if series.kind in ("bar", "stack"):
             colour, hatch = series.style.colour, marks.HATCHES[bars % len(marks.HATCHES)]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ttc_core.drawing import legends, marks
+from ttc_core.drawing import legends, marks, notes
 from ttc_core.drawing.bars import placed
 from ttc_core.drawing.info import Axis, Info, Panel, Series, plain
 from ttc_core.drawing.lettering import cut, families, readable, wrapped
@@ -104,14 +104,15 @@ def _figure(info: Info, preset: Preset) -> Figure:
     FigureCanvasAgg(figure)
     beside, above = legends.outside(figure, info, preset)
     room = preset.width - beside
-    columns = max(1, min(info.columns, len(info.panels), int(room / preset.narrowest)))
-    rows = -(-len(info.panels) // columns)
-    tall = min(max(room / columns * RATIO, LOWEST * scale), TALLEST * scale)
+    rows, columns = info.grid(room, preset.narrowest)
+    panels = [notes.broken(figure, p, room / columns - 4 * pad, preset) if p.bare else p for p in info.panels]
+    needed = notes.height([p for p in panels if p.bare], preset)
+    tall = needed + scale if needed else min(max(room / columns * RATIO, LOWEST * scale), TALLEST * scale)
     figure.set_size_inches(preset.width, tall * rows + above)
     grid = figure.add_gridspec(rows, columns)
-    for i, panel in enumerate(info.panels):
+    for i, panel in enumerate(panels):
         axes = figure.add_subplot(grid[divmod(i, columns)])
-        letter = f"({chr(97 + i)}) " if len(info.panels) > 1 else ""
+        letter = f"({chr(97 + i)}) " if len(panels) > 1 and not panel.bare else ""
         below = i + columns < len(info.panels)
         shared = (_shared(info, i, columns), below and _same(info, i, i + columns))
         _panel(axes, panel, letter, preset, info.intervals, shared)
@@ -131,7 +132,7 @@ def _figure(info: Info, preset: Preset) -> Figure:
         _thin(figure, axes, panel, preset)
     for axes, (title, across, _) in zip(figure.axes, names, strict=True):
         _name(figure, axes, title, across, left(0), preset)
-    lowest = max(left(1), LEAST * scale)
+    lowest = needed or max(left(1), LEAST * scale)
     for axes, (_, _, up) in zip(figure.axes, names, strict=True):
         axes.yaxis.label.set_text(wrapped(figure, up, preset.size, lowest, LINES))
     figure.set_size_inches(preset.width, (tall + lowest - left(1)) * rows + above)
@@ -177,6 +178,9 @@ def _panel(axes: Axes, panel: Panel, letter: str, preset: Preset, intervals: str
         axes.set_title(f"{letter}{panel.title}".strip(), loc="left", pad=_above(preset))
     _axis(axes, "x", panel.x, shared[1])
     _axis(axes, "y", panel.y, shared[0])
+    if panel.bare:
+        notes.draw(axes, panel, preset)
+        return
     axes.grid(axis="y", color="#E4E4E4", linewidth=preset.line * 0.5)
     axes.set_axisbelow(True)
 

@@ -55,3 +55,9 @@ class Tables(Protocol):
 
     def costs(self) -> pd.DataFrame:
         """Columns method, budget, policy, verifier: mean FLOPs of a problem, at the budget that most methods have."""
+
+    def compared(self) -> dict[str, Any]:
+        """{"budgets", "baseline", "rows": by budget {method: row}}, see `ttc_core.analysis.compared.table`."""
+
+    def planned(self) -> pd.DataFrame:
+        """Everything measured on all problems, the best first: see `ttc_core.analysis.planning.plan`."""

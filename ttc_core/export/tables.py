@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ttc_core.analysis import difficulty, documents, frontier, quality, revisions
+from ttc_core.analysis import compared, difficulty, documents, frontier, planning, quality, revisions
 from ttc_core.analysis.frontier import RESAMPLES
 from ttc_core.analysis.measured import measured
 from ttc_core.errors import UserError
@@ -169,6 +169,21 @@ class StudyTables:
         means = means.rename(columns={"policy_flops": "policy", "verifier_flops": "verifier"})
         made: pd.DataFrame = means.assign(budget=float(budget))
         return made
+
+    def compared(self) -> dict[str, Any]:
+        """See Tables."""
+        return self._once("compared", self._compared)
+
+    def _compared(self) -> dict[str, Any]:
+        found, _ = compared.placed(self.frame, self._pool(), self.axis, "oracle", self._bins())
+        rows = compared.rows(found, max(1, self.resamples))
+        return {"budgets": found.budgets, "baseline": found.methods[found.baseline], "rows": rows}
+
+    def planned(self) -> pd.DataFrame:
+        """See Tables."""
+        import pandas as pd
+
+        return self._once("planned", lambda: planning.plan(pd.concat([self.frame, self.others]), {}))
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
         if name not in self._made:

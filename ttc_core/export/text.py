@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ttc_core.drawing.info import Axis, Info, Panel, Value, plain
+from ttc_core.drawing.tabular import Cell, Table
 
 _TEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': "''", "√": r"\ensuremath{\surd}", "×": r"\ensuremath{\times}",
-    "→": r"\ensuremath{\to}", "−": r"\ensuremath{-}", "–": "--", "\n": " ", "\r": " ", "\t": " ",
+    "→": r"\ensuremath{\to}", "…": r"\dots{}", "−": r"\ensuremath{-}", "–": "--", "\n": " ", "\r": " ", "\t": " ",
 }  # fmt: skip
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the last four as Japanese keyboards write them
 _NUMBER = re.compile(r"[+-]?[0-9][0-9,]*(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?(/[0-9]+)?")
@@ -62,6 +63,8 @@ def as_csv(info: Info) -> str:
                 ends = [s.low[i], s.high[i]] if s.low else [None, None]
                 label = panel.x.labels[list(panel.x.ticks).index(x)] if x in panel.x.ticks and panel.x.labels else ""
                 writer.writerow([*map(cell, (info.name, panel.title, s.name)), x, cell(label), y, *ends])
+        for note in panel.notes:
+            writer.writerow([*map(cell, (info.name, panel.title, "text")), note.x, cell(note.text), note.y, "", ""])
     return file.getvalue()
 
 
@@ -70,10 +73,15 @@ def as_markdown(info: Info) -> str:
     parts = []
     for panel in info.panels:
         head, rows = _rows(panel, info.intervals != "none")
-        lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
-        shown = ["| " + " | ".join(_md(c) if c[:3] != "---" else c for c in line) + " |" for line in lines]
+        shown = _grid(head, rows)
         parts.append("\n".join([*([f"**{markdown(panel.title)}**", ""] if panel.title else []), *shown]))
     return "\n\n".join([*parts, markdown(info.caption)]) + "\n"
+
+
+def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
+    rule = ["---", *("---:" for _ in head[1:])]
+    return [f"| {' | '.join(line)} |" for line in ([*map(_md, head)], rule, *([*map(_md, row)] for row in rows))]
 
 
 def _md(text: str) -> str:
@@ -82,19 +90,74 @@ def _md(text: str) -> str:
 
 def as_booktabs(info: Info) -> str:
     """The same for LaTeX with the booktabs package, a tabular a panel."""
-    parts = [f"% {tex(info.caption)}", "% Needs \\usepackage{booktabs}."]
+    parts = [_said(info.caption)]
     for panel in info.panels:
         head, rows = _rows(panel, info.intervals != "none")
-        body = [" & ".join(tex(c) if c else "--" for c in row) + r" \\" for row in rows]
         title = [rf"\multicolumn{{{len(head)}}}{{l}}{{{tex(panel.title)}}} \\"] if panel.title else []
-        top = " & ".join(map(tex, head)) + r" \\"
-        parts += [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule", *title, top, r"\midrule", *body]
-        parts += [r"\bottomrule", r"\end{tabular}", ""]
+        parts += _tabular(head, rows, title)
     return "\n".join(parts)
 
 
+def _said(caption: str) -> str:
+    return f"% {tex(caption)}\n% Needs \\usepackage{{booktabs}}."
+
+
+def _tabular(head: Sequence[str], rows: Sequence[Sequence[str]], title: Sequence[str] = ()) -> list[str]:
+    body = [" & ".join(tex(c) if c else "--" for c in row) + r" \\" for row in rows]
+    top = " & ".join(map(tex, head)) + r" \\"
+    start = [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule", *title, top, r"\midrule"]
+    return [*start, *body, r"\bottomrule", r"\end{tabular}", ""]
+
+
+def table_as_booktabs(table: Table) -> str:
+    """A table for LaTeX with the booktabs package, intervals in brackets."""
+    return "\n".join([_said(table.caption), *_tabular(table.columns, _shown(table))])
+
+
+def table_as_markdown(table: Table) -> str:
+    """The same as Markdown, then the caption."""
+    return "\n".join(_grid(table.columns, _shown(table))) + f"\n\n{markdown(table.caption)}\n"
+
+
+def table_as_csv(table: Table) -> str:
+    """The same as CSV: numbers with all their digits, an interval as three columns."""
+    columns: dict[str, list[Any]] = {}
+    for i, name in enumerate(table.columns):
+        cells = [row[i] for row in table.rows]
+        if any(isinstance(one, tuple) for one in cells):
+            for part, end in enumerate(("", " low", " high")):
+                columns[name + end] = [one[part] if isinstance(one, tuple) else None for one in cells]
+        else:
+            columns[name] = cells
+    return csv_of(columns).decode("utf-8")
+
+
+def _shown(table: Table) -> list[list[str]]:
+    return [[_cell(one) for one in row] for row in table.rows]
+
+
+def _cell(one: Cell) -> str:
+    if one is None or isinstance(one, str):
+        return one or ""
+    if isinstance(one, tuple):
+        return _interval(*one)
+    if isinstance(one, int):
+        return str(one)
+    return plain(one) if one.is_integer() else _number_of(one)
+
+
+def _number_of(value: float) -> str:
+    """Three digits behind the point of what is a share; of more, as on an axis."""
+    return f"{value:.3f}" if 0.0005 <= abs(value) < 10 else f"{value:.2g}" if abs(value) < 0.0005 else plain(value)
+
+
 def _rows(panel: Panel, intervals: bool) -> tuple[list[str], list[list[str]]]:
-    """A row a series, a column an x between the ends of its axis; with intervals in brackets, where they are shown."""
+    """A row a series, a column an x between the ends of its axis; with intervals in brackets, where they are shown.
+
+    Of a bare panel its notes, as what stands where in it are no numbers.
+    """
+    if panel.bare:
+        return ["", "text"], [[str(i), note.text] for i, note in enumerate(panel.notes, 1)]
     series = [s for s in panel.series if s.kind != "guide" and len(s.x)]
     xs = sorted({x for s in series for x in s.x if panel.x.holds(x)})
     rows = []

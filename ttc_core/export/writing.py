@@ -1,7 +1,9 @@
-"""Figures of a study as files in a folder."""
+"""Figures and tables of a study as files in a folder."""
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,11 +15,17 @@ from ttc_core.drawing.info import Info
 from ttc_core.drawing.looks import Look
 from ttc_core.drawing.presets import Preset
 from ttc_core.drawing.tables import Tables
+from ttc_core.drawing.tabular import Table
 from ttc_core.errors import BadValue, UnknownName, UserError
 from ttc_core.export import pgfplots, text
 from ttc_core.files import whole
 
-FORMATS = (*printing.FORMATS, "tex", "csv", "md")
+TABULAR: dict[str, Callable[[Table], str]] = {  # formats of tables
+    "tex": text.table_as_booktabs,
+    "csv": text.table_as_csv,
+    "md": text.table_as_markdown,
+}
+FORMATS = (*printing.FORMATS, *TABULAR)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,22 @@ def info(name: str, tables: Tables) -> Info:
     """
     made: Callable[[Tables], Info] = registry.get("figure", name)
     return made(tables)
+
+
+def table(name: str, tables: Tables) -> Table:
+    """A registered table of these tables.
+
+    Raises:
+        UnknownName: no such table; UserError: the study does not have what it needs.
+    """
+    made: Callable[[Tables], Table] = registry.get("table", name)
+    return made(tables)
+
+
+def table_files(made: Table, forms: Sequence[str]) -> dict[str, bytes]:
+    """The files of a table in those of the formats that a table has: {name: bytes}."""
+    found = {f"{made.name}.{form}": TABULAR[form](made) for form in forms if form in TABULAR}
+    return {name: content.encode("utf-8", "backslashreplace") for name, content in found.items()}
 
 
 def files(figure: Info, form: str, preset: Preset, dpi: int = 300) -> dict[str, bytes]:
@@ -84,30 +108,50 @@ def write(
     dpi: int = 300,
     saved: Mapping[str, Look] | None = None,
 ) -> tuple[list[Written], list[LeftOut]]:
-    """Write figures into a folder, which is made where it is missing.
+    """Write figures and tables into a folder, which is made where it is missing.
 
-    names: which; None for all that the study has what it takes for. saved: others by their names, each in its own size.
+    names: which figures and tables; None for all that the study has what it takes for. saved: other figures by their
+        names, each in its own size. A table is written in those of the formats that tables have.
 
     Raises:
-        UnknownName: no such figure or format; BadValue: the folder cannot be written; UserError: a figure that was
-            asked for by name is not possible. Nothing is written then.
+        UnknownName: no such figure or format; BadValue: the folder cannot be written; UserError: what was asked for by
+            name is not possible. Nothing is written then.
     """
     check(forms)
     figures: list[tuple[Info, Preset]] = []
+    listed: list[Table] = []
     left_out = []
-    plain = registry.names("figure") if names is None else names
+    tabular = registry.names("table")
+    plain = [*registry.names("figure"), *(tabular if set(forms) & set(TABULAR) else ())] if names is None else names
     wanted: list[tuple[str, Look | None]] = [*((name, None) for name in plain), *(saved or {}).items()]
     for name, look in wanted:
-        registry.get("figure", look.figure if look else name)
+        registry.get("table" if name in tabular else "figure", look.figure if look else name)
     for name, look in wanted:
         try:
+            if name in tabular:
+                listed.append(table(name, tables))
+                continue
             made = info(look.figure if look else name, tables)
             figures.append((look.applied(made, name), look.size()) if look else (made, preset))
         except UserError as error:
             if names is not None:
                 raise
             left_out.append(LeftOut(name, str(error)))
-    return write_figures(figures, folder, forms, dpi), left_out
+    if listed and not set(forms) & set(TABULAR):
+        raise BadValue(f"a table is written as {', '.join(TABULAR)}, not as {', '.join(forms)}")
+    return [*write_figures(figures, folder, forms, dpi), *write_tables(listed, folder, forms)], left_out
+
+
+def write_tables(made: Sequence[Table], folder: Path, forms: Sequence[str]) -> list[Written]:
+    """Write tables into a folder, which is made where it is missing.
+
+    Raises:
+        BadValue: the folder cannot be written.
+    """
+    found = [(one, table_files(one, forms)) for one in made]
+    for _, content in found:
+        put(folder, content)
+    return [Written(one.name, list(content), one.caption) for one, content in found]
 
 
 def write_figures(
@@ -145,3 +189,14 @@ def put(folder: Path, content: Mapping[str, bytes]) -> None:
                 stack.enter_context(whole(folder / name)).write_bytes(data)
     except OSError as error:
         raise BadValue(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """One file as it is, several in an archive that is the same for the same files."""
+    if len(files) == 1:
+        return next(iter(files.values()))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return file.getvalue()

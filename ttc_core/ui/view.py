@@ -12,7 +12,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.runs_views import RunView
 from ttc_core.types import Usage
-from ttc_core.ui import delete, gate, onward, question, session, steps, tree, words
+from ttc_core.ui import delete, drawn, gate, onward, question, session, steps, tree, words
 from ttc_core.ui.component import search_tree
 
 Body = Callable[[RunView], None]
@@ -197,6 +197,8 @@ def _buttons(view: RunView, shown: Shown) -> None:
         )  # fmt: skip
     if view.status == "done":
         _more(view, shown)
+    if shown.question and view.nodes:
+        drawn.offer(view.id, shown.key("act_figures"))
     gate.button(
         "Delete…", "runs.delete", of=own, key=shown.key("act_delete"), type="tertiary",
         on_click=delete.ask, args=([view.id],),
