@@ -27,6 +27,7 @@ class Chosen:
         verifier: "" where no method has one.
         outcomes: columns as `studies.outcomes` gives them.
         others: of the data set's other models.
+        rated: of the same model with other verifiers; None if there are none.
     """
 
     study: str
@@ -36,6 +37,7 @@ class Chosen:
     outcomes: pd.DataFrame
     others: pd.DataFrame
     db: str | None
+    rated: pd.DataFrame | None = None
 
     def pool_rows(self) -> list[dict[str, Any]]:
         """The samples of the same model as stored, scored by the same verifier where there are such; [] without any."""
@@ -105,11 +107,12 @@ def choose(
     own = _named(frame, "model", model)
     name = str(own["model"].iloc[0])
     rated = own[own["verifier"].fillna("") != ""]
-    by = ""
+    by, apart = "", None
     if verifier is not None or not rated.empty:
         by = str(_named(rated, "verifier", verifier)["verifier"].iloc[0])
-        own = own[own["verifier"].fillna("").isin(["", by])]
-    return Chosen(study, str(frame["dataset"].iloc[0]), name, by, own, frame[frame["model"] != name], db)
+        mine = own["verifier"].fillna("").isin(["", by])
+        own, apart = own[mine], own[~mine]
+    return Chosen(study, str(frame["dataset"].iloc[0]), name, by, own, frame[frame["model"] != name], db, apart)
 
 
 def parameters(outcomes: pd.DataFrame) -> float:

@@ -77,7 +77,12 @@ def tables(hostile=False, **changes):
         np.ones((PROBLEMS, 8), bool),
         steps,
     )
-    made = Attempts(np.tile(np.arange(6) % 2 == 1, (12, 1)), np.arange(6) < np.arange(1, 13)[:, None], list("ab") * 6)
+    majority = parts[0].assign(params=json.dumps({"chains": 1, "select": "majority"}), method="revisions by majority")
+    alone = worlds.outcomes(correct[:, :1], budgets).assign(model="reviser")
+    parts += [majority, alone, parts[0].assign(verifier="w", correct=False)]
+    names = [f"p{i % 60}" for i in range(120)]
+    made = Attempts(np.tile(np.arange(6) % 2 == 1, (120, 1)), np.arange(6) < np.arange(1, 121)[:, None] // 10, names)
+    changes = {"rated": frame[frame["method"] == "best_of_n"].assign(verifier="w", correct=True)} | changes
     return StudyTables(frame, pd.concat([large, *parts]), pool, lambda revised: made, resamples=20, **changes)
 
 
@@ -115,8 +120,8 @@ def test_bars_stand_for_the_best_variant_of_each_strategy(study):
     info = drawn("methods_by_bin", study)
     assert [s.name for s in info.panels[0].series] == ["best-of-N", "beam search (width 4)"]  # majority is a variant
     found = study.frontier("oracle")
-    assert [p.title for p in info.panels] == [f"{n} generations" for n in (8, 16, 32, 64)]
-    assert list(info.panels[0].series[1].y) == [b["beam_search width=4"][3] for b in found["by_bin"]]
+    assert [p.title for p in info.panels] == [f"{n} generations" for n in (4, 16, 64)]  # the paper's
+    assert list(info.panels[0].series[1].y) == [b["beam_search width=4"][2] for b in found["by_bin"]]
 
 
 def test_a_star_stands_where_both_models_cost_the_same(study):
@@ -145,15 +150,63 @@ def test_the_ratio_of_sequential_to_parallel(study):
 
 
 def test_positions_in_a_chain(study):
-    """Twelve chains of 1 to 6 attempts and more, of which each second one is right; short positions are left out."""
+    """Chains of up to 6 attempts, of which each second one is right; of two problems they would be too few."""
     info = drawn("revision_positions", study)
-    assert list(line(info, "pass@1").x) == [1, 2, 3] and list(line(info, "pass@1").y) == [0.0, 1.0, 0.0]
-    assert list(line(info, "right → wrong", 1).y) == [None, None, 1.0]
-    assert list(line(info, "wrong → right", 1).y) == [None, 1.0, None]
-    assert "of 12 chains of reviser on 2 problems" in info.caption
+    assert list(line(info, "pass@1").x) == [1, 2, 3, 4, 5, 6] and list(line(info, "pass@1").y) == [0.0, 1.0] * 3
+    assert list(line(info, "right → wrong", 1).y) == [None, None, 1.0, None, 1.0, None]
+    assert list(line(info, "wrong → right", 1).y) == [None, 1.0, None, 1.0, None, 1.0]
+    assert "of 120 chains of reviser on 60 problems" in info.caption
+    made = study.chains(study.frame)
+    few = dataclasses.replace(study, chains=lambda _: dataclasses.replace(made, problems=["a", "b"] * 60), _made={})
+    with pytest.raises(UserError, match="chains of 2 problems only"):
+        drawn("revision_positions", few)
     bare = dataclasses.replace(study, chains=None, _made={})
     with pytest.raises(UserError, match="kept no search that revises"):
         drawn("revision_positions", bare)
+
+
+def test_one_chain_and_as_many_samples(study):
+    info = drawn("sequential", study)
+    assert [s.name for s in info.panels[0].series] == [
+        "parallel, verifier",
+        "sequential, verifier",
+        "sequential, majority",
+    ]
+    own = study.frame[study.frame["method"] == "best_of_n"].groupby("budget")["correct"].mean()
+    assert list(line(info, "parallel, verifier").y) == pytest.approx(own.astype(float).tolist())
+    assert list(line(info, "sequential, verifier").y) == [1.0]  # by the verifier that most outcomes have
+
+
+def test_several_verifiers_of_the_same_solutions(study):
+    info = drawn("verifiers", study)
+    assert {s.name for s in info.panels[0].series} == {"v", "w"} and set(line(info, "w").y) == {1.0}
+    revised = drawn("revision_verifiers", study)
+    assert {s.name: list(s.y) for s in revised.panels[0].series} == {"v": [1.0], "w": [0.0]}
+    one = dataclasses.replace(study, rated=None, others=study.others[study.others["verifier"] != "w"], _made={})
+    for name in ("verifiers", "revision_verifiers"):
+        with pytest.raises(UserError, match="by two verifiers"):
+            drawn(name, one)
+
+
+def test_the_summary_holds_what_the_analysis_says(study):
+    info = drawn("summary", study)
+    found, exchanged = study.frontier("oracle"), study.exchange()
+    assert list(line(info, labelled(OPTIMAL)).y) == found["curves"][OPTIMAL]["mean"]
+    assert list(line(info, "R = 22", 1).y) == [b["stars"][2]["gain"]["mean"] for b in exchanged["bins"]]
+
+
+def test_variants_by_predicted_difficulty_and_by_majority(study):
+    for name in ("exchange", "methods_by_bin", "revision_ratio"):
+        whole, predicted, majority = (drawn(name + end, study) for end in ("", "_predicted", "_majority"))
+        assert "by predicted difficulty" in predicted.caption and "by majority" in majority.caption
+        assert [p.title for p in predicted.panels] == [p.title for p in whole.panels]
+        assert predicted.panels[-1].series != whole.panels[-1].series
+    alone = {s.name for s in drawn("methods_by_bin_majority", study).panels[0].series}
+    assert alone == {"best-of-N (majority)"}
+    assert list(line(drawn("revision_ratio_majority", study), "16 generations").x) == [16.0]
+    bare = dataclasses.replace(study, others=study.others[study.others["method"] != "revisions by majority"], _made={})
+    with pytest.raises(UserError, match="chooses by majority"):
+        drawn("revision_ratio_majority", bare)
 
 
 def test_positions_of_the_searches_that_a_study_kept(tmp_path):
@@ -208,9 +261,9 @@ def test_what_a_study_does_not_have_is_left_out(tmp_path, study):
     assert not (tmp_path / "none").exists()
     fewer = StudyTables(study.frame, study.frame[:0], study.pool, resamples=0)
     assert [o.name for o in writing.write(fewer, tmp_path, ["csv"], presets.preset("acl"))[1]] == [
-        "exchange",
-        "revision_positions",
-        "revision_ratio",
+        *("exchange", "exchange_majority", "exchange_predicted", "revision_positions", "revision_ratio"),
+        *("revision_ratio_majority", "revision_ratio_predicted", "revision_verifiers", "sequential", "summary"),
+        "verifiers",
     ]
 
 

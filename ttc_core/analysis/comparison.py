@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from ttc_core.analysis.pool import Floats, Ints
@@ -57,6 +59,25 @@ def interval(values: Floats, resamples: int = 10_000, seed: int = 0) -> tuple[fl
     """The 95 % interval of a mean over problems, by the bootstrap; equal seeds draw equal problems. values: (P)."""
     low, high = np.quantile(_drawn(len(values), resamples, seed) @ values / len(values), [0.025, 0.975])
     return float(low), float(high)
+
+
+def by_budget(outcomes: pd.DataFrame, column: str, resamples: int = 1000) -> pd.DataFrame:
+    """Accuracy at each budget of the outcomes with each value of a column, a mean over problems of shares over seeds.
+
+    Returns:
+        Columns named like `column`, budget, problems, accuracy, low and high: its 95 % interval over problems.
+    """
+    kept = outcomes[outcomes["correct"].notna()]
+    graded = kept.assign(right=kept["correct"].astype(float))
+    shares = graded.groupby([column, "budget", "problem"], sort=False)["right"].mean().reset_index()
+    rows: list[list[Any]] = []
+    for name, own in shares.groupby(column, sort=False):
+        for budget, at in own.groupby("budget"):
+            values = at["right"].to_numpy(float)
+            mean = float(values.mean())
+            rows.append([name, float(str(budget)), len(values), mean, *interval(values, resamples)])
+    found = pd.DataFrame(rows, columns=[column, "budget", "problems", "accuracy", "low", "high"])
+    return found.sort_values("budget", kind="stable")
 
 
 @lru_cache(maxsize=2)

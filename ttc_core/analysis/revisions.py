@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ttc_core.analysis.pool import Bools, Floats
+from ttc_core.analysis.pool import Bools, Floats, Ints
 from ttc_core.errors import BadValue
+
+STRATEGIES = ("revisions", "sequential_revisions")
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,15 @@ def _share(values: Bools) -> float:
     return float(values.mean()) if values.size else math.nan
 
 
+def chains(outcomes: pd.DataFrame) -> Ints:
+    """(rows) chains side by side of each outcome of revisions."""
+    asked = [
+        1 if strategy == STRATEGIES[1] else int(json.loads(params).get("chains", 4))
+        for strategy, params in zip(outcomes["strategy"], outcomes["params"], strict=True)
+    ]
+    return np.asarray(np.minimum(asked, outcomes["budget"].to_numpy(np.int64)), np.int64)
+
+
 def ratios(outcomes: pd.DataFrame, bins: Mapping[str, int], select: str | None = None) -> pd.DataFrame:
     """Accuracy by budget, ratio of sequential to parallel and bin, of `revisions` and its ends.
 
@@ -109,19 +120,15 @@ def ratios(outcomes: pd.DataFrame, bins: Mapping[str, int], select: str | None =
     Raises:
         BadValue: there are no such outcomes.
     """
-    names = ("revisions", "sequential_revisions")
     kept = outcomes[
-        outcomes["strategy"].isin(names) & outcomes["correct"].notna() & outcomes["problem"].isin(list(bins))
+        outcomes["strategy"].isin(STRATEGIES) & outcomes["correct"].notna() & outcomes["problem"].isin(list(bins))
     ]
-    params = [json.loads(text) for text in kept["params"]]
     if select is not None:
-        mask = [p.get("select") == select for p in params]
-        kept, params = kept[mask], [p for p, m in zip(params, mask, strict=True) if m]
+        kept = kept[[json.loads(text).get("select") == select for text in kept["params"]]]
     if kept.empty:
         raise BadValue("the study has no outcomes of revisions" + (f" that choose by {select}" if select else ""))
-    chains = [1 if s == names[1] else int(p.get("chains", 4)) for s, p in zip(kept["strategy"], params, strict=True)]
     table = kept.assign(
-        chains=np.minimum(chains, kept["budget"]),
+        chains=chains(kept),
         bin=kept["problem"].map(bins),
         right=kept["correct"].astype(float),
     )

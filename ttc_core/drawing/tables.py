@@ -23,13 +23,13 @@ class Tables(Protocol):
     def about(self) -> str:
         """Model, verifier, data set, problems and seeds in words, for captions."""
 
-    def frontier(self, by: str) -> dict[str, Any]:
-        """The frontier document; by: oracle or predicted."""
+    def frontier(self, by: str, majority: bool = False) -> dict[str, Any]:
+        """The frontier document; by: oracle or predicted; majority: of methods that choose by majority alone."""
 
     def bins(self, by: str) -> dict[str, Any]:
         """The document of difficulty."""
 
-    def exchange(self) -> dict[str, Any]:
+    def exchange(self, by: str = "oracle", majority: bool = False) -> dict[str, Any]:
         """The document of exchange, with "budgets", the small model's "curves" by bin, and "large_model"."""
 
     def reliability(self) -> dict[str, Any]:
@@ -44,8 +44,17 @@ class Tables(Protocol):
     def aggregations(self) -> dict[str, Any]:
         """{"ks", way: {"auc", "within", "best": by k, "weighted": by k}}."""
 
-    def ratios(self) -> pd.DataFrame:
+    def ratios(self, by: str = "oracle", majority: bool = False) -> pd.DataFrame:
         """Columns budget, chains, ratio, bin (-1: all), problems, accuracy of revisions; of whichever model revises."""
+
+    def sequential(self) -> pd.DataFrame:
+        """Columns method, budget, problems, accuracy, low, high of the model that revises, in one chain or not."""
+
+    def judged(self, revises: bool = False) -> pd.DataFrame:
+        """Columns verifier, budget, problems, accuracy, low, high of best-of-N weighted by several verifiers.
+
+        revises: of one chain of revisions instead, by whichever model revises.
+        """
 
     def positions(self) -> dict[str, Any]:
         """{"model", "chains", "problems", "positions": [{position, attempts, right, low, high, kept, mended}]}.

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ttc_core.analysis import compared, difficulty, documents, frontier, planning, quality, revisions
+from ttc_core.analysis import comparison, difficulty, documents, frontier, quality, revisions
 from ttc_core.analysis.frontier import RESAMPLES
 from ttc_core.analysis.measured import measured
 from ttc_core.errors import UserError
-from ttc_core.export import chains
+from ttc_core.export import chains, revising
 from ttc_core.studies_chosen import Chosen, choose, parameters
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class StudyTables:
         pool: samples of the same model; None if there are none.
         chains: gives the attempts of kept searches that revise, out of these outcomes; None: none are kept.
         axis, count, resamples, shares: cost axis, bins of equal size, of the bootstrap, and R of the exchange.
+        rated: outcomes of the same model with other verifiers; None if there are none.
     """
 
     frame: pd.DataFrame
@@ -44,6 +45,7 @@ class StudyTables:
     count: int = difficulty.BINS
     resamples: int = RESAMPLES
     shares: Sequence[float] = RATIOS
+    rated: pd.DataFrame | None = None
     _made: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -59,30 +61,40 @@ class StudyTables:
         judged = f" with {verifiers[0]}" if verifiers else ""
         return f"{first['model']}{judged} on {first['dataset']}: {problems:,} problems, {seeds} seed{'s'[: seeds > 1]}."
 
-    def frontier(self, by: str) -> dict[str, Any]:
+    def frontier(self, by: str, majority: bool = False) -> dict[str, Any]:
         """See Tables."""
-        made = lambda: documents.curves(  # noqa: E731
-            self.frame, self._pool(), self.axis, by, self._bins(), resamples=self.resamples
-        )
-        return self._once(f"frontier {by}", made)
+        return self._once(f"frontier {by} {majority}", lambda: self._frontier(by, *self._choosing(majority)))
+
+    def _frontier(self, by: str, frame: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
+        made = self._pool(), self.axis, by, self._bins()
+        return documents.curves(frame, *made, baseline=baseline, resamples=self.resamples)
+
+    def _choosing(self, majority: bool) -> tuple[pd.DataFrame, str | None]:
+        """Outcomes of all methods, or of those that choose by majority, and the baseline among them."""
+        if not majority:
+            return self.frame, None
+        found = revising.choosing(self.frame, majority)
+        parallel = found[found["strategy"] == "best_of_n"]
+        return found, str((found if parallel.empty else parallel)["method"].iloc[0])
 
     def bins(self, by: str) -> dict[str, Any]:
         """See Tables."""
         return self._once(f"bins {by}", lambda: documents.bins(self._pool(), by, self._bins()))
 
-    def exchange(self) -> dict[str, Any]:
+    def exchange(self, by: str = "oracle", majority: bool = False) -> dict[str, Any]:
         """See Tables."""
-        return self._once("exchange", self._exchange)
+        return self._once(f"exchange {by} {majority}", lambda: self._exchange(by, *self._choosing(majority)))
 
-    def _exchange(self) -> dict[str, Any]:
+    def _exchange(self, by: str, frame: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
         large, name = Chosen("", "", "", "", self.frame, self.others, None).larger()
         if large is None:
             raise UserError("the study has no outcomes of a larger model")
         times = parameters(large) / parameters(self.frame)
         document = documents.exchanges(
-            self.frame, large, self._pool(), self.shares, times, count=self._bins(), resamples=0
+            frame, large, self._pool(), self.shares, times, by, self._bins(), resamples=0, baseline=baseline
         )
-        found, pool, binning = documents.binned(measured(self.frame), self._pool(), "oracle", self._bins())
+        own = measured(frame, baseline=baseline)
+        found, pool, binning = documents.binned(own, self._pool(), by, self._bins())
         of = difficulty.quantile_bins(binning.values, pool.problems, self._bins()).of
         small = frontier.followed(found, binning)
         curves = [[float(v) for v in small[of == b].mean(axis=0)] for b in range(self._bins())]
@@ -123,10 +135,10 @@ class StudyTables:
         ks = self._powers()
         return self._once("aggregations", lambda: {"ks": ks, **quality.aggregations(self._scored(), ks)})
 
-    def ratios(self) -> pd.DataFrame:
+    def ratios(self, by: str = "oracle", majority: bool = False) -> pd.DataFrame:
         """See Tables."""
-        revised, pool = self._revised(), self._pool()
-        of = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, self._bins()).of
+        revised, pool = revising.choosing(self._revised(), majority), self._pool()
+        of = difficulty.quantile_bins(difficulty.easiness(pool, by), pool.problems, self._bins()).of
         bins = dict(zip(pool.problems, of.tolist(), strict=True))
         return revisions.ratios(revised, bins)
 
@@ -150,15 +162,25 @@ class StudyTables:
         }
 
     def _revised(self) -> pd.DataFrame:
-        """Outcomes of revisions by whichever model revises."""
+        """Outcomes of revisions by whichever model revises, with one verifier."""
+        return revising.of_one_verifier(revising.revised(self._whole()))
+
+    def _whole(self) -> pd.DataFrame:
         import pandas as pd
 
-        whole = pd.concat([self.frame, self.others])
-        revised = whole[whole["strategy"].isin(("revisions", "sequential_revisions"))]
-        if revised.empty:
-            raise UserError("the study has no outcomes of revisions")
-        most: pd.DataFrame = revised[revised["model"] == revised["model"].mode()[0]]
-        return most
+        return pd.concat([self.frame, self.others])
+
+    def sequential(self) -> pd.DataFrame:
+        """See Tables."""
+        return comparison.by_budget(revising.sequential(self._whole()), "method", max(1, self.resamples))
+
+    def judged(self, revises: bool = False) -> pd.DataFrame:
+        """See Tables."""
+        import pandas as pd
+
+        whole = pd.concat([self._whole(), *([] if self.rated is None else [self.rated])])
+        found = revising.judged(whole, str(self.frame["model"].iloc[0]), revises)
+        return comparison.by_budget(found, "verifier", max(1, self.resamples))
 
     def costs(self) -> pd.DataFrame:
         """See Tables."""
@@ -230,7 +252,12 @@ def of_study(
     except UserError:  # figures that need one say so
         pool = None
     return StudyTables(
-        found.outcomes, found.others, pool, lambda revised: chains.kept(revised, db), resamples=resamples
+        found.outcomes,
+        found.others,
+        pool,
+        lambda revised: chains.kept(revised, db),
+        resamples=resamples,
+        rated=found.rated,
     )
 
 

@@ -10,27 +10,45 @@ from ttc_core.drawing.tables import Tables
 from ttc_core.registry import figure
 
 PANELS = 4  # budgets at most
+PAPER = (4, 16, 64, 256)  # the paper's
 
 
 @figure("methods_by_bin")
 def info(tables: Tables) -> Info:
     """Accuracy of each strategy by difficulty and budget."""
-    found, style = tables.frontier("oracle"), styles(tables.methods)
+    return _drawn("methods_by_bin", tables.frontier("oracle"), tables)
+
+
+@figure("methods_by_bin_predicted")
+def predicted(tables: Tables) -> Info:
+    """Accuracy of each strategy by predicted difficulty and budget."""
+    return _drawn("methods_by_bin_predicted", tables.frontier("predicted"), tables, " Bins by predicted difficulty.")
+
+
+@figure("methods_by_bin_majority")
+def majority(tables: Tables) -> Info:
+    """Accuracy of each strategy that chooses by majority, by difficulty and budget."""
+    found = tables.frontier("oracle", majority=True)
+    return _drawn("methods_by_bin_majority", found, tables, " Answers chosen by majority, without a verifier.")
+
+
+def _drawn(name: str, found: Mapping[str, Any], tables: Tables, how: str = "") -> Info:
+    style = styles(tables.methods)
     names, bins = _compared(found), list(range(len(found["by_bin"])))
     axis = categories("bin of difficulty", [str(b + 1) for b in bins])
     panels = []
     for i in _budgets(found, names):
         series = [
-            Series(labelled(name), bins, [found["by_bin"][b][name][i] for b in bins], style[name], kind="bar")
-            for name in names
+            Series(labelled(one), bins, [found["by_bin"][b][one][i] for b in bins], style[one], kind="bar")
+            for one in names
         ]
         title = f"{plain(found['budgets'][i])} {found['axis']}"
         panels.append(Panel(title, axis, shares("accuracy", 1.0), series))
     caption = (
         f"Accuracy in each bin of difficulty, 1 the easiest, of {labelled(found['baseline'])} and of the best variant "
-        f"of every other strategy (by mean accuracy over budgets). {tables.about}"
+        f"of every other strategy (by mean accuracy over budgets).{how} {tables.about}"
     )
-    return Info("methods_by_bin", panels, caption, columns=2)
+    return Info(name, panels, caption, columns=2)
 
 
 def _compared(found: Mapping[str, Any]) -> list[str]:
@@ -49,6 +67,9 @@ def _compared(found: Mapping[str, Any]) -> list[str]:
 
 
 def _budgets(found: Mapping[str, Any], names: Sequence[str]) -> list[int]:
-    """Indices of the budgets that most of these methods have, the largest `PANELS` of them in order."""
+    """Indices of the paper's budgets; where not several were run, of the largest `PANELS` that most methods have."""
     number = [sum(found["curves"][name]["mean"][i] is not None for name in names) for i in range(len(found["budgets"]))]
+    shown = [i for i, budget in enumerate(found["budgets"]) if budget in PAPER and number[i]]
+    if found["axis"] == "generations" and len(shown) > 1:
+        return shown
     return [i for i, n in enumerate(number) if n == max(number)][-PANELS:]

@@ -8,12 +8,18 @@ from ttc_core.errors import UserError
 from ttc_core.registry import figure
 
 LEAST = 10  # attempts at a position that is shown
+FEWEST = 50  # problems; of fewer a share says little
 
 
 @figure("revision_positions")
 def info(tables: Tables) -> Info:
     """Right attempts by their position in the chain, and what revising turned."""
     found = tables.positions()
+    if found["problems"] < FEWEST:
+        raise UserError(
+            f"the study kept chains of {found['problems']} problems only, and this takes {FEWEST}",
+            hint=f'keep_trees = "sample:{FEWEST}" in a study file keeps them; the study `chains` has all of its own',
+        )
     shown = [row for row in found["positions"] if row["attempts"] >= LEAST]
     if not shown:
         raise UserError(f"the study kept fewer than {LEAST} attempts at every position of its chains")

@@ -15,7 +15,24 @@ if TYPE_CHECKING:
 @figure("revision_ratio")
 def info(tables: Tables) -> Info:
     """Accuracy by the ratio of sequential to parallel attempts."""
-    found = tables.ratios()
+    return _drawn("revision_ratio", tables.ratios(), tables.about)
+
+
+@figure("revision_ratio_predicted")
+def predicted(tables: Tables) -> Info:
+    """Accuracy by the ratio of sequential to parallel attempts, by predicted difficulty."""
+    found = tables.ratios("predicted")
+    return _drawn("revision_ratio_predicted", found, f"Bins by predicted difficulty. {tables.about}")
+
+
+@figure("revision_ratio_majority")
+def majority(tables: Tables) -> Info:
+    """Accuracy by the ratio of sequential to parallel attempts, chosen by majority."""
+    found = tables.ratios(majority=True)
+    return _drawn("revision_ratio_majority", found, f"Answers chosen by majority over all attempts. {tables.about}")
+
+
+def _drawn(name: str, found: pd.DataFrame, about: str) -> Info:
     ratios = sorted({float(r) for r in found["ratio"]})
     axis = Axis("sequential : parallel", log=True, ticks=ratios, labels=[_ratio(r) for r in ratios])
     whole = found[found["bin"] == -1]
@@ -34,9 +51,9 @@ def info(tables: Tables) -> Info:
         panels.append(Panel(title, axis, Axis("accuracy", limits=(0, 1)), each))
     caption = (
         "Accuracy of revisions by the ratio of sequential attempts (length of a chain) to parallel ones (number of "
-        f"chains), a line a budget, and in each bin of difficulty at the largest budget. {tables.about}"
+        f"chains), a line a budget, and in each bin of difficulty at the largest budget. {about}"
     )
-    return Info("revision_ratio", panels, caption, columns=2)
+    return Info(name, panels, caption, columns=2)
 
 
 def _line(name: str, of: pd.DataFrame, style: Style) -> Series:
