@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ttc_core.analysis import comparison, difficulty, documents, frontier, quality, revisions
+from ttc_core.analysis import compared, comparison, difficulty, documents, frontier, planning, quality, revisions
 from ttc_core.analysis.frontier import RESAMPLES
 from ttc_core.analysis.measured import measured
 from ttc_core.errors import UserError
