@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
@@ -25,11 +26,18 @@ from ttc_core.settings import REPOSITORY, Settings, settings
 
 TEXT = (REPOSITORY / "README.md").read_text("utf-8")
 PREFIX = ".venv/bin/python -m ttc_core "
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+ELSEWHERE = {  # what does not end, takes minutes or needs Ray, the test that starts it instead, and how it does
+    "serve": ("test_worker.py", '"ttc_core", "serve"'),
+    "bench": ("test_bench.py", 'main(["bench"'),
+    "--ray": ("test_studies_ray.py", '"sweep", *words, "--ray"'),
+}
 __all__ = ["drop", "unscanned"]  # fixtures
 
 
 def blocks(language: str, text: str = TEXT) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in found]  # those of a list are indented
 
 
 def commands(text: str = TEXT) -> Iterator[list[str]]:
@@ -63,6 +71,28 @@ def test_what_the_documentation_shows_is_in_the_readme_where_it_is_run_or_is_und
         assert tomllib.loads(block)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_block_of_code_is_of_a_kind_that_a_test_runs_or_reads(page):
+    """Python is the README's example; what goes into a LaTeX document stands in the one that a test compiles."""
+    text = page.read_text("utf-8")
+    openings = re.findall(r"^ *(?:```|~~~)(.*)$", text, re.MULTILINE)[::2]
+    other = ["", "python"] if page.stem == "README" else []  # the diagram and the example
+    assert sorted({*openings} - {"sh", "toml", "tex"}) == other, "nobody looks at these"
+    for kind in ("sh", "toml", "tex", "python"):
+        assert len(blocks(kind, text)) == openings.count(kind), kind
+    paper = (REPOSITORY / "docs" / "paper" / "paper.tex").read_text("utf-8").splitlines()
+    for block in blocks("tex", text):
+        preamble, _, body = block.partition("...\n")
+        assert {*preamble.splitlines()} <= {*paper} and {"includegraphics", "input"} == {*re.findall(r"\\(\w+)", body)}
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_what_is_not_run_here_is_started_by_another_test(what):
+    file, how = ELSEWHERE[what]
+    assert how in (REPOSITORY / "tests" / "unit" / file).read_text("utf-8")
+    assert any(what in words for words in everywhere())
+
+
 def test_every_make_target_exists():
     mentioned = {words[1] for words in commands() if words[0] == "make"} | set(
         re.findall(r"`(?:\w+=\w+ )?make (\w+)`", TEXT)
@@ -94,8 +124,8 @@ def test_every_command_runs(database_url, tmp_path, monkeypatch):
     saved_figures.save("NAME", Look("difficulty", study), db=database_url)
     run_id = ""
     for words in everywhere():
-        if words[0] in ("serve", "bench") or "--ray" in words:
-            continue  # does not end, takes minutes or needs Ray; tests of their own start them
+        if ELSEWHERE.keys() & {*words}:
+            continue
         asked = [{"STUDY": study}.get(word, word.replace("RUN_ID", run_id or "")) for word in words]
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
