@@ -88,12 +88,17 @@ def test_a_run(served, open_page, hostile, which):
 
 
 PAGES = ("trees", "studies", "studies?study=hostile-pool", "studies?study=hostile-tree", "frontier?study=hostile-pool",
-         "export?study=hostile-pool", "export?study=hostile-tree", "revisions", "datasets", "models")  # fmt: skip
+         "export?study=hostile-pool", "export?study=hostile-tree", "revisions", "datasets", "models", "", "solve",
+         "exchange?study=hostile-pool", "verifier?study=hostile-pool")  # fmt: skip
 
 
 def test_every_page(served, open_page, hostile):
     for name in PAGES:
         look(open_page(f"{served}/{name}"))
-    look(open_page(f"{served}/?run={hostile[0]}"))
+    for path in ("solve", ""):  # by an old link of the latter kind Home leads to Solve
+        page = open_page(f"{served}/{path}?run={hostile[0]}")
+        page.wait_for_function("window.__ttc && window.__ttc.selected !== undefined")
+        assert "/solve" in page.url
+        look(page)
     look(open_page(f"{served}/trees?q=%3Cscript%3Ewindow.{FLAG}%3D1%3C%2Fscript%3E&run="))
     look(open_page(f"{served}/trees?run=%3Cimg%20src%3Dx%20onerror%3Dwindow.{FLAG}%3D1%3E"))
