@@ -40,6 +40,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "narrow": {"viewport": {"width": 900, "height": 900}},
 }
 SETTLED = 2500  # ms after what the page is for is there: charts and rows glide
+BUSY = "[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-testid=stSpinner]"
 CONTENT = {  # what a page is opened for
     "home": ".st-key-headline .js-plotly-plot .trace",
     "solve": "canvas",
@@ -53,6 +54,8 @@ CONTENT = {  # what a page is opened for
     "export": "[data-testid=stImage] img",
     "models": "[data-testid=stDataFrame] canvas",
     "empty-solve": ".st-key-first-example",
+    "empty-datasets": "[data-testid=stDataFrame] canvas",
+    "empty-models": "[data-testid=stDataFrame] canvas",
     "many": "tr[data-id]",
     "stalled": "[class*=st-key-notice-warning]",
 }
@@ -94,7 +97,7 @@ def served(database: str, examples: bool) -> Iterator[str]:
 
 def addresses(database: str) -> dict[str, str]:
     """What to take pictures of: a name and the address below the app's."""
-    wrong = next(run.id for run in runs.listing(correct=False, alone=True, db=database).rows)
+    wrong, right = (runs.listing(correct=said, alone=True, db=database).rows[0].id for said in (False, True))
     asked = RunSpec("", "beam_search", 8, dataset="mini-test", problem_id="mini-test-0005")
     pair = [runs.start(spec, db=database) for spec in (asked, RunSpec("", "best_of_n", 8, **_problem(asked)))]
     edited = runs.continue_from(wrong, "r.0", db=database)
@@ -108,6 +111,7 @@ def addresses(database: str) -> dict[str, str]:
     pages[first] = "/"  # the first page has no path of its own
     return {
         **pages,
+        "solve": f"/solve?run={right}",
         "tree": f"/trees?run={wrong}",
         "tree-step": f"/trees?run={wrong}&node=r.2",
         "beside": f"/solve?run={pair[0]}&beside={pair[1]}",
@@ -153,8 +157,9 @@ def picture(browser: Any, address: str, look: str, name: str) -> int:
     page.goto(address, wait_until="commit")
     page.locator("[data-testid=stMainBlockContainer]").wait_for()
     page.locator(CONTENT.get(name, "canvas, [class*=st-key-notice]")).first.wait_for(state="attached")
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')")
+    page.wait_for_function(f"!document.querySelector({BUSY!r})")
     page.wait_for_timeout(SETTLED)
+    page.wait_for_function(f"!document.querySelector({BUSY!r})")  # what came meanwhile may wait for more
     file = OUT / f"{name}-{look}.webp"
     with Image.open(io.BytesIO(page.screenshot())) as shot:
         shot.convert("RGB").save(file, "WEBP", quality=QUALITY, method=6)
@@ -184,7 +189,7 @@ def main() -> None:
                     total += sum(picture(browser, address + path, look, name) for look in LOOKS)
                     print(name, flush=True)
         with served(empty, examples=False) as address:
-            for name in ("home", "solve", "trees", "revisions", "studies", "frontier"):
+            for name in (path.stem for path in sorted((REPOSITORY / "pages").glob("[!_]*.py"))):
                 if not wanted or "empty" in wanted:
                     total += picture(browser, f"{address}/{name.replace('home', '')}", "light", f"empty-{name}")
         if not wanted or {"many", "stalled"} & set(wanted):
