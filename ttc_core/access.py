@@ -16,7 +16,7 @@ Whoever is at the machine may do everything. Where the workbench is shared, TTC_
     unstated = true                  # trust addresses of which the issuer does not say whether it verified them
 
 The pages say who asks (`identify`). Every change that is asked for is written down in the table `audit`, refused ones
-too. TTC_READ_ONLY=1 refuses all changes, whoever asks.
+too. TTC_READ_ONLY=1 refuses all changes, whoever asks, and writes nothing down.
 """
 
 from __future__ import annotations
