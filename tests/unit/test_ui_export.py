@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 
+import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
@@ -41,6 +44,20 @@ def test_the_gallery_shows_what_the_study_has(database_url, samples):  # noqa: F
     linked.query_params["figure"] = "reliability"  # by the way back
     assert [h.value for h in linked.run().subheader] == ["reliability"]
     assert "exchange: the study has no outcomes of a larger model" in [t.value for t in at.text]
+
+
+def test_all_figures_come_with_the_tables(database_url, samples):  # noqa: F811
+    assert command_line.main(["import", "samples", str(samples[0]), "--dataset", "d", "--study", "s"]) == 0
+    st.cache_data.clear()
+    called = {}
+    download = st.download_button
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(st, "download_button", lambda label, data, **more: called.update({more["key"]: data}) or download(
+            label, data, **more))  # fmt: skip
+        at = page(study="s", preset="acl")
+        assert not at.exception
+        names = zipfile.ZipFile(io.BytesIO(called["all-figures"]())).namelist()
+    assert {"methods.tex", "methods.csv", "planner.md", "verifier_measures.csv", "difficulty.pdf"} <= set(names)
 
 
 def pills(at, name):
