@@ -3,7 +3,8 @@
     python data/studies/make.py [--database FILE]
 
 Takes up what is in the database file (default: .lab/studies.db) where it was left. A new database of the workbench
-starts with the studies that lie here.
+starts with the studies that lie here. One worker took 245 s of processor time for
+the study chains.
 """
 
 import argparse

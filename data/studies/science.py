@@ -20,7 +20,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the last bits of sums depe
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from ttc_core.analysis import comparison, difficulty, documents, quality  # noqa: E402
+from ttc_core.analysis import comparison, difficulty, documents, estimators, quality, revisions  # noqa: E402
+from ttc_core.export.chains import kept  # noqa: E402
 from ttc_core.settings import REPOSITORY  # noqa: E402
 from ttc_core.store.database import Database  # noqa: E402
 from ttc_core.store.migrate import ensure  # noqa: E402
@@ -31,6 +32,7 @@ PAGE = REPOSITORY / "docs" / "science.md"
 BINS, RESAMPLES = 5, 400
 POLICY, ALONE = (8, 16, 32, 64, 128), (4, 8, 16, 32, 64)  # generations
 RATIOS = (0.16, 0.79, 22.0)
+PLACES = (1, 2, 3, 4, 8, 16)  # attempts of a chain
 NEEDED = (1, 4, 16, 64, 256)  # samples to predict difficulty from
 WEIGHTED, BEAM, DVTS = "best_of_n select=weighted", "beam_search width=4", "dvts width=4"
 
@@ -47,7 +49,8 @@ def page() -> str:
         reviser = choose("sample", model="mini-reviser", db=url)
         again = [choose("other-seeds", model=chosen.model, db=url) for chosen in (own, reviser)]
         parts = [_head(own), _search(own), _bins(own), _ahead(own), _over(own, weak), _revisions(reviser)]
-        parts += [_exchange(own), _predicted(own), _seeds(list(zip((own, reviser), again, strict=True)))]
+        parts += [_positions(choose("chains", db=url)), _exchange(own), _predicted(own), _aggregated(own)]
+        parts += [_majority(own, reviser), _seeds(list(zip((own, reviser), again, strict=True)))]
         return "\n\n".join(parts) + "\n"
 
 
@@ -179,6 +182,31 @@ def _revisions(reviser: Chosen) -> str:
     )
 
 
+def _positions(chains: Chosen) -> str:
+    made = kept(chains.outcomes, chains.db)
+    found = revisions.positions(made.correct, made.valid, made.problems)
+    turned = revisions.turned(made.correct, made.valid)
+    rows = []
+    for one in (at for at in found if at.position in PLACES):
+        right = _interval({"mean": one.right, "low": one.low, "high": one.high}, 100)
+        changed = [f"{value:.0%}" if value == value else "-" for value in (1 - one.kept, one.mended)]
+        rows.append([one.position, right, *changed])
+    length = made.correct.shape[1]
+    first, last = (np.where(made.valid[:, at], made.correct[:, at], np.nan) for at in (0, length - 1))
+    rise = comparison.compare(last, first)
+    return _section(
+        "Along a chain of revisions",
+        "pass@1 rises with every revision, though some 38 % of right attempts are turned wrong again.",
+        f"{len(made.problems)} chains of {length} attempts of {chains.model}, each in sight of the latest four "
+        "(the study `chains`); pass@1 in percent, and what of the right or wrong attempts before it an attempt turned. "
+        f"Over all {turned['pairs']:.0f} pairs {turned['right_to_wrong']:.0%} of the right ones were turned wrong and "
+        f"{turned['wrong_to_right']:.0%} of the wrong ones right; from the first attempt to the last pass@1 rises by "
+        f"{_difference(rise)} points:",
+        "agrees" if rise.low > 0 else "undecided",
+        _table(["attempt", "pass@1", "right to wrong", "wrong to right"], rows),
+    )
+
+
 def _exchange(own: Chosen) -> str:
     large, name = own.larger()
     if large is None:
@@ -197,7 +225,8 @@ def _exchange(own: Chosen) -> str:
         "Test-time compute against parameters",
         "on easy and medium questions, and where little is inferred, a small model with test-time compute beats one 14 "
         "times larger at equal FLOPs; on hard ones pretraining is worth more.",
-        f"{own.model} with its policy less {name} ({times:.1f} times the parameters, greedy), in points, by R:",
+        f"{own.model} with its policy less {name} ({times:.1f} times the parameters, greedy), in points, by R "
+        "(intervals of the problems, with the policy as it was chosen):",
         verdict,
         _table(["", *(f"R = {r:g}" for r in RATIOS)], rows),
     )
@@ -221,6 +250,37 @@ def _predicted(own: Chosen) -> str:
         "generation:",
         "agrees" if lost["low"] <= 0 else "agrees in part",
         _table(["samples", *(f"{p['samples']:g}" for p in curve)], rows),
+    )
+
+
+def _aggregated(own: Chosen) -> str:
+    pool, ns = own.pool(), (4, 16, 64)
+    last, *others = (
+        estimators.estimate(pool.rescored(how), "weighted", ns).values.T for how in ("last", "min", "prod", "mean")
+    )
+    found = [[comparison.compare(a, b) for a, b in zip(last, of, strict=True)] for of in others]
+    apart = [d for of in found for d in of]
+    ahead, behind = sum(d.low > 0 for d in apart), sum(d.high < 0 for d in apart)
+    rows = [[name, *map(_difference, of)] for name, of in zip(("least", "product", "mean"), found, strict=True)]
+    return _section(
+        "Aggregating step scores",
+        "the last step's score is a better score of a solution than the least or the product of all.",
+        f"weighted best-of-n by the last score less by another, in points, over subsets of the pool, by n ({own.model} "
+        f"judged by {own.verifier}):",
+        f"the last is ahead in {ahead} of {len(apart)} places, behind in {behind}",
+        _table(["", *map(str, ns)], rows),
+    )
+
+
+def _majority(own: Chosen, reviser: Chosen) -> str:
+    ns, plain = (4, 16, 64), "best_of_n select=majority"
+    found = {of.model: [_whole(of, (WEIGHTED, n), (plain, n)) for n in ns] for of in (own, reviser)}
+    return _section(
+        "Majority",
+        "a verifier chooses better than a majority of the answers.",
+        "weighted best-of-N less the majority of the same samples, in points, by generations:",
+        "agrees" if all(d.low > 0 for of in found.values() for d in of) else "agrees in part",
+        _table(["", *map(str, ns)], [[model, *map(_difference, of)] for model, of in found.items()]),
     )
 
 
