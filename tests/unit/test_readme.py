@@ -109,8 +109,10 @@ def test_a_command_is_understood(words):
 
 
 def test_every_command_runs(database_url, tmp_path, monkeypatch):
-    """In order, on a new database, as a reader would; RUN_ID is the first run's, STUDY one of imported samples, NAME a
-    figure saved of it."""
+    """In order, on a new database, as a reader would.
+
+    RUN_ID is the first run that is not deleted, STUDY one of imported samples, NAME a figure saved of it.
+    """
     assert models.catalogue(), "no model is bundled"
     monkeypatch.chdir(tmp_path)
     samples = [{"answer": str(i % 3), "score": i / 8} for i in range(8)]
@@ -122,18 +124,20 @@ def test_every_command_runs(database_url, tmp_path, monkeypatch):
     runs.ensure_database(db=database_url)
     study = importing.add("samples", tmp_path / "study.jsonl", "mini-test", "s", db=database_url)
     saved_figures.save("NAME", Look("difficulty", study), db=database_url)
-    run_id = ""
+    solved = []
     for words in everywhere():
         if ELSEWHERE.keys() & {*words}:
             continue
-        asked = [{"STUDY": study}.get(word, word.replace("RUN_ID", run_id or "")) for word in words]
+        asked = [{"STUDY": study}.get(word, word.replace("RUN_ID", solved[0] if solved else "")) for word in words]
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             code = command_line.main(asked if "--json" in asked else [*asked, "--json"])
         assert code == 0, asked
         shown = json.loads(out.getvalue()) if out.getvalue() else {}
-        if words[0] == "solve" and not run_id:
-            run_id = shown["run_id"]
+        if words[0] == "solve":
+            solved.append(shown["run_id"])
+        elif words[0] == "delete":
+            del solved[0]
     assert (tmp_path / "run.json").stat().st_size > 0
     assert list(saved_figures.listing(db=database_url)) == ["NAME-2"], "of the bundle; the other one is forgotten"
     assert (tmp_path / "figures" / "NAME.pdf").is_file()
