@@ -95,6 +95,11 @@ def _share(values: Bools) -> float:
     return float(values.mean()) if values.size else math.nan
 
 
+def parameter(outcomes: pd.DataFrame, name: str, default: object = None) -> pd.Series:
+    """(rows) a parameter of each outcome's method; a series, for a list of no rows would choose no columns."""
+    return outcomes["params"].map(lambda params: json.loads(params).get(name, default))
+
+
 def chains(outcomes: pd.DataFrame) -> Ints:
     """(rows) chains side by side of each outcome of revisions."""
     asked = [
@@ -124,7 +129,7 @@ def ratios(outcomes: pd.DataFrame, bins: Mapping[str, int], select: str | None =
         outcomes["strategy"].isin(STRATEGIES) & outcomes["correct"].notna() & outcomes["problem"].isin(list(bins))
     ]
     if select is not None:
-        kept = kept[[json.loads(text).get("select") == select for text in kept["params"]]]
+        kept = kept[parameter(kept, "select") == select]
     if kept.empty:
         raise BadValue("the study has no outcomes of revisions" + (f" that choose by {select}" if select else ""))
     table = kept.assign(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from ttc_core.analysis.revisions import STRATEGIES, chains
+from ttc_core.analysis.revisions import STRATEGIES, chains, parameter
 from ttc_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,10 +30,10 @@ def choosing(outcomes: pd.DataFrame, majority: bool) -> pd.DataFrame:
     Raises:
         UserError: none chooses by majority.
     """
-    alike = [json.loads(params).get("select") == "majority" for params in outcomes["params"]]
-    if majority and not any(alike):
+    alike = parameter(outcomes, "select") == "majority"
+    if majority and not alike.any():
         raise UserError("no method of the study that could be shown here chooses by majority")
-    kept: pd.DataFrame = outcomes if all(alike) else outcomes[[one == majority for one in alike]]
+    kept: pd.DataFrame = outcomes if alike.all() else outcomes[alike == majority]
     return kept
 
 
@@ -60,9 +59,9 @@ def sequential(whole: pd.DataFrame) -> pd.DataFrame:
     parts = {"sequential": chain[chains(chain) == 1], "parallel": own[own["strategy"] == "best_of_n"]}
     named = []
     for word, part in parts.items():
-        how = [json.loads(params).get("select", "weighted") for params in part["params"]]
+        how = parameter(part, "select", "weighted")
         part = part.assign(method=[f"{word}, {'majority' if one == 'majority' else 'verifier'}" for one in how])
-        named.append(part[[one != "best" for one in how]])
+        named.append(part[how != "best"])
     if any(part.empty for part in named):
         raise UserError("the study has no outcomes of one chain of revisions and of best_of_n of the same model")
     return of_one_verifier(pd.concat(named))
@@ -79,7 +78,7 @@ def judged(whole: pd.DataFrame, model: str, revising: bool) -> pd.DataFrame:
         found = choosing(found[chains(found) == 1], majority=False)
     else:
         of = whole[(whole["model"] == model) & (whole["strategy"] == "best_of_n")]
-        found = of[[json.loads(params).get("select", "weighted") == "weighted" for params in of["params"]]]
+        found = of[parameter(of, "select", "weighted") == "weighted"]
     found = found[found["verifier"].fillna("") != ""]
     if found["verifier"].nunique() < 2:
         what = "one chain of revisions" if revising else "best_of_n that chooses by weight"
