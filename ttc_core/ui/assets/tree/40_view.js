@@ -1,6 +1,6 @@
 // The view on the tree: fitting, panning, what is selected, and when to draw.
 const ANIMATED_NODES = 700; // above this, rows jump instead of gliding
-const READ = 0.85; // share of the scale at which usual labels are whole that a view of everything has to have
+const READ = 0.6; // share of the scale at which usual labels are whole that a view of everything has to have
 const READABLE = 12; // px of a row in which a step can be read
 
 function relayout(S, glide = false) {
