@@ -68,7 +68,8 @@ def confident(name: str, view: StudyView, verifier: str | None, tables: StudyTab
     full = [b for b, bar in enumerate(bars) if bar["count"]]
     st.subheader("Confident mistakes", anchor="mistakes")
     at = pick_bar(full)
-    found = examples.mistakes(study.pool_rows(name, study.revision(view), verifier), at, len(bars))
+    kept = examples.mistakes(study.pool_rows(name, study.revision(view), verifier), at, len(bars))
+    found = [{key: words.shown(of) if isinstance(of, str) else of for key, of in one.items()} for one in kept]
     bar = bars[at]
     st.caption(
         f"{words.count(bar['count'])} samples score {bar['low']:.1f} to {bar['high']:.1f}; {100 * bar['right']:.1f} % "
