@@ -14,6 +14,7 @@ pytestmark = pytest.mark.e2e
 def test_a_question_mark_says_the_keys_but_not_where_somebody_writes(served, open_page):
     page = open_page(f"{served}/frontier?study=mini-mc")
     page.locator(".whole svg").wait_for()
+    page.locator(".keys .open").wait_for()
     dialog = page.locator(".keys dialog")
     page.keyboard.press("?")
     dialog.get_by_text("with the slider in focus: move it").wait_for()

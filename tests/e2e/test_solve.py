@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sqlite3
 import time
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -118,12 +122,35 @@ def test_a_finished_search_is_continued_to_a_larger_budget(searched):
     assert page.evaluate("window.__ttc.run") == run_id
 
 
+@contextmanager
+def suspended(run_id, database):
+    """The worker stands still in the middle of a search, at a moment when it does not hold the database."""
+    worker, path = runs.worker_state(db=database).pid, database.removeprefix("sqlite:///")
+    while True:
+        view = runs.get(run_id, db=database)
+        assert not view.ended, "the search was over before it could be suspended"
+        if view.status == "running":
+            os.kill(worker, signal.SIGSTOP)
+            with closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as probe:
+                with suppress(sqlite3.OperationalError):
+                    probe.execute("BEGIN IMMEDIATE")
+                    probe.execute("ROLLBACK")
+                    break
+            os.kill(worker, signal.SIGCONT)
+        time.sleep(0.002)
+    try:
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+
 def test_the_budget_of_a_search_under_way_is_raised_and_it_ends_as_the_larger_search(served, open_page, database):
     long = replace(DEEP, strategy="best_of_n", budget=128)
     run_id = runs.start(long, db=database)
-    page = open_page(f"{served}/solve?run={run_id}")
-    page.get_by_role("button", name="Raise to 256").click()
-    page.get_by_test_id("stMetric").get_by_text("/ 256").wait_for()
+    with suspended(run_id, database):
+        page = open_page(f"{served}/solve?run={run_id}")
+        page.get_by_role("button", name="Raise to 256").click()
+        page.get_by_test_id("stMetric").get_by_text("/ 256").wait_for()
     page.get_by_role("button", name="Continue to 512").first.wait_for(timeout=180_000)
     at_once = runs.start(replace(long, budget=256), db=database)
     runs.execute([at_once], db=database)

@@ -41,8 +41,8 @@ def test_the_outline_is_walked_by_keys(served, open_page, stored):
     assert chosen.get_attribute("aria-expanded") == "false" and page.locator(".orow").count() == 1
     page.keyboard.press("End")  # unfolds
     assert page.evaluate("window.__ttc.selected === window.__ttc.chosen")
-    assert chosen.evaluate("""row => {
-      const box = row.getBoundingClientRect(), around = row.parentElement.getBoundingClientRect();
+    assert outline.evaluate("""tree => {
+      const box = tree.querySelector(".orow.on").getBoundingClientRect(), around = tree.getBoundingClientRect();
       return box.top >= around.top && box.bottom <= around.bottom;
     }""")
     page.keyboard.press("o")
