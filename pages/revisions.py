@@ -74,10 +74,10 @@ def choice(run: RunView, nodes: Sequence[Node]) -> None:
     if told:
         st.text(told)
     if rows:
-        text = [{name: words.shown(v) if isinstance(v, str) else v for name, v in row.items()} for row in rows]
         config = {name: st.column_config.NumberColumn(format="%.3f") for name in ("weight", "best score")}
         height = 35 * (min(LINES, len(rows)) + 1) + 3
-        st.dataframe(pd.DataFrame(text), hide_index=True, height=height, width="content", column_config=config)
+        frame = pd.DataFrame(words.shown_rows(rows))
+        st.dataframe(frame, hide_index=True, height=height, width="content", column_config=config)
 
 
 def by_position() -> None:

@@ -69,7 +69,7 @@ def confident(name: str, view: StudyView, verifier: str | None, tables: StudyTab
     st.subheader("Confident mistakes", anchor="mistakes")
     at = pick_bar(full)
     kept = examples.mistakes(study.pool_rows(name, study.revision(view), verifier), at, len(bars))
-    found = [{key: words.shown(of) if isinstance(of, str) else of for key, of in one.items()} for one in kept]
+    found = words.shown_rows(kept)
     bar = bars[at]
     st.caption(
         f"{words.count(bar['count'])} samples score {bar['low']:.1f} to {bar['high']:.1f}; {100 * bar['right']:.1f} % "

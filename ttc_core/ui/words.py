@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,6 +99,11 @@ def lost(view: RunView) -> bool:
 def shown(text: str) -> str:
     """Text as a page can be sent it: lone surrogates, which have no place in UTF-8, are shown as unknown characters."""
     return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+
+
+def shown_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a table with their texts as a page can be sent them."""
+    return [{name: shown(v) if isinstance(v, str) else v for name, v in row.items()} for row in rows]
 
 
 def named(name: str) -> str:
