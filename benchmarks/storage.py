@@ -28,7 +28,7 @@ from ttc_core.store.database import database
 from ttc_core.types import RunSpec
 
 BYTES, MS = 120, 50
-COLUMNS = ("id", "parent", "text", "tokens", "finish", "state", "why", "spec", "answer", "scores", "confidences")
+COLUMNS = ("id", "parent", "text", "tokens", "state", "why", "spec", "answer", "scores", "confidences")
 
 
 def main() -> int:
@@ -77,13 +77,11 @@ def _bytes(path: Path) -> int:
 
 
 def _columns(path: Path) -> dict[str, float]:
-    """Mean bytes of the values of the wider columns, and of the rows of the index."""
+    """Mean bytes of the values of the wider columns."""
     sums = ", ".join(f"avg(coalesce(length(CAST({name} AS BLOB)), 0))" for name in COLUMNS)
-    index = "SELECT sum(payload) * 1.0 / (SELECT count(*) FROM nodes) FROM dbstat WHERE name = 'nodes_by_revision'"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         means = connection.execute(f"SELECT {sums} FROM nodes").fetchone()
-        found = dict(zip(COLUMNS, means, strict=True)) | {"index": connection.execute(index).fetchone()[0]}
-    return {name: round(float(value), 1) for name, value in found.items()}
+        return {name: round(float(value), 1) for name, value in zip(COLUMNS, means, strict=True)}
 
 
 if __name__ == "__main__":

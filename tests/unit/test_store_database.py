@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import inf
 
 import pytest
@@ -22,19 +22,21 @@ from sqlalchemy import MetaData, Table, event, insert
 from ttc_core.errors import StoreBusy, StoreFault, UserError
 from ttc_core.settings import REPOSITORY
 from ttc_core.store import database as database_module
-from ttc_core.store import leases, migrate, repository
+from ttc_core.store import leases, migrate, repository, trees
 from ttc_core.store.columns import (
     escape,
     pack_floats,
     pack_long,
+    pack_marked,
     pack_tokens,
     unescape,
     unpack_floats,
     unpack_long,
+    unpack_marked,
     unpack_tokens,
 )
 from ttc_core.store.database import Database
-from ttc_core.store.rows import by_path, node_row, spec_row, usage_row
+from ttc_core.store.rows import spec_row, usage_row
 from ttc_core.store.schema import Base
 from ttc_core.types import NO_USAGE, Node, RunSpec
 
@@ -118,28 +120,46 @@ def put_as_it_was(connection, name, row):
     return set(row) - set(table.c.keys())
 
 
+def row_before_0009(node):
+    """Words for states, the parent's id only where the own one does not tell it, and all scores of a path."""
+    above = node.path_scores[: max(0, len(node.path_scores) - len(node.scores))]
+    shared = node.path_scores == above + node.scores
+    packed = pack_floats(node.scores, above if shared else node.path_scores, node.carry, () if shared else (1.0,))
+    lists = {"tokens": pack_tokens(node.tokens), "scores": packed, "confidences": pack_long(node.confidences)}
+    row = {"run": 1, "revision": 1, **asdict(node), "parent": None, **lists}
+    return {name: value for name, value in row.items() if name not in ("path_scores", "carry")}
+
+
 def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path):
     """What it holds stays, and what it could not hold is empty."""
     db = Database(f"sqlite:///{tmp_path / 'x.db'}")
-    node = Node("r.0", "r", "step\n", "step", (1, 2, 300), logprob=-0.5, scores=(0.25,), spec="step:1:1")
+    same = {"text": "step\n", "finish": "step", "spec": "step:1:1"}
+    found = (
+        Node("r.0", "r", tokens=(1, 2, 300), logprob=-0.5, scores=(0.25,), path_scores=(0.25,), state="kept", **same),
+        Node("r.0.0", "r.0", scores=(0.5,), path_scores=(0.25, 0.5), carry=(7.0,), why="same step as r.0.1", **same),
+        Node("r.0.1", "r.0", scores=(0.5,), path_scores=(0.75, 0.5), **same | {"finish": "end", "spec": "end:0.5"}),
+        Node("r.0.2", "r.0", scores=(0.5,), path_scores=(), state="failed", **same),
+        Node("r.0.3", "r.0", **same),
+    )
     run = {"key": 1, "id": "old", "created": 1.0, "status": "done", **spec_row(SPEC), **usage_row(NO_USAGE)}
     run |= {"revision": 1, "nodes": 1, "epoch": 0, "stop_requested": False, "error": "", "hint": ""}
     with db.write() as connection:
         migrate.upgrade(connection, None, "0001")
         assert put_as_it_was(connection, "runs", {**run, "has_outcome": False, "excluded": 0}) == {"grader", "prefix"}
-        assert put_as_it_was(connection, "nodes", node_row(1, 1, node)) == {"confidences"}
+        for node in found:
+            assert put_as_it_was(connection, "nodes", row_before_0009(node)) == {"confidences"}
     filled = []
     assert migrate.ensure(db, filled.append) is False and not filled
     with db.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     assert repository.get(db, "old").spec == SPEC
-    assert repository.tree(db, "old").nodes == (node,)
+    assert repository.tree(db, "old").nodes == found
     repository.extend(db, "old", 8)
     [claim] = leases.claim(db, "w", 1)
-    assert claim.nodes == (node,)
-    sure = replace(node, id="r.1", confidences=(1.5, 20.25))
+    assert claim.nodes == found
+    sure = replace(found[0], id="r.1", confidences=(1.5, 20.25))
     leases.commit(db, [leases.Change(claim.lease, [sure])])
-    assert repository.tree(db, "old").nodes == (node, sure)
+    assert repository.tree(db, "old").nodes == (*found, sure)
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
@@ -250,6 +270,11 @@ def test_floats(lists):
     assert unpack_floats(pack_floats(*lists), len(lists)) == tuple(map(tuple, lists))
 
 
+@given(st.integers(0, 127), st.lists(st.lists(numbers, max_size=5) | st.just([0.5] * 256), min_size=2, max_size=4))
+def test_marked_floats(mark, lists):
+    assert unpack_marked(pack_marked(mark, *lists), len(lists)) == (mark, *map(tuple, lists))
+
+
 @given(st.lists(numbers) | st.integers(65_535, 66_000).map(lambda n: [0.5] * n))
 def test_long_lists_of_floats(values):
     assert unpack_long(pack_long(values)) == tuple(values)
@@ -299,9 +324,72 @@ def test_a_megabyte_of_text(db):
     assert repository.tree(db, "run").nodes[0].text == text
 
 
-def test_paths_sort_like_a_tree():
+@st.composite
+def batches(draw):
+    """A tree as a search records it, in batches: a parent before its children, scored before them, states changing."""
+    made, found = {"r": None}, []
+    for _ in range(draw(st.integers(1, 5))):
+        batch = {}
+        for _ in range(draw(st.integers(1, 5))):
+            above = draw(st.sampled_from(sorted(made)))
+            node_id = f"{above}.{draw(st.sampled_from(['0', '1', '10', 'x0']))}"
+            if node_id in made:
+                node = replace(made[node_id], state=draw(st.sampled_from(["kept", "pruned"])))
+            else:
+                over, scores = made[above], draw(st.sampled_from([(), (0.5,), (0.25, 0.5)]))
+                path = (over.path_scores if over else ()) + scores
+                path = draw(st.sampled_from([path, path, scores, (0.125,), ()]))
+                why = draw(st.sampled_from(["", f"same step as {above}.7", f"{above}. and r.0", "0010.\x10.\x100010."]))
+                spec = draw(st.sampled_from(["step:1:1", "end:1", ""]))
+                parent, carry = (
+                    draw(st.sampled_from([above, above, "r.elsewhere"])),
+                    draw(st.sampled_from([(), (1.0,)])),
+                )
+                rest = {"scores": scores, "path_scores": path, "carry": carry, "why": why, "spec": spec}
+                node = Node(node_id, parent, "t", "step", **rest)
+            made[node_id] = batch[node_id] = node
+        found.append(list(batch.values()))
+    return found
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(found=batches(), asked=st.sampled_from([0, 500]))
+def test_a_tree_comes_back_whole_and_in_parts_however_it_was_written(db, monkeypatch, found, asked):
+    monkeypatch.setattr(trees, "MOST_ASKED", asked)
+    repository.add(db, "run", SPEC)
+    [claim] = leases.claim(db, "w", 1)
+    now, revisions = {}, []
+    for batch in found:
+        revisions.append(repository.get(db, "run").revision)
+        leases.commit(db, [leases.Change(claim.lease, batch)])
+        now |= {node.id: node for node in batch}
+    assert {node.id: node for node in repository.tree(db, "run").nodes} == now
+    for i, since in enumerate(revisions):
+        later = {node.id for batch in found[i:] for node in batch}
+        assert {node.id: node for node in repository.tree(db, "run", since).nodes} == {id: now[id] for id in later}
+    repository.remove(db, ["run"])
+
+
+def test_what_a_row_leaves_to_the_one_above_it(db):
+    """A beam's node holds its own score, four lists' lengths and no more; its spec and its siblings' ids are short."""
+    repository.add(db, "run", SPEC)
+    [claim] = leases.claim(db, "w", 1)
+    spec = {"spec": "step:1:1", "finish": "step", "text": "t"}
+    first = Node("r.0", "r", scores=(0.5,), path_scores=(0.5,), **spec)
+    below = Node("r.0.1", "r.0", scores=(0.25,), path_scores=(0.5, 0.25), why="same step as r.0.0", **spec)
+    leases.commit(db, [leases.Change(claim.lease, [first])])
+    leases.commit(db, [leases.Change(claim.lease, [below])])
+    with db.read() as connection:
+        row = connection.exec_driver_sql("SELECT length(scores), spec, why FROM nodes WHERE id = 'r.0.1'").one()
+    assert row == (3 + 8, None, "same step as \x10.0")
+    assert repository.tree(db, "run").nodes == (first, below)
+
+
+def test_paths_sort_like_a_tree(db):
     ids = ["r.10", "r.2", "r.2.0", "r", "r.2.11", "r.2.3"]
     ids += ["r.2.b", "r.2.ab", "r.2.3.0", "r.2.b.0", "r." + ".".join(["0"] * 3000)]
     wanted = ["r", ids[-1], "r.2", "r.2.0", "r.2.3", "r.2.3.0", "r.2.11", "r.2.ab", "r.2.b", "r.2.b.0", "r.10"]
-    for order in (ids, sorted(ids), ids[::-1]):
-        assert [node.id for node in by_path(Node(id, "", "", "step") for id in order)] == wanted
+    repository.add(db, "run", SPEC)
+    [claim] = leases.claim(db, "w", 1)
+    leases.commit(db, [leases.Change(claim.lease, [Node(id, "", "", "step") for id in ids])])
+    assert [node.id for node in repository.tree(db, "run").nodes] == wanted

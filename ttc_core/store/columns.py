@@ -22,6 +22,7 @@ from sqlalchemy.types import TypeDecorator
 _ESCAPE = "\x10"
 _UNSTORABLE = re.compile("[\x00\x10\ud800-\udfff]")
 _ESCAPED = re.compile("\x10([0-9a-f]{4})")
+_LONG = 128  # in a mark: lengths of two bytes
 
 
 def escape(text: str) -> str:
@@ -111,6 +112,29 @@ def unpack_floats(packed: bytes | None, lists: int) -> tuple[tuple[float, ...], 
     return cut(values.unpack_from(packed, 2 * lists))
 
 
+def pack_marked(mark: int, *lists: Sequence[float]) -> bytes | None:
+    """A mark below 128 and several lists of floats: mark, lengths, then all values as doubles; None for nothing at all.
+
+    Lengths take a byte each, two where one of the lists is longer than 255: the mark's highest bit is set then.
+    """
+    lengths = list(map(len, lists))
+    if not any(lengths) and not mark:
+        return None
+    long = max(lengths) > 255
+    head = struct.pack(f"<B{len(lists)}{'H' if long else 'B'}", mark | _LONG * long, *lengths)
+    return head + struct.pack(f"<{sum(lengths)}d", *itertools.chain(*lists))
+
+
+def unpack_marked(packed: bytes | None, lists: int) -> tuple[Any, ...]:
+    """The inverse of `pack_marked` for so many lists, two or more: the mark, and each list as a tuple."""
+    if not packed:
+        return (0, *((),) * lists)
+    mark = packed[0]
+    head = 1 + lists + lists * (mark >= _LONG)
+    values, cut = _marked(packed[:head])
+    return mark & ~_LONG, *cut(values.unpack_from(packed, head))
+
+
 def pack_long(values: Sequence[float]) -> bytes | None:
     """One list of floats of any length, as doubles; None for ()."""
     return struct.pack(f"<{len(values)}d", *values) if values else None
@@ -130,7 +154,18 @@ def _ids(width: int, count: int) -> struct.Struct:
 @functools.lru_cache(4096)
 def _layout(head: bytes) -> tuple[struct.Struct, Callable[[tuple[float, ...]], tuple[tuple[float, ...], ...]]]:
     """How lists lie one after another, from their packed lengths, and what cuts them; trees have few different ones."""
-    lengths = struct.unpack(f"<{len(head) // 2}H", head)
+    return _parts(struct.unpack(f"<{len(head) // 2}H", head))
+
+
+@functools.lru_cache(4096)
+def _marked(head: bytes) -> tuple[struct.Struct, Callable[[tuple[float, ...]], tuple[tuple[float, ...], ...]]]:
+    """The same behind a mark."""
+    return _parts(struct.unpack(f"<{(len(head) - 1) // 2}H", head[1:]) if head[0] & _LONG else tuple(head[1:]))
+
+
+def _parts(
+    lengths: Sequence[int],
+) -> tuple[struct.Struct, Callable[[tuple[float, ...]], tuple[tuple[float, ...], ...]]]:
     ends = list(itertools.accumulate(lengths))
     slices = list(map(slice, [0, *ends], ends))
     cut = itemgetter(*slices) if len(slices) > 1 else lambda values: (values,)

@@ -7,20 +7,20 @@ work. `store.units` does for units what is done here for runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, func, insert, not_, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ttc_core.runs_views import STALLED_SECONDS, WorkerView
-from ttc_core.store import endings
+from ttc_core.store import endings, trees
 from ttc_core.store.database import Database
 from ttc_core.store.process import HOST, gone, machine, started
-from ttc_core.store.repository import nodes, outcome_row, put_candidates, recorded, runs
-from ttc_core.store.rows import node_row, row_spec, row_usage, usage_row
+from ttc_core.store.repository import outcome_row, put_candidates, runs
+from ttc_core.store.rows import row_spec, row_usage, usage_row
 from ttc_core.store.schema import UnitRow, WorkerRow, table
+from ttc_core.store.trees import nodes
 from ttc_core.types import Node, Outcome, RunSpec, Status, Usage
 
 workers, units = table(WorkerRow), table(UnitRow)
@@ -244,7 +244,7 @@ def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) 
     }
     connection.execute(update(runs).where(runs.c.key == row["key"]).values(**taken))
     lease = Lease(row["key"], row["id"], row["epoch"] + 1, row["budget"])
-    return Claim(lease, row_spec(row), tuple(recorded(connection, row["key"])), row_usage(row), attempts)
+    return Claim(lease, row_spec(row), tuple(trees.recorded(connection, row["key"])), row_usage(row), attempts)
 
 
 def commit(db: Database, changes: Iterable[Change]) -> Written:
@@ -292,10 +292,9 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
         return None
     if change.nodes:
         latest = {node.id: node for node in change.nodes}  # the last state of a node that changed twice
-        rows = [node_row(key, row.revision, node) for node in latest.values()]
         known = select(func.count()).select_from(nodes).where(nodes.c.run == key, nodes.c.id.in_(latest))
-        new = len(rows) - connection.execute(known).scalar_one()
-        put_nodes(connection, rows)
+        new = len(latest) - connection.execute(known).scalar_one()
+        trees.put(connection, [(key, row.revision, latest.values())])
         if new:
             connection.execute(update(runs).where(runs.c.key == key).values(nodes=runs.c.nodes + new, attempts=0))
     if change.end is not None:
@@ -311,18 +310,3 @@ def _ended(end: End, now: float) -> dict[str, Any]:
     """Columns of a run that has ended."""
     graded = {"correct": end.correct, "graded_by": end.graded_by, "error": end.error, "hint": end.hint}
     return {**endings.FREE, "status": end.status, "finished": now, **graded, **outcome_row(end.outcome)}
-
-
-def put_nodes(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Insert or replace nodes of any runs."""
-    if rows:
-        connection.execute(_UPSERTS[connection.dialect.name], rows)
-
-
-def _upsert_statement(make: Callable[..., Any]) -> Any:
-    statement = make(nodes)
-    changed = {c.name: statement.excluded[c.name] for c in nodes.columns if not c.primary_key}
-    return statement.on_conflict_do_update(index_elements=[nodes.c.run, nodes.c.id], set_=changed)
-
-
-_UPSERTS = {"sqlite": _upsert_statement(sqlite.insert), "postgresql": _upsert_statement(postgresql.insert)}

@@ -10,14 +10,15 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal,
 
 from ttc_core.errors import StoreFault, UnknownName, UserError
 from ttc_core.runs_views import STALLED_SECONDS, Listing, NodeDelta, RunView
+from ttc_core.store import trees
 from ttc_core.store.columns import escape
 from ttc_core.store.database import Database
-from ttc_core.store.rows import NODE, by_path, node_row, row_view, spec_row, tree_nodes, usage_row
-from ttc_core.store.schema import CandidateRow, NodeRow, RunRow, table
+from ttc_core.store.rows import row_view, spec_row, usage_row
+from ttc_core.store.schema import CandidateRow, RunRow, table
+from ttc_core.store.trees import nodes
 from ttc_core.types import Node, Outcome, RunSpec, Usage
 
-runs, nodes, candidates = table(RunRow), table(NodeRow), table(CandidateRow)
-_NODES = select(*(nodes.c[name] for name in NODE))
+runs, candidates = table(RunRow), table(CandidateRow)
 ENDED = ("done", "failed", "stopped")
 _CLEAN = {
     "attempts": 0,
@@ -65,14 +66,7 @@ def tree(db: Database, run_id: str, since: int = 0) -> NodeDelta:
         row = _row(connection, run_id)
         if since >= row["revision"]:
             return NodeDelta((), row["revision"])
-        found = recorded(connection, row["key"], since)
-    return NodeDelta(tuple(by_path(found)), row["revision"])
-
-
-def recorded(connection: Connection, run: int, since: int = 0) -> list[Node]:
-    """The nodes of a run, by its key, that changed after revision `since`."""
-    wanted = _NODES.where(nodes.c.run == run)
-    return tree_nodes(connection.execute(wanted.where(nodes.c.revision > since) if since > 0 else wanted).all())
+        return NodeDelta(tuple(trees.recorded(connection, row["key"], since)), row["revision"])
 
 
 def still_open(db: Database, run_ids: Sequence[str]) -> list[str]:
@@ -205,11 +199,10 @@ def put(
     if connection.execute(select(runs.c.key).where(runs.c.id == run_id)).first():
         raise UserError(f"there is a run {run_id} already", hint="delete it first")
     outcome: Outcome | None = row.pop("outcome")
-    tree_rows = [node_row(0, 1, node) for node in found]
-    values = {"id": run_id, **spec_row(spec), **row, **usage_row(usage), "revision": 1, "nodes": len(tree_rows)}
+    found = list(found)
+    values = {"id": run_id, **spec_row(spec), **row, **usage_row(usage), "revision": 1, "nodes": len(found)}
     key = connection.execute(insert(runs).values(**values, **outcome_row(outcome)).returning(runs.c.key)).scalar_one()
-    if tree_rows:
-        connection.execute(insert(nodes), [{**n, "run": key} for n in tree_rows])
+    trees.put(connection, [(key, 1, found)])
     if outcome is not None:
         put_candidates(connection, key, outcome)
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from ttc_core.runs_views import RunView
-from ttc_core.store.columns import pack_floats, pack_long, pack_tokens, unpack_floats, unpack_long, unpack_tokens
-from ttc_core.types import Candidate, Node, Outcome, RunSpec, Usage
+from ttc_core.types import Candidate, Outcome, RunSpec, Usage
 
 Row = Mapping[Any, Any]  # a row by column name
 USAGE = tuple(f.name for f in fields(Usage))
-NODE = ("id", "parent", "text", "finish", "tokens", "steps", "answer", "logprob", "scores", "confidences", "state",
-        "why", "spec")  # fmt: skip
 
 
 def spec_row(spec: RunSpec) -> dict[str, Any]:
@@ -93,80 +90,6 @@ def row_view(row: Row, candidates: Iterable[Row], now: float) -> RunView:
         parent_node=row["parent_node"],
         graded_by=row["graded_by"],
     )
-
-
-def node_row(run: int, revision: int, node: Node) -> dict[str, Any]:
-    """Columns of a Node. The scores of a path hold those of its last node, so these are written once."""
-    above_count = len(node.path_scores) - len(node.scores)
-    shared = above_count >= 0 and node.path_scores[above_count:] == node.scores
-    above = node.path_scores[:above_count] if shared else node.path_scores
-    whole = () if shared else (1.0,)  # marks that `above` is the whole path
-    return {
-        "run": run,
-        "id": node.id,
-        "revision": revision,
-        "parent": None if node.parent == _path_parent(node.id) else node.parent,
-        "text": node.text,
-        "tokens": pack_tokens(node.tokens),
-        "steps": node.steps,
-        "finish": node.finish,
-        "state": node.state,
-        "why": node.why,
-        "spec": node.spec,
-        "answer": node.answer,
-        "logprob": node.logprob,
-        "scores": pack_floats(node.scores, above, node.carry, whole),
-        "confidences": pack_long(node.confidences),
-    }
-
-
-def tree_nodes(rows: Iterable[Sequence[Any]]) -> list[Node]:
-    """The inverse of `node_row` for rows of NODE, without names: a tree has thousands, and every step counts."""
-    found = []
-    for node_id, parent, text, finish, tokens, steps, answer, logprob, packed, confidences, state, why, spec in rows:
-        scores, above, carry, whole = unpack_floats(packed, 4)
-        node = Node(
-            node_id,
-            node_id.rpartition(".")[0] if parent is None else parent,
-            text,
-            finish,
-            unpack_tokens(tokens),
-            steps,
-            answer,
-            logprob,
-            scores,
-            above if whole else above + scores,
-            carry,
-            unpack_long(confidences) if confidences else (),
-            state,
-            why,
-            spec,
-        )
-        found.append(node)
-    return found
-
-
-def by_path(found: Iterable[Node]) -> list[Node]:
-    """Nodes in the order of their paths: "r.2" before "r.10", a parent before its children."""
-    keys: dict[str, str] = {}
-
-    def key(node: Node) -> str:
-        """A text that sorts as the path does; that of its parent is known, where that came before."""
-        above, dot, last = node.id.rpartition(".")
-        before = (keys.get(above) or "\0".join(map(_part, above.split(".")))) + "\0" if dot else ""
-        keys[node.id] = before + _part(last)
-        return keys[node.id]
-
-    return sorted(found, key=key)
-
-
-def _part(name: str) -> str:
-    """One step of a path: numbers come before all else, shorter ones first."""
-    return f"0{len(name):03}{name}" if name.isdecimal() else f"1{name}"
-
-
-def _path_parent(node_id: str) -> str:
-    return node_id.rpartition(".")[0]
 
 
 def _time(seconds: float | None) -> datetime | None:

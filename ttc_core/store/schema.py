@@ -5,7 +5,7 @@ Times are seconds since 1970 (UTC). Text columns that may hold text of people or
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ttc_core.store.columns import AnyName, AnyText
@@ -115,17 +115,16 @@ class NodeRow(Base):
     text: Mapped[str] = mapped_column(AnyText)
     tokens: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_tokens
     steps: Mapped[int] = mapped_column(Integer)
-    finish: Mapped[str] = mapped_column(String)
-    state: Mapped[str] = mapped_column(String)
-    why: Mapped[str] = mapped_column(AnyText)
-    spec: Mapped[str] = mapped_column(AnyText)
+    state: Mapped[int] = mapped_column(SmallInteger)  # its finish too: trees.py
+    why: Mapped[str] = mapped_column(Text)  # escaped, and shorter where it names the parent or siblings: trees.py
+    spec: Mapped[str | None] = mapped_column(AnyText)  # None: the parent's
     answer: Mapped[str | None] = mapped_column(AnyText)
     logprob: Mapped[float | None] = mapped_column(Float)
-    scores: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_floats of scores, path_scores, carry
+    scores: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_marked, see trees.py
     confidences: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_long
 
     # rows lie in the order of the primary key: a whole tree is one sequential read
-    __table_args__ = (Index("nodes_by_revision", "run", "revision"), {"sqlite_with_rowid": False})
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
 
 class CandidateRow(Base):

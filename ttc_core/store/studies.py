@@ -12,7 +12,8 @@ from sqlalchemy import Connection, RowMapping, Table, case, delete, func, insert
 
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.store.database import Database
-from ttc_core.store.repository import candidates, nodes, runs
+from ttc_core.store.repository import candidates, runs
+from ttc_core.store.trees import nodes
 from ttc_core.store.units import methods, outcomes, pools, problems, studies, units
 from ttc_core.types import Problem
 

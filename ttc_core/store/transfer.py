@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Table, func, insert, select, true, update
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.store import migrate
 from ttc_core.store.database import Database, translated
-from ttc_core.store.repository import candidates, nodes, runs
+from ttc_core.store.repository import candidates, runs
 from ttc_core.store.schema import Base, WorkerRow, table
+from ttc_core.store.trees import nodes
 from ttc_core.store.units import SEARCH_ID, methods, outcomes, pools, problems, search_id, studies, units
 
 BATCH = 2000  # rows written together

@@ -14,10 +14,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, update
 
+from ttc_core.store import trees
 from ttc_core.store.database import Database
-from ttc_core.store.leases import SUSPECT, Lease, Written, poisoned, put_nodes, silent
-from ttc_core.store.repository import outcome_row, put_candidates, recorded, runs
-from ttc_core.store.rows import USAGE, node_row, row_usage, spec_row, usage_row
+from ttc_core.store.leases import SUSPECT, Lease, Written, poisoned, silent
+from ttc_core.store.repository import outcome_row, put_candidates, runs
+from ttc_core.store.rows import USAGE, row_usage, spec_row, usage_row
 from ttc_core.store.schema import MethodRow, OutcomeRow, PoolRow, StudyProblemRow, StudyRow, UnitRow, table
 from ttc_core.store.units_values import Method, SearchChange, Task, UnitChange, UnitClaim
 from ttc_core.types import NO_USAGE, RunSpec
@@ -141,7 +142,7 @@ def _task(connection: Connection, row: dict[str, Any], method: Method, problem: 
     if old is not None:
         again = {"status": "running", "finished": None, "error": "", "stop_requested": False}
         connection.execute(update(runs).where(runs.c.key == old["key"]).values(**again))
-        found = tuple(recorded(connection, old["key"]))
+        found = tuple(trees.recorded(connection, old["key"]))
         return Task(run_id, old["key"], problem["position"], spec, found, row_usage(old))
     values = {"id": run_id, "study": row["study"], "created": now, "started": now, "status": "running"}
     made = insert(runs).values(**values, **spec_row(spec)).returning(runs.c.key)
@@ -252,8 +253,7 @@ def _write_runs(connection: Connection, searches: Sequence[SearchChange], now: f
     ]
     if progress:
         connection.execute(_PROGRESS, progress)
-    latest = [(s.task.key, node) for s in there for node in {node.id: node for node in s.nodes}.values()]
-    put_nodes(connection, [node_row(key, revisions[key], node) for key, node in latest])
+    trees.put(connection, [(s.task.key, revisions[s.task.key], s.nodes) for s in there])
     for search in there:
         values: dict[str, Any] = {}
         if search.error:

@@ -1,0 +1,220 @@
+"""Search trees in the table `nodes`: what a node's row holds, and what it leaves to the row above it.
+
+A node below another one mostly continues its solution, sampled in the same way and scored by the same verifier. Its row
+then holds its own scores, and nothing of those of its path. That rests on a rule of searches: a node is scored before
+those below it, and once.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any, get_args
+
+from sqlalchemy import Connection, String, Text, select, type_coerce
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ttc_core.store.columns import (
+    escape,
+    pack_long,
+    pack_marked,
+    pack_tokens,
+    unescape,
+    unpack_long,
+    unpack_marked,
+    unpack_tokens,
+)
+from ttc_core.store.schema import NodeRow, table
+from ttc_core.types import ROOT, Finish, Node, State
+
+nodes = table(NodeRow)
+FINISH: tuple[Finish, ...] = get_args(Finish)
+STATE: tuple[State, ...] = get_args(State)
+_FINISH, _STATE = FINISH * len(STATE), [state for state in STATE for _ in FINISH]  # by the number in the table
+# How the scores of a path are had: the node's own; those of the parent's path and then its own; as they stand.
+ANEW, CONTINUED, SPELLED = 0, 1, 2
+_OWN = "\x10."  # in `why`: the parent's id and a dot; `escape` never puts a dot behind that character
+MOST_ASKED = 500  # rows named one by one in a question to the database
+_ID = itemgetter(0)
+
+_PLAIN = {"parent": String, "text": Text, "why": Text, "spec": Text, "answer": Text}  # read without SQLAlchemy's help
+_NODES = select(*(
+    type_coerce(nodes.c[name], _PLAIN[name]) if name in _PLAIN else nodes.c[name]
+    for name in ("id", "parent", "text", "state", "tokens", "steps", "answer", "logprob", "scores", "confidences",
+                 "why", "spec")
+))  # fmt: skip
+_HANDED_ON = select(nodes.c.id, type_coerce(nodes.c.spec, Text), nodes.c.scores)
+
+Floats = tuple[float, ...]
+Above = tuple[Floats, str]  # what rows may leave to that of their parent: path_scores and spec
+TOP: Above = ((), "step:1:1")  # of a node without a row above it; most searches begin with a step, at temperature 1
+
+
+def put(connection: Connection, trees: Iterable[tuple[int, int, Iterable[Node]]]) -> None:
+    """Insert or replace nodes. trees: a run's key, its revision and nodes; of an id's nodes the last one counts."""
+    rows = []
+    for run, revision, found in trees:
+        latest = {node.id: node for node in found}
+        known = {node.id: (node.path_scores, node.spec) for node in latest.values()}
+        known |= _above(connection, run, latest.keys())
+        rows += [_row(run, revision, node, known.get(_parent(node.id), TOP)) for node in latest.values()]
+    if rows:
+        connection.execute(_UPSERTS[connection.dialect.name], rows)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for garbage: thousands of nodes are made, and nothing is dropped."""
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked:
+            gc.enable()
+
+
+@_uncollected()
+def recorded(connection: Connection, run: int, since: int = 0) -> list[Node]:
+    """The nodes of a run, by its key, that changed after revision `since`, in the order of their paths.
+
+    That is "r.2" before "r.10", and a parent before its children.
+    """
+    wanted = _NODES.where(nodes.c.run == run)
+    if since <= 0:
+        return _tree(connection.execute(wanted).all(), {})
+    rows = connection.execute(wanted.where(nodes.c.revision > since)).all()
+    return _tree(rows, _above(connection, run, {row[0] for row in rows}))
+
+
+def _row(run: int, revision: int, node: Node, above: Above) -> dict[str, Any]:
+    below = node.parent == _parent(node.id)
+    path: tuple[int, *tuple[Floats, ...]] = (SPELLED, node.path_scores)
+    if node.path_scores == node.scores:
+        path = (ANEW,)
+    elif below and node.path_scores == above[0] + node.scores:
+        path = (CONTINUED,)
+    return {
+        "run": run,
+        "id": node.id,
+        "revision": revision,
+        "parent": None if below else node.parent,
+        "text": node.text,
+        "tokens": pack_tokens(node.tokens),
+        "steps": node.steps,
+        "state": len(FINISH) * STATE.index(node.state) + FINISH.index(node.finish),
+        "why": _shortened(node.why, _parent(node.id)),
+        "spec": None if node.spec == above[1] else node.spec,
+        "answer": node.answer,
+        "logprob": node.logprob,
+        "scores": pack_marked(path[0], node.scores, node.carry, *path[1:]),
+        "confidences": pack_long(node.confidences),
+    }
+
+
+def _shortened(why: str, above: str) -> str:
+    """`why` as it is stored: escaped, and the ids of siblings without what is their parent's."""
+    plain = above.startswith(ROOT) and above.isprintable()  # no part of what `escape` makes
+    return escape(why).replace(f"{above}.", _OWN) if plain else escape(why)
+
+
+def _tree(rows: Iterable[Sequence[Any]], known: dict[str, Above]) -> list[Node]:
+    """The inverse of `_row`. A tree has thousands, and every step counts. known: what is above them; grows."""
+    keys: dict[str, str] = {}
+    found = []
+    numbers, ids = _Once(_numbers), _Once(unpack_tokens)  # equal steps are frequent
+    for row in sorted(rows, key=_ID):  # a parent's id begins its children's
+        node_id, parent, text, state, tokens, steps, answer, logprob, packed, confidences, why, spec = row
+        above, dot, last = node_id.rpartition(".")
+        over = known.get(above, TOP)
+        mark, scores, spelled, carry = numbers[packed]
+        path = over[0] + scores if mark == CONTINUED else scores if mark == ANEW else spelled
+        spec = over[1] if spec is None else unescape(spec)
+        known[node_id] = path, spec
+        # a text that sorts as the path does; that of the parent is known, where that came before
+        before = keys.get(above) or "\0".join(map(_part, above.split(".")))
+        keys[node_id] = f"{before}\0{_part(last)}" if dot else _part(last)
+        if why:
+            why = unescape(why.replace(_OWN, f"{above}."))
+        node = Node(
+            node_id,
+            above if parent is None else unescape(parent),
+            unescape(text),
+            _FINISH[state],
+            ids[tokens],
+            steps,
+            answer and unescape(answer),
+            logprob,
+            scores,
+            path,
+            carry,
+            unpack_long(confidences) if confidences else (),
+            _STATE[state],
+            why,
+            spec,
+        )
+        found.append(node)
+    return sorted(found, key=lambda node: keys[node.id])
+
+
+class _Once(dict[bytes | None, Any]):
+    """What a function makes of a key, made once."""
+
+    def __init__(self, make: Callable[[bytes | None], Any]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: bytes | None) -> Any:
+        self[key] = made = self._make(key)
+        return made
+
+
+def _numbers(packed: bytes | None) -> tuple[int, Floats, Floats, Floats]:
+    """How the path's scores are had, the node's scores, those of the path where they stand there, and the carry."""
+    mark, scores, carry, *spelled = unpack_marked(packed, 3 if packed and packed[0] & 127 == SPELLED else 2)
+    return mark, scores, spelled[0] if spelled else (), carry
+
+
+def _above(connection: Connection, run: int, ids: Collection[str]) -> dict[str, Above]:
+    """What the rows above these nodes hand on to them, without those that are among them."""
+    asked: set[str] = set()
+    for node_id in ids:
+        above = _parent(node_id)
+        if above in ids:
+            continue
+        while above and above not in asked and len(asked) <= MOST_ASKED:
+            asked.add(above)
+            above = _parent(above)
+    if not asked:
+        return {}
+    wanted = _HANDED_ON.where(nodes.c.run == run)
+    if len(asked) <= MOST_ASKED:
+        wanted = wanted.where(nodes.c.id.in_(asked))
+    found: dict[str, Above] = {}
+    for node_id, spec, packed in sorted(connection.execute(wanted).all(), key=_ID):
+        over, (mark, scores, spelled, _) = found.get(_parent(node_id), TOP), _numbers(packed)
+        path = over[0] + scores if mark == CONTINUED else scores if mark == ANEW else spelled
+        found[node_id] = path, over[1] if spec is None else unescape(spec)
+    return {node_id: above for node_id, above in found.items() if node_id not in ids}
+
+
+def _parent(node_id: str) -> str:
+    return node_id.rpartition(".")[0]
+
+
+@functools.lru_cache(4096)
+def _part(name: str) -> str:
+    """One step of a path: numbers come before all else, shorter ones first."""
+    return f"0{len(name):03}{name}" if name.isdecimal() else f"1{name}"
+
+
+def _upsert(make: Callable[..., Any]) -> Any:
+    statement = make(nodes)
+    changed = {c.name: statement.excluded[c.name] for c in nodes.columns if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=[nodes.c.run, nodes.c.id], set_=changed)
+
+
+_UPSERTS = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
