@@ -40,7 +40,7 @@ budgets = [2]
 """
 DRAWN = writing.Drawn(formats=["svg", "csv"], dpi=40, resamples=10)
 DRAWING = {"preset": "acl", "family": "", "formats": ["csv"], "dpi": 40, "resamples": 10}
-FIRST = "tables/outcomes.jsonl"
+FIRST, NODES = "tables/outcomes.jsonl", "tables/nodes.jsonl"
 
 
 def database(folder):
@@ -183,13 +183,13 @@ def test_what_was_not_carried_out_waits_to_be_resumed(made, tmp_path):
     assert studies.progress("carried", db=target).status == "paused"
 
 
-def lines(change):
-    """A change of the first row of the outcomes."""
+def lines(change, table=FIRST):
+    """A change of a table's rows."""
 
     def apply(files):
-        rows = [json.loads(line) for line in files[FIRST].splitlines()]
+        rows = [json.loads(line) for line in files[table].splitlines()]
         change(rows)
-        files[FIRST] = b"\n".join(json.dumps(row).encode() for row in rows)
+        files[table] = b"\n".join(json.dumps(row).encode() for row in rows)
 
     return apply
 
@@ -233,6 +233,9 @@ HOSTILE = [
     (lines(lambda rows: rows[0].update(method=999)), {}, "do not belong together"),
     (lines(lambda rows: rows[0].update(run="elsewhere")), {}, "a search that is not there"),
     (lines(lambda rows: rows.append(rows[0])), {}, "do not belong together"),
+    (lines(lambda rows: rows[0].update(state=99), NODES), {}, "cannot be read"),
+    (lines(lambda rows: rows[0].update(state=-1), NODES), {}, "'state' has the wrong type"),
+    (lines(lambda rows: rows[0].update(scores={"base64": "AAE="}), NODES), {}, "cannot be read"),
     (put("tables/pools.jsonl", b""), {}, None),  # fewer tables are a smaller study
     (put("tables/studies.jsonl", b""), {}, "do not belong together"),
 ]

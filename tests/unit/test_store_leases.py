@@ -16,7 +16,8 @@ from ttc_core.store import leases, migrate, process, repository, upkeep
 from ttc_core.store.database import Database, database
 from ttc_core.store.leases import Change, End
 from ttc_core.store.process import gone, started
-from ttc_core.store.repository import candidates, nodes, runs
+from ttc_core.store.repository import candidates, runs
+from ttc_core.store.trees import nodes
 from ttc_core.types import Candidate, Node, Outcome, RunSpec, Usage
 
 SPEC = RunSpec("How many?", "beam_search", 4)
@@ -169,18 +170,6 @@ def test_deltas_hold_what_changed_since(db):
         *((n.id, n.state) for n in delta.nodes),
     ]
     assert repository.get(db, "a").nodes == 3
-
-
-def test_a_delta_is_one_indexed_query(db):
-    if not db.sqlite:
-        pytest.skip("PostgreSQL chooses by how much is stored")
-    claim = claim_one(db)
-    with db.read() as connection:
-        wanted = select(nodes).where(nodes.c.run == claim.lease.key, nodes.c.revision > 5)
-        plan = connection.exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {wanted.compile(compile_kwargs={'literal_binds': True})}"
-        )
-        assert "nodes_by_revision (run=? AND revision>?)" in str(plan.all())
 
 
 def test_a_node_changed_twice_in_one_commit_is_recorded_as_it_was_last(db):

@@ -29,6 +29,7 @@ from ttc_core.store.units import studies, units
 TABLES = ("studies", "study_problems", "study_methods", "units", "outcomes", "pools", "runs", "nodes", "candidates")
 BATCH = 2000  # rows written together
 MOST = 2**63 - 1  # what an integer column holds
+MOST_SMALL = 2**15 - 1  # and a small one, whose values are places in a list
 Wrong = Callable[[str], UserError]
 Rows = Iterable[tuple[Wrong, Mapping[str, Any]]]  # each with how to refuse it
 
@@ -111,6 +112,8 @@ def _value(name: str, value: Any, column: Any, wrong: Wrong) -> Any:
     kind = str(column["type"]).partition("(")[0]
     if kind in ("INTEGER", "BIGINT", "BOOLEAN"):
         fits = type(value) is int and (value in (0, 1) if kind == "BOOLEAN" else -MOST <= value <= MOST)
+    elif kind == "SMALLINT":
+        fits = type(value) is int and 0 <= value <= MOST_SMALL
     elif kind == "FLOAT":
         fits = type(value) in (int, float)
     elif kind == "BLOB":
