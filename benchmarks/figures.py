@@ -1,13 +1,13 @@
-"""How long figures of the sample study take, and what they look like: one, all of them in all formats, every preset.
+"""How long figures of the shipped studies take, and what they look like: one, all in all formats, every preset.
 
     python -m benchmarks.figures [--preset acl] [--resamples 1000] [--write]
 
 Prints one JSON document; exit code 1 where one figure in one format takes 1 s or more, or all figures and tables in all
-formats, the study's tables included, 60 s or more; both in seconds of the processor, as other work on the machine does
-not count. The tables of a study are computed once for all of its figures. --write also draws every figure at every
-preset, a tree and a chain among them, looks into the PDFs and compiles the pgfplots; it writes
-benchmarks/results/figures.json, docs/figures.md and docs/figures.webp, and needs `pdffonts` and `pdftoppm` (Debian's
-poppler-utils) and `pdflatex` with pgfplots.
+formats, the studies' tables included, 60 s or more; both in seconds of the processor, as other work on the machine does
+not count. The tables of a study are computed once for all of its figures; a figure is of the first study that has it.
+--write also draws every figure at every preset, a tree and a chain among them, looks into the PDFs and compiles the
+pgfplots; it writes benchmarks/results/figures.json, docs/figures.md and docs/figures.webp, and needs `pdffonts` and
+`pdftoppm` (Debian's poppler-utils) and `pdflatex` with pgfplots.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -27,10 +28,12 @@ from PIL import Image
 from ttc_core import registry, runs
 from ttc_core.drawing.info import Info
 from ttc_core.drawing.presets import POINTS, PRESETS, Preset, preset
+from ttc_core.errors import UserError
 from ttc_core.export import searches, tables, text, writing
 from ttc_core.settings import REPOSITORY
 
 MOST, MOST_ALL = 1.0, 60.0  # seconds of the processor
+STUDIES = ("sample", "chains", "verifiers")
 SHIPPED = ("revisions", "beam_search")  # of the searches that a new database has, those whose figures are drawn
 RESULT = REPOSITORY / "benchmarks" / "results" / "figures.json"
 PAGE, SHEET = REPOSITORY / "docs" / "figures.md", REPOSITORY / "docs" / "figures.webp"
@@ -60,11 +63,19 @@ def main() -> int:
 
 
 def measure(db: str, size: str, resamples: int) -> tuple[dict, dict[str, Info]]:
-    """Seconds of the study's tables, of each figure in each format, and of all of it; and the figures."""
+    """Seconds of the studies' tables, of each figure in each format, and of all of it; and the figures."""
     begin = time.process_time()
-    found = tables.of_study("sample", resamples=resamples, db=db)
-    infos = {name: writing.info(name, found) for name in registry.names("figure")}
-    listed = {name: writing.table(name, found) for name in registry.names("table")}
+    infos, of, listed = {}, {}, {}
+    for study in STUDIES:
+        found = tables.of_study(study, resamples=resamples, db=db)
+        for name in set(registry.names("figure")) - set(infos):
+            with suppress(UserError):
+                infos[name], of[name] = writing.info(name, found), study
+        for name in set(registry.names("table")) - set(listed):
+            with suppress(UserError):
+                listed[name] = writing.table(name, found)
+    infos = {name: infos[name] for name in registry.names("figure")}
+    listed = {name: listed[name] for name in registry.names("table")}
     made = time.process_time() - begin
     took: dict[str, dict[str, float]] = {}
     for name, info in infos.items():
@@ -74,7 +85,7 @@ def measure(db: str, size: str, resamples: int) -> tuple[dict, dict[str, Info]]:
             took.setdefault(name, {})[form] = round(time.process_time() - start, 3)
     for table in listed.values():
         writing.table_files(table, writing.FORMATS)
-    flat = {f"{name}.{form}": seconds for name, of in took.items() for form, seconds in of.items()}
+    flat = {f"{name}.{form}": seconds for name, each in took.items() for form, seconds in each.items()}
     slowest = max(flat, key=lambda file: flat[file])
     return {
         "preset": size,
@@ -85,6 +96,7 @@ def measure(db: str, size: str, resamples: int) -> tuple[dict, dict[str, Info]]:
         "median_seconds": sorted(flat.values())[len(flat) // 2],
         "all_seconds": round(time.process_time() - begin, 1),
         "seconds": took,
+        "studies": of,
     }, infos
 
 
@@ -173,7 +185,7 @@ def page(report: dict) -> str:
     about = {name: (registry.get("figure", name).__doc__ or "").strip().splitlines()[0] for name in report["seconds"]}
     listed = {name: (registry.get("table", name).__doc__ or "").strip().splitlines()[0] for name in report["tables"]}
     rows = [
-        f"| `{name}` | {text.markdown(about[name])} | {max(of.values()):.2f} |"
+        f"| `{name}` | {text.markdown(about[name])} | {report['studies'][name]} | {max(of.values()):.2f} |"
         for name, of in report["seconds"].items()
     ]
     pdfs = sum(of["pdfs"] for of in report["presets"].values())
@@ -181,10 +193,10 @@ def page(report: dict) -> str:
     slowest = report["slowest"]
     lines = [
         "# All figures",
-        f"Written by `python -m benchmarks.figures --write` from the study `sample`. Each figure comes as {forms};\n"
+        f"Written by `python -m benchmarks.figures --write` from the shipped studies. Each figure comes as {forms};\n"
         "the seconds are those of the processor for its slowest format. The last rows of the picture are tree and\n"
         "chain of searches that a new database holds.",
-        "| figure | what it shows | seconds |\n| --- | --- | ---: |\n" + "\n".join(rows),
+        "| figure | what it shows | study | seconds |\n| --- | --- | --- | ---: |\n" + "\n".join(rows),
         "| table | what it holds | rows |\n| --- | --- | ---: |\n"
         + "\n".join(
             f"| `{name}` | {text.markdown(listed[name])} | {count} |" for name, count in report["tables"].items()

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
@@ -28,8 +27,24 @@ from ttc_core.store.migrate import ensure  # noqa: E402
 from ttc_core.store.transfer import copy_file  # noqa: E402
 from ttc_core.studies_chosen import Chosen, choose, parameters  # noqa: E402
 
+sys.path.insert(0, str(HERE))
+from science_words import (  # noqa: E402
+    RESAMPLES,
+    bin_names,
+    by_bin,
+    chains,
+    curves,
+    difference,
+    interval,
+    multiple,
+    reached,
+    section,
+    share,
+    table,
+    whole,
+)
+
 PAGE = REPOSITORY / "docs" / "science.md"
-BINS, RESAMPLES = 5, 400
 POLICY, ALONE = (8, 16, 32, 64, 128), (4, 8, 16, 32, 64)  # generations
 RATIOS = (0.16, 0.79, 22.0)
 PLACES = (1, 2, 3, 4, 8, 16)  # attempts of a chain
@@ -50,6 +65,7 @@ def page() -> str:
         again = [choose("other-seeds", model=chosen.model, db=url) for chosen in (own, reviser)]
         parts = [_head(own), _search(own), _bins(own), _ahead(own), _over(own, weak), _revisions(reviser)]
         parts += [_positions(choose("chains", db=url)), _exchange(own), _predicted(own), _aggregated(own)]
+        parts += [_judges(choose("verifiers", db=url))]
         parts += [_majority(own, reviser), _seeds(list(zip((own, reviser), again, strict=True)))]
         return "\n\n".join(parts) + "\n"
 
@@ -57,7 +73,7 @@ def page() -> str:
 def _head(own: Chosen) -> str:
     frame = own.outcomes
     rows = [
-        [name, *(_share(of[of["budget"] == b]["correct"]) for b in sorted(frame["budget"].unique()))]
+        [name, *(share(of[of["budget"] == b]["correct"]) for b in sorted(frame["budget"].unique()))]
         for name, of in frame.groupby("method", sort=False)
     ]
     head = ["", *map(str, sorted(frame["budget"].unique()))]
@@ -68,27 +84,27 @@ def _head(own: Chosen) -> str:
         f"{own.model} judged by {own.verifier}, one seed (others are at the end); the weak verifier is that of the "
         "study `mini-mc`. "
         "Intervals are 95 %, by a bootstrap over problems. Bin 1 is the easiest of five, by the pass rate of the "
-        "pool.\n\nAccuracy by generations:\n\n" + _table(head, rows)
+        "pool.\n\nAccuracy by generations:\n\n" + table(head, rows)
     )
 
 
 def _search(own: Chosen) -> str:
     rows, all_ = [], []
     for by in ("oracle", "predicted"):
-        found = _curves(own, by)
+        found = curves(own, by)
         multiples = {n: found["efficiency"][str(n)] for n in POLICY}
         all_ += list(multiples.values())
-        rows.append([by, *(_multiple(m) for m in multiples.values())])
+        rows.append([by, *(multiple(m) for m in multiples.values())])
     alone, told = _alone(own)
     against = "agrees" if all(m["low"] > 1 for m in all_) else "undecided"
     gains = "gains too" if any(gain["low"] > 0 for gain in alone) else "gains nothing that shows"
     verdict = f"{against} against best-of-N; against one good search choosing {gains}"
-    return _section(
+    return section(
         "Choosing by difficulty",
         "choosing the strategy by difficulty needs up to 4 times less compute than best-of-N.",
         "times that weighted best-of-N needs the compute of the cross-validated policy, by difficulty and generations:",
         verdict,
-        _table(["difficulty", *map(str, POLICY)], rows) + told,
+        table(["difficulty", *map(str, POLICY)], rows) + told,
     )
 
 
@@ -98,58 +114,58 @@ def _alone(own: Chosen) -> tuple[list[dict[str, float]], str]:
     gains = [{end: found["gain"][end][found["budgets"].index(n)] for end in ("mean", "low", "high")} for n in ALONE]
     return gains, (
         f"\n\nHow much of it is choosing: against {DVTS} for all questions alike the policy gains "
-        f"{', '.join(_interval(gain, 100) for gain in gains)} points at {', '.join(map(str, ALONE))} generations."
+        f"{', '.join(interval(gain, 100) for gain in gains)} points at {', '.join(map(str, ALONE))} generations."
     )
 
 
 def _bins(own: Chosen) -> str:
     rows, found = [], {}
     for n in (4, 16, 64, 128):
-        differences = _by_bin(own, (BEAM, n), (WEIGHTED, n))
+        differences = by_bin(own, (BEAM, n), (WEIGHTED, n))
         found[n] = differences
-        rows.append([n, *map(_difference, differences)])
+        rows.append([n, *map(difference, differences)])
     falls = all(d.high < 0 for d in found[64][:1])
     wins = all(d.low > 0 for d in found[16][3:])
     verdict = f"{'agrees' if wins else 'undecided'} on hard bins; {'agrees' if falls else 'does not show'} on easy ones"
-    return _section(
+    return section(
         "Beam search by difficulty",
         "beam search is better in the medium bins, worse in the easy ones, and nothing helps in the hardest.",
         "beam search of width 4 less weighted best-of-N, in points, by generations and bin:",
         verdict,
-        _table(["generations", *_bin_names()], rows)
-        + f"\n\nThat beam search helps in the hardest bin too is the family's doing: {_reached(own):.0%} of its "
+        table(["generations", *bin_names()], rows)
+        + f"\n\nThat beam search helps in the hardest bin too is the family's doing: {reached(own):.0%} of its "
         "problems are solved by at least one of 256 samples, so that there is something to find.",
     )
 
 
 def _ahead(own: Chosen) -> str:
     names = ("lookahead_search width=0 k=1", "lookahead_search width=0 k=3")
-    pairs = [(name, n, _whole(own, (name, n), ("beam_search width=0", n))) for name in names for n in (4, 16, 64)]
+    pairs = [(name, n, whole(own, (name, n), ("beam_search width=0", n))) for name in names for n in (4, 16, 64)]
     verdict = "agrees" if all(d.high < 0 for _, _, d in pairs) else "agrees in part"
-    return _section(
+    return section(
         "Lookahead search",
         "at equal cost lookahead search is worse than beam search, for its rollouts cost generations.",
         "lookahead less beam search, both with M = sqrt(N), in points:",
         verdict,
-        _table(["", "4", "16", "64"], [[k, *(_difference(d) for name, _, d in pairs if name == k)] for k in names]),
+        table(["", "4", "16", "64"], [[k, *(difference(d) for name, _, d in pairs if name == k)] for k in names]),
     )
 
 
 def _over(own: Chosen, weak: Chosen) -> str:
     rows, falls = [], []
     for chosen in (own, weak):
-        differences = _by_bin(chosen, (BEAM, 64), (BEAM, 4))
-        rows.append([chosen.verifier, *map(_difference, differences)])
+        differences = by_bin(chosen, (BEAM, 64), (BEAM, 4))
+        rows.append([chosen.verifier, *map(difference, differences)])
         falls.append([d.high < 0 for d in differences])
     best = "best_of_n select=best"
-    rows.append([f"{weak.verifier}, best-of-N", *map(_difference, _by_bin(weak, (best, 64), (best, 4)))])
+    rows.append([f"{weak.verifier}, best-of-N", *map(difference, by_bin(weak, (best, 64), (best, 4)))])
     verdict = f"agrees with {weak.verifier}: {sum(falls[1])} bins fall; {sum(falls[0])} with {own.verifier}"
-    return _section(
+    return section(
         "Over-optimising the verifier",
         "on easy questions beam search falls with more budget, for it exploits the verifier's mistakes.",
         "beam search of width 4 at 64 generations less itself at 4, in points, by verifier and bin:",
         verdict,
-        _table(["verifier", *_bin_names()], rows)
+        table(["verifier", *bin_names()], rows)
         + "\n\nWhether it shows depends on the verifier, for the search is the same: inside a problem a right sample "
         f"scores above a wrong one with a chance of {quality.within_problems(own.pool()):.2f} by {own.verifier} and of "
         f"{quality.within_problems(weak.pool()):.2f} by {weak.verifier}.",
@@ -159,26 +175,26 @@ def _over(own: Chosen, weak: Chosen) -> str:
 def _revisions(reviser: Chosen) -> str:
     budgets = (4, 8, 16, 32)
     rows = [
-        [f"{n} attempts in {c} chain{'s'[: c > 1]}", *map(_difference, _by_bin(reviser, _chains(c, n), (WEIGHTED, n)))]
+        [f"{n} attempts in {c} chain{'s'[: c > 1]}", *map(difference, by_bin(reviser, chains(c, n), (WEIGHTED, n)))]
         for n in budgets
         for c in (1, 2, 4, 8, 16)
         if c < n
     ]
-    whole = [_whole(reviser, _chains(1, n), (WEIGHTED, n)) for n in budgets]
-    found = _curves(reviser, "oracle")
-    easiest = [_by_bin(reviser, _chains(1, n), (WEIGHTED, n))[0] for n in budgets]
-    verdict = f"sequential against parallel {'agrees' if all(d.low > 0 for d in whole) else 'agrees in part'}"
+    ahead = [whole(reviser, chains(1, n), (WEIGHTED, n)) for n in budgets]
+    found = curves(reviser, "oracle")
+    easiest = [by_bin(reviser, chains(1, n), (WEIGHTED, n))[0] for n in budgets]
+    verdict = f"sequential against parallel {'agrees' if all(d.low > 0 for d in ahead) else 'agrees in part'}"
     verdict += f"; best on easy questions {'agrees' if any(d.low > 0 for d in easiest) else 'does not show'}"
-    multiples = ", ".join(f"{_multiple(found['efficiency'][str(n)])} at {n}" for n in budgets)
-    return _section(
+    multiples = ", ".join(f"{multiple(found['efficiency'][str(n)])} at {n}" for n in budgets)
+    return section(
         "Revisions",
         "one chain of revisions is better than parallel samples; easy questions like long chains, hard ones a mixture; "
         "choosing the ratio by difficulty needs up to 4 times less compute.",
-        f"one chain less weighted best-of-N of the same model: {', '.join(map(_difference, whole))} points at "
+        f"one chain less weighted best-of-N of the same model: {', '.join(map(difference, ahead))} points at "
         f"{', '.join(map(str, budgets))} generations; the policy's multiple is {multiples}. All ratios less "
         "weighted best-of-N, in points:",
         verdict,
-        _table(["", *_bin_names()], rows),
+        table(["", *bin_names()], rows),
     )
 
 
@@ -188,22 +204,22 @@ def _positions(chains: Chosen) -> str:
     turned = revisions.turned(made.correct, made.valid)
     rows = []
     for one in (at for at in found if at.position in PLACES):
-        right = _interval({"mean": one.right, "low": one.low, "high": one.high}, 100)
+        right = interval({"mean": one.right, "low": one.low, "high": one.high}, 100)
         changed = [f"{value:.0%}" if value == value else "-" for value in (1 - one.kept, one.mended)]
         rows.append([one.position, right, *changed])
     length = made.correct.shape[1]
     first, last = (np.where(made.valid[:, at], made.correct[:, at], np.nan) for at in (0, length - 1))
     rise = comparison.compare(last, first)
-    return _section(
+    return section(
         "Along a chain of revisions",
         "pass@1 rises with every revision, though some 38 % of right attempts are turned wrong again.",
         f"{len(made.problems)} chains of {length} attempts of {chains.model}, each in sight of the latest four "
         "(the study `chains`); pass@1 in percent, and what of the right or wrong attempts before it an attempt turned. "
         f"Over all {turned['pairs']:.0f} pairs {turned['right_to_wrong']:.0%} of the right ones were turned wrong and "
         f"{turned['wrong_to_right']:.0%} of the wrong ones right; from the first attempt to the last pass@1 rises by "
-        f"{_difference(rise)} points:",
+        f"{difference(rise)} points:",
         "agrees" if rise.low > 0 else "undecided",
-        _table(["attempt", "pass@1", "right to wrong", "wrong to right"], rows),
+        table(["attempt", "pass@1", "right to wrong", "wrong to right"], rows),
     )
 
 
@@ -214,27 +230,27 @@ def _exchange(own: Chosen) -> str:
     times = parameters(large) / parameters(own.outcomes)
     found = documents.exchanges(own.outcomes, large, own.pool(), RATIOS, times)
     rows = [
-        [_bin_names()[b], *(_interval(star["gain"], 100) for star in of["stars"])] for b, of in enumerate(found["bins"])
+        [bin_names()[b], *(interval(star["gain"], 100) for star in of["stars"])] for b, of in enumerate(found["bins"])
     ]
     gains = [star["gain"] for of in found["bins"] for star in of["stars"]]
     verdict = (
         f"agrees in part: the small model is ahead in {sum(g['low'] > 0 for g in gains)} of {len(gains)} places, "
         f"behind in {sum(g['high'] < 0 for g in gains)}"
     )
-    return _section(
+    return section(
         "Test-time compute against parameters",
         "on easy and medium questions, and where little is inferred, a small model with test-time compute beats one 14 "
         "times larger at equal FLOPs; on hard ones pretraining is worth more.",
         f"{own.model} with its policy less {name} ({times:.1f} times the parameters, greedy), in points, by R "
         "(intervals of the problems, with the policy as it was chosen):",
         verdict,
-        _table(["", *(f"R = {r:g}" for r in RATIOS)], rows),
+        table(["", *(f"R = {r:g}" for r in RATIOS)], rows),
     )
 
 
 def _predicted(own: Chosen) -> str:
     same = documents.bins(own.pool(), "predicted")["agreement"]
-    gap = _curves(own, "predicted")
+    gap = curves(own, "predicted")
     at = gap["budgets"].index(64)
     lost = {end: gap["gap"][end][at] for end in ("mean", "low", "high")}
     curve = difficulty.needed(own.pool(), NEEDED)
@@ -242,14 +258,14 @@ def _predicted(own: Chosen) -> str:
         ["rank correlation", *(f"{point['spearman']:.2f}" for point in curve)],
         ["in the same bin", *(f"{point['same']:.0%}" for point in curve)],
     ]
-    return _section(
+    return section(
         "Predicted difficulty",
         "difficulty predicted by the verifier serves nearly as well as the oracle's.",
         f"rank correlation {same['spearman']:.2f}, {same['same']:.0%} of problems in the same bin; at 64 generations "
-        f"oracle bins are better by {_interval(lost, 100)} points. Predicted from fewer samples, each of which costs a "
+        f"oracle bins are better by {interval(lost, 100)} points. Predicted from fewer samples, each of which costs a "
         "generation:",
         "agrees" if lost["low"] <= 0 else "agrees in part",
-        _table(["samples", *(f"{p['samples']:g}" for p in curve)], rows),
+        table(["samples", *(f"{p['samples']:g}" for p in curve)], rows),
     )
 
 
@@ -261,26 +277,67 @@ def _aggregated(own: Chosen) -> str:
     found = [[comparison.compare(a, b) for a, b in zip(last, of, strict=True)] for of in others]
     apart = [d for of in found for d in of]
     ahead, behind = sum(d.low > 0 for d in apart), sum(d.high < 0 for d in apart)
-    rows = [[name, *map(_difference, of)] for name, of in zip(("least", "product", "mean"), found, strict=True)]
-    return _section(
+    rows = [[name, *map(difference, of)] for name, of in zip(("least", "product", "mean"), found, strict=True)]
+    return section(
         "Aggregating step scores",
         "the last step's score is a better score of a solution than the least or the product of all.",
         f"weighted best-of-n by the last score less by another, in points, over subsets of the pool, by n ({own.model} "
         f"judged by {own.verifier}):",
         f"the last is ahead in {ahead} of {len(apart)} places, behind in {behind}",
-        _table(["", *map(str, ns)], rows),
+        table(["", *map(str, ns)], rows),
     )
+
+
+def _judges(compared: Chosen) -> str:
+    found = pd.concat([compared.outcomes, compared.rated, compared.others])
+    ns, rows, apart = (4, 16, 64), [], []
+    for verifier in ("mini-prm", "mini-implicit", "mini-mc"):
+        apart.append([_judged(found, WEIGHTED, n, verifier, "mini-orm") for n in ns])
+        rows.append([f"{verifier} less mini-orm", *map(difference, apart[-1])])
+    sees = [_judged(found, chains(1, n)[0], n, "mini-reviser-prm", "mini-prm") for n in (4, 16, 32)]
+    told = ", ".join(map(difference, sees))
+    verdict = "a process reward model is better: "
+    verdict += ", ".join(f"{row[0].split()[0]} {_where(of)}" for row, of in zip(rows, apart, strict=True))
+    return section(
+        "Process and outcome reward models",
+        "a process reward model chooses better than an outcome reward model, the more the more samples there are; "
+        "along chains of revisions a verifier that sees the attempts before is better than one that does not.",
+        f"the same solutions of {compared.model} to {found['problem'].nunique()} problems (the study `verifiers`), "
+        "weighted best-of-N by a process reward model less by the outcome reward model, in points, by generations:",
+        f"{verdict}; a verifier that sees the attempts {_where(sees)}",
+        table(["", *map(str, ns)], rows)
+        + f"\n\nOne chain of revisions of 4, 16 and 32 attempts, chosen by mini-reviser-prm, which sees them, less "
+        f"chosen by mini-prm, which does not: {told} points.",
+    )
+
+
+def _where(found: Sequence[comparison.Difference]) -> str:
+    """In words, in how many places a difference shows."""
+    ahead, behind = sum(d.low > 0 for d in found), sum(d.high < 0 for d in found)
+    return f"is ahead in {ahead} of {len(found)} places, behind in {behind}"
+
+
+def _judged(found: pd.DataFrame, method: str, n: int, verifier: str, other: str) -> comparison.Difference:
+    """The same method and budget by two verifiers, paired."""
+    a, b = (
+        found[(found["method"] == method) & (found["budget"] == n) & (found["verifier"] == name)]
+        .assign(right=lambda rows: rows["correct"].astype(float))
+        .groupby("problem")["right"]
+        .mean()
+        for name in (verifier, other)
+    )
+    return comparison.compare(a.to_numpy(float), b.reindex(a.index).to_numpy(float))
 
 
 def _majority(own: Chosen, reviser: Chosen) -> str:
     ns, plain = (4, 16, 64), "best_of_n select=majority"
-    found = {of.model: [_whole(of, (WEIGHTED, n), (plain, n)) for n in ns] for of in (own, reviser)}
-    return _section(
+    found = {of.model: [whole(of, (WEIGHTED, n), (plain, n)) for n in ns] for of in (own, reviser)}
+    return section(
         "Majority",
         "a verifier chooses better than a majority of the answers.",
         "weighted best-of-N less the majority of the same samples, in points, by generations:",
         "agrees" if all(d.low > 0 for of in found.values() for d in of) else "agrees in part",
-        _table(["", *map(str, ns)], [[model, *map(_difference, of)] for model, of in found.items()]),
+        table(["", *map(str, ns)], [[model, *map(difference, of)] for model, of in found.items()]),
     )
 
 
@@ -305,7 +362,7 @@ def _seeds(pairs: Sequence[tuple[Chosen, Chosen]]) -> str:
     seeds = sorted({*pairs[0][0].outcomes["seed"], *pairs[0][1].outcomes["seed"]})
     return (
         f"## Other seeds\n\nThe study `other-seeds` repeats a part of it on its first {len(names)} problems. Accuracy "
-        f"by seed:\n\n{_table(['model', 'method', 'generations', *(f'seed {seed}' for seed in seeds)], rows)}\n\n"
+        f"by seed:\n\n{table(['model', 'method', 'generations', *(f'seed {seed}' for seed in seeds)], rows)}\n\n"
         f"Seeds of one method and budget differ by a standard deviation of {_root(apart):.1f} "
         f"points, the choice of so many problems makes one of {_root(noise):.1f} points. The "
         "intervals above are over problems with their one seed: each problem's luck is in them, for a problem that is "
@@ -316,80 +373,6 @@ def _seeds(pairs: Sequence[tuple[Chosen, Chosen]]) -> str:
 def _root(deviations: Sequence[float]) -> float:
     """Their root mean square, in points."""
     return float(100 * np.sqrt(np.mean(np.square(deviations))))
-
-
-_MADE: dict[tuple[str, str], dict[str, Any]] = {}
-
-
-def _curves(chosen: Chosen, by: str) -> dict[str, Any]:
-    """The frontier's document, made once."""
-    key = (chosen.model, by)
-    if key not in _MADE:
-        _MADE[key] = documents.curves(chosen.outcomes, chosen.pool(), by=by, resamples=RESAMPLES)
-    return _MADE[key]
-
-
-def _reached(own: Chosen) -> float:
-    """Share of the hardest bin's problems that any sample of the pool solves."""
-    pool = own.pool()
-    hardest = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, BINS).of == BINS - 1
-    return float(pool.correct[hardest].any(axis=1).mean())
-
-
-def _by_bin(chosen: Chosen, one: tuple[str, int], other: tuple[str, int]) -> list[comparison.Difference]:
-    pool = chosen.pool()
-    of = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, BINS).of
-    a, b = (_right(chosen, *which).reindex(pool.problems).to_numpy(float) for which in (one, other))
-    return [comparison.compare(a[of == k], b[of == k]) for k in range(BINS)]
-
-
-def _whole(chosen: Chosen, one: tuple[str, int], other: tuple[str, int]) -> comparison.Difference:
-    a, b = (_right(chosen, *which) for which in (one, other))
-    return comparison.compare(a.to_numpy(float), b.reindex(a.index).to_numpy(float))
-
-
-def _right(chosen: Chosen, method: str, budget: int) -> "pd.Series[float]":
-    frame = chosen.outcomes
-    of = frame[(frame["method"] == method) & (frame["budget"] == budget)]
-    return of.assign(right=of["correct"].astype(float)).groupby("problem")["right"].mean()
-
-
-def _chains(chains: int, n: int) -> tuple[str, int]:
-    return f"revisions chains={chains}", n
-
-
-def _section(title: str, paper: str, here: str, verdict: str, table: str) -> str:
-    return (
-        f"## {title}\n\nThe paper: {paper}\n\nHere: {here}\n\n{table + chr(10) * 2 if table else ''}Verdict: {verdict}."
-    )
-
-
-def _table(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in lines)
-
-
-def _bin_names() -> list[str]:
-    return [f"bin {k + 1}" for k in range(BINS)]
-
-
-def _share(values: "pd.Series[Any]") -> str:
-    return f"{float(values.astype(float).mean()):.3f}" if len(values) else "-"
-
-
-def _difference(d: comparison.Difference) -> str:
-    return _interval({"mean": d.mean, "low": d.low, "high": d.high}, 100)
-
-
-def _interval(value: dict[str, float], times: float = 1) -> str:
-    # to 6 digits first: 12.65 is the same wherever the last bits of a sum differ
-    mean, low, high = (np.round(np.round(times * value[name], 6), 1) + 0.0 for name in ("mean", "low", "high"))
-    return f"{mean:.1f} ({low:.1f} to {high:.1f})"
-
-
-def _multiple(value: dict[str, Any]) -> str:
-    mean, low, high = (round(value[name], 6) for name in ("mean", "low", "high"))
-    return f"{value['bound']} {mean:.1f} ({low:.1f} to {high:.1f})".strip()
 
 
 if __name__ == "__main__":
