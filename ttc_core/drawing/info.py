@@ -212,12 +212,12 @@ def _param(text: str) -> str:
 
 
 def styles(methods: Sequence[str]) -> dict[str, Style]:
-    """The style of every method of a study: the same in all of its figures. The optimal policy is black."""
+    """The style of every method of a study: the same in all of its figures. The optimal policy is black, a star."""
     found = {
         name: Style(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
         for i, name in enumerate(methods)
     }
-    return found | {OPTIMAL: Style(BLACK)}
+    return found | {OPTIMAL: Style(BLACK, marker="star")}
 
 
 def by_bin(b: int, bins: int) -> Style:

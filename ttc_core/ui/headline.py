@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ttc_core.drawing.info import GREY, OPTIMAL, Info, Panel, Series, Style, budgets, labelled, shares, styles
@@ -103,7 +102,6 @@ def chart(document: Mapping[str, Any], i: int) -> Info:
     """The policy against the baseline and the majority, and the saving as a line between the first two."""
     shown = [document["baseline"], *_majority(document), OPTIMAL]
     style = styles([name for name in document["curves"] if name != OPTIMAL])
-    style[OPTIMAL] = replace(style[OPTIMAL], marker="star")  # as on Frontier
     series = []
     for name in shown:
         curve = document["curves"][name]
