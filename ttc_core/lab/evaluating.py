@@ -115,7 +115,7 @@ class Evaluation:
 
 
 def evaluate_family(data: Path, work: Path, pool: Executor, only: Sequence[str] = (), count: int | None = None) -> None:
-    """Measure the members (or only those named) and write cards, README files and REPORT.md.
+    """Measure the members (or only those named) and write the cards and README files of all, and REPORT.md.
 
     Arguments:
         data: folder of models/ and problems/.
@@ -127,10 +127,15 @@ def evaluate_family(data: Path, work: Path, pool: Executor, only: Sequence[str] 
     e = Evaluation(data, work / "evaluation", read_problem_set(data / "problems" / "mini-test.jsonl")[:count])
     names = [m.name for m in MEMBERS if (data / "models" / m.name).exists()] + ["mini-implicit"]
     chosen = [n for n in names if not only or n in only]
-    for shared in (e.bins, partial(e.pool, False), partial(e.pool, True), partial(_trunk_accuracy, e)):
-        shared()  # here, lest several processes make it
-    for name, results in zip(chosen, pool.map(_results, repeat(e), chosen), strict=True):
-        note(e.folder(name), results)
+    shared: list[Callable[[], Any]] = [e.bins, partial(e.pool, False)]
+    if any(read_card(e.folder(name))["kind"] != "policy" for name in chosen):
+        shared += [partial(e.pool, True), partial(_trunk_accuracy, e)]
+    for make in shared:
+        make()  # here, lest several processes make it
+    measured = dict(zip(chosen, pool.map(_results, repeat(e), chosen), strict=True))
+    for name in names:
+        if results := measured.get(name) or read_card(e.folder(name)).get("evaluation"):
+            note(e.folder(name), results)
     write_report(data)
 
 
