@@ -19,8 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the last bits of sums depe
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from ttc_core.analysis import comparison, difficulty, documents, estimators, quality, revisions  # noqa: E402
-from ttc_core.export.chains import kept  # noqa: E402
+from ttc_core.analysis import comparison, difficulty, documents, estimators, quality  # noqa: E402
 from ttc_core.settings import REPOSITORY  # noqa: E402
 from ttc_core.store.database import Database  # noqa: E402
 from ttc_core.store.migrate import ensure  # noqa: E402
@@ -28,11 +27,12 @@ from ttc_core.store.transfer import copy_file  # noqa: E402
 from ttc_core.studies_chosen import Chosen, choose, parameters  # noqa: E402
 
 sys.path.insert(0, str(HERE))
+from science_revising import judges, positions, revised  # noqa: E402
 from science_words import (  # noqa: E402
     RESAMPLES,
+    WEIGHTED,
     bin_names,
     by_bin,
-    chains,
     curves,
     difference,
     interval,
@@ -47,9 +47,8 @@ from science_words import (  # noqa: E402
 PAGE = REPOSITORY / "docs" / "science.md"
 POLICY, ALONE = (8, 16, 32, 64, 128), (4, 8, 16, 32, 64)  # generations
 RATIOS = (0.16, 0.79, 22.0)
-PLACES = (1, 2, 3, 4, 8, 16)  # attempts of a chain
 NEEDED = (1, 4, 16, 64, 256)  # samples to predict difficulty from
-WEIGHTED, BEAM, DVTS = "best_of_n select=weighted", "beam_search width=4", "dvts width=4"
+BEAM, DVTS = "beam_search width=4", "dvts width=4"
 
 
 def page() -> str:
@@ -63,9 +62,9 @@ def page() -> str:
         own, weak = choose("sample", db=url), choose("mini-mc", db=url)
         reviser = choose("sample", model="mini-reviser", db=url)
         again = [choose("other-seeds", model=chosen.model, db=url) for chosen in (own, reviser)]
-        parts = [_head(own), _search(own), _bins(own), _ahead(own), _over(own, weak), _revisions(reviser)]
-        parts += [_positions(choose("chains", db=url)), _exchange(own), _predicted(own), _aggregated(own)]
-        parts += [_judges(choose("verifiers", db=url))]
+        parts = [_head(own), _search(own), _bins(own), _ahead(own), _over(own, weak), revised(reviser)]
+        parts += [positions(choose("chains", db=url)), _exchange(own), _predicted(own), _aggregated(own)]
+        parts += [judges(choose("verifiers", db=url))]
         parts += [_majority(own, reviser), _seeds(list(zip((own, reviser), again, strict=True)))]
         return "\n\n".join(parts) + "\n"
 
@@ -172,57 +171,6 @@ def _over(own: Chosen, weak: Chosen) -> str:
     )
 
 
-def _revisions(reviser: Chosen) -> str:
-    budgets = (4, 8, 16, 32)
-    rows = [
-        [f"{n} attempts in {c} chain{'s'[: c > 1]}", *map(difference, by_bin(reviser, chains(c, n), (WEIGHTED, n)))]
-        for n in budgets
-        for c in (1, 2, 4, 8, 16)
-        if c < n
-    ]
-    ahead = [whole(reviser, chains(1, n), (WEIGHTED, n)) for n in budgets]
-    found = curves(reviser, "oracle")
-    easiest = [by_bin(reviser, chains(1, n), (WEIGHTED, n))[0] for n in budgets]
-    verdict = f"sequential against parallel {'agrees' if all(d.low > 0 for d in ahead) else 'agrees in part'}"
-    verdict += f"; best on easy questions {'agrees' if any(d.low > 0 for d in easiest) else 'does not show'}"
-    multiples = ", ".join(f"{multiple(found['efficiency'][str(n)])} at {n}" for n in budgets)
-    return section(
-        "Revisions",
-        "one chain of revisions is better than parallel samples; easy questions like long chains, hard ones a mixture; "
-        "choosing the ratio by difficulty needs up to 4 times less compute.",
-        f"one chain less weighted best-of-N of the same model: {', '.join(map(difference, ahead))} points at "
-        f"{', '.join(map(str, budgets))} generations; the policy's multiple is {multiples}. All ratios less "
-        "weighted best-of-N, in points:",
-        verdict,
-        table(["", *bin_names()], rows),
-    )
-
-
-def _positions(chains: Chosen) -> str:
-    made = kept(chains.outcomes, chains.db)
-    found = revisions.positions(made.correct, made.valid, made.problems)
-    turned = revisions.turned(made.correct, made.valid)
-    rows = []
-    for one in (at for at in found if at.position in PLACES):
-        right = interval({"mean": one.right, "low": one.low, "high": one.high}, 100)
-        changed = [f"{value:.0%}" if value == value else "-" for value in (1 - one.kept, one.mended)]
-        rows.append([one.position, right, *changed])
-    length = made.correct.shape[1]
-    first, last = (np.where(made.valid[:, at], made.correct[:, at], np.nan) for at in (0, length - 1))
-    rise = comparison.compare(last, first)
-    return section(
-        "Along a chain of revisions",
-        "pass@1 rises with every revision, though some 38 % of right attempts are turned wrong again.",
-        f"{len(made.problems)} chains of {length} attempts of {chains.model}, each in sight of the latest four "
-        "(the study `chains`); pass@1 in percent, and what of the right or wrong attempts before it an attempt turned. "
-        f"Over all {turned['pairs']:.0f} pairs {turned['right_to_wrong']:.0%} of the right ones were turned wrong and "
-        f"{turned['wrong_to_right']:.0%} of the wrong ones right; from the first attempt to the last pass@1 rises by "
-        f"{difference(rise)} points:",
-        "agrees" if rise.low > 0 else "undecided",
-        table(["attempt", "pass@1", "right to wrong", "wrong to right"], rows),
-    )
-
-
 def _exchange(own: Chosen) -> str:
     large, name = own.larger()
     if large is None:
@@ -286,47 +234,6 @@ def _aggregated(own: Chosen) -> str:
         f"the last is ahead in {ahead} of {len(apart)} places, behind in {behind}",
         table(["", *map(str, ns)], rows),
     )
-
-
-def _judges(compared: Chosen) -> str:
-    found = pd.concat([compared.outcomes, compared.rated, compared.others])
-    ns, rows, apart = (4, 16, 64), [], []
-    for verifier in ("mini-prm", "mini-implicit", "mini-mc"):
-        apart.append([_judged(found, WEIGHTED, n, verifier, "mini-orm") for n in ns])
-        rows.append([f"{verifier} less mini-orm", *map(difference, apart[-1])])
-    sees = [_judged(found, chains(1, n)[0], n, "mini-reviser-prm", "mini-prm") for n in (4, 16, 32)]
-    told = ", ".join(map(difference, sees))
-    verdict = "a process reward model is better: "
-    verdict += ", ".join(f"{row[0].split()[0]} {_where(of)}" for row, of in zip(rows, apart, strict=True))
-    return section(
-        "Process and outcome reward models",
-        "a process reward model chooses better than an outcome reward model, the more the more samples there are; "
-        "along chains of revisions a verifier that sees the attempts before is better than one that does not.",
-        f"the same solutions of {compared.model} to {found['problem'].nunique()} problems (the study `verifiers`), "
-        "weighted best-of-N by a process reward model less by the outcome reward model, in points, by generations:",
-        f"{verdict}; a verifier that sees the attempts {_where(sees)}",
-        table(["", *map(str, ns)], rows)
-        + f"\n\nOne chain of revisions of 4, 16 and 32 attempts, chosen by mini-reviser-prm, which sees them, less "
-        f"chosen by mini-prm, which does not: {told} points.",
-    )
-
-
-def _where(found: Sequence[comparison.Difference]) -> str:
-    """In words, in how many places a difference shows."""
-    ahead, behind = sum(d.low > 0 for d in found), sum(d.high < 0 for d in found)
-    return f"is ahead in {ahead} of {len(found)} places, behind in {behind}"
-
-
-def _judged(found: pd.DataFrame, method: str, n: int, verifier: str, other: str) -> comparison.Difference:
-    """The same method and budget by two verifiers, paired."""
-    a, b = (
-        found[(found["method"] == method) & (found["budget"] == n) & (found["verifier"] == name)]
-        .assign(right=lambda rows: rows["correct"].astype(float))
-        .groupby("problem")["right"]
-        .mean()
-        for name in (verifier, other)
-    )
-    return comparison.compare(a.to_numpy(float), b.reindex(a.index).to_numpy(float))
 
 
 def _majority(own: Chosen, reviser: Chosen) -> str:

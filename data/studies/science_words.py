@@ -10,6 +10,7 @@ from ttc_core.analysis import comparison, difficulty, documents
 from ttc_core.studies_chosen import Chosen
 
 BINS, RESAMPLES = 5, 400
+WEIGHTED = "best_of_n select=weighted"
 
 _MADE: dict[tuple[str, str], dict[str, Any]] = {}
 
