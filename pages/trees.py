@@ -125,7 +125,8 @@ def empty(filtered: bool) -> None:
     if filtered:
         session.notice("Nothing fits these filters", hint="take one away to see more", kind="info")
     else:
-        session.notice("No search is stored yet", hint="start one on the Solve page", kind="info")
+        session.notice("No search is stored yet", kind="info")
+        st.page_link(session.page("solve"), label="Start a search on the Solve page")
 
 
 def close() -> None:
