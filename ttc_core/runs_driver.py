@@ -27,7 +27,7 @@ from ttc_core.store.database import Database
 from ttc_core.store.leases import Change, Claim, End, Lease
 from ttc_core.studies_driver import UnitWork
 from ttc_core.studies_views import Tally
-from ttc_core.types import Node, Outcome, RunSpec, Usage
+from ttc_core.types import Node, NodeId, Outcome, RunSpec, Usage
 
 log = logging.getLogger("ttc.worker")
 
@@ -47,6 +47,7 @@ class _Job:
     spec: RunSpec
     cost: Usage  # when last committed
     suspect: bool = False  # it has ended several workers already: nothing else is to be worked on beside it
+    recorded: dict[NodeId, Node] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     usage: Usage | None = None
     end: End | None = None
@@ -205,7 +206,7 @@ class Driver:
 
     def _begin(self, claim: Claim) -> None:
         spec, run_id = claim.spec, claim.lease.run_id
-        self._jobs[run_id] = _Job(claim.lease, spec, claim.usage, claim.suspect)
+        self._jobs[run_id] = _Job(claim.lease, spec, claim.usage, claim.suspect, {n.id: n for n in claim.nodes})
         try:
             strategy = runs_checks.named("strategy", spec.strategy, spec.params)
             problem = runs_checks.problem_of(spec)
@@ -236,6 +237,7 @@ class Driver:
                 continue
             if isinstance(event, Recorded):
                 job.nodes.append(event.node)
+                job.recorded[event.node.id] = event.node
                 continue
             job.usage = event.usage
             if isinstance(event, Finished):
@@ -248,7 +250,7 @@ class Driver:
         jobs = {run_id: job for run_id, job in self._jobs.items() if job.nodes or job.usage or job.end}
         if not jobs:
             return
-        changes = [Change(job.lease, job.nodes, job.usage, job.end) for job in jobs.values()]
+        changes = [Change(job.lease, job.nodes, job.usage, job.end, job.recorded) for job in jobs.values()]
         written = leases.commit(self._db, changes)
         for run_id, job in jobs.items():
             if job.end is not None:

@@ -170,9 +170,9 @@ class Scorer:
         if bad or not scores.values:
             self._fail(node_id, EngineFault(f"the verifier returned {bad[0] if bad else 'no score'}"))
             return
-        parent = self._tree.parent(self._tree.nodes[node_id])
-        path = (*(parent.path_scores if parent else ()), *scores.values)
-        self._deliver(self._tree.change(node_id, scores=scores.values, path_scores=path, carry=scores.carry))
+        parent, values = self._tree.parent(self._tree.nodes[node_id]), tuple(scores.values)
+        path = (*(parent.path_scores if parent else ()), *values)
+        self._deliver(self._tree.change(node_id, scores=values, path_scores=path, carry=tuple(scores.carry)))
 
     def _fail(self, node_id: NodeId, error: Exception) -> None:
         """A score that failed is not zero: the node leaves the search and is counted."""

@@ -237,7 +237,7 @@ def _state(unit: _Unit) -> tuple[str, Exception | None]:
 
 def _change(unit: _Unit, status: str, error: Exception | None) -> UnitChange:
     searches = [
-        SearchChange(s.task, s.new, s.usage, None if s.told else s.end, _words(s.failure), s.fresh)
+        SearchChange(s.task, s.new, s.usage, None if s.told else s.end, _words(s.failure), s.fresh, s.nodes)
         for s in unit.searches.values()
         if not s.told and (s.new or s.usage or not s.open)
     ]

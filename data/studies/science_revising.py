@@ -82,7 +82,7 @@ def judges(compared: Chosen) -> str:
     for verifier in ("mini-prm", "mini-implicit", "mini-mc"):
         apart.append([_judged(found, WEIGHTED, n, verifier, "mini-orm") for n in ns])
         rows.append([f"{verifier} less mini-orm", *map(difference, apart[-1])])
-    sees = [_judged(found, chains(1, n)[0], n, "mini-reviser-prm", "mini-prm") for n in (4, 16, 32)]
+    sees = [_judged(found, chains(1, n)[0], n, "mini-reviser-prm", "mini-prm") for n in (4, 8, 16)]
     told = ", ".join(map(difference, sees))
     verdict = "a process reward model is better: "
     verdict += ", ".join(f"{row[0].split()[0]} {_where(of)}" for row, of in zip(rows, apart, strict=True))
@@ -94,7 +94,7 @@ def judges(compared: Chosen) -> str:
         "weighted best-of-N by a process reward model less by the outcome reward model, in points, by generations:",
         f"{verdict}; a verifier that sees the attempts {_where(sees)}",
         table(["", *map(str, ns)], rows)
-        + f"\n\nOne chain of revisions of 4, 16 and 32 attempts, chosen by mini-reviser-prm, which sees them, less "
+        + f"\n\nOne chain of revisions of 4, 8 and 16 attempts, chosen by mini-reviser-prm, which sees them, less "
         f"chosen by mini-prm, which does not: {told} points.",
     )
 

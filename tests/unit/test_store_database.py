@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import subprocess
@@ -353,15 +354,15 @@ def batches(draw):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
-@given(found=batches(), asked=st.sampled_from([0, 500]))
-def test_a_tree_comes_back_whole_and_in_parts_however_it_was_written(db, monkeypatch, found, asked):
+@given(found=batches(), asked=st.sampled_from([0, 500]), known=st.booleans())
+def test_a_tree_comes_back_whole_and_in_parts_however_it_was_written(db, monkeypatch, found, asked, known):
     monkeypatch.setattr(trees, "MOST_ASKED", asked)
     repository.add(db, "run", SPEC)
     [claim] = leases.claim(db, "w", 1)
     now, revisions = {}, []
     for batch in found:
         revisions.append(repository.get(db, "run").revision)
-        leases.commit(db, [leases.Change(claim.lease, batch)])
+        leases.commit(db, [leases.Change(claim.lease, batch, recorded=dict(now) if known else {})])
         now |= {node.id: node for node in batch}
     assert {node.id: node for node in repository.tree(db, "run").nodes} == now
     for i, since in enumerate(revisions):
@@ -378,11 +379,47 @@ def test_what_a_row_leaves_to_the_one_above_it(db):
     first = Node("r.0", "r", scores=(0.5,), path_scores=(0.5,), **spec)
     below = Node("r.0.1", "r.0", scores=(0.25,), path_scores=(0.5, 0.25), why="same step as r.0.0", **spec)
     leases.commit(db, [leases.Change(claim.lease, [first])])
-    leases.commit(db, [leases.Change(claim.lease, [below])])
+    leases.commit(db, [leases.Change(claim.lease, [below], recorded={"r.0": first})])
     with db.read() as connection:
         row = connection.exec_driver_sql("SELECT length(scores), spec, why FROM nodes WHERE id = 'r.0.1'").one()
     assert row == (3 + 8, None, "same step as \x10.0")
     assert repository.tree(db, "run").nodes == (first, below)
+
+
+def test_nothing_is_left_to_a_row_that_may_come_later(db):
+    """A node whose parent is not stored keeps its spec and its scores when one comes that has others."""
+    repository.add(db, "run", SPEC)
+    [claim] = leases.claim(db, "w", 1)
+    text = {"finish": "step", "text": "t"}
+    lone = Node("r.0.1", "r.0", scores=(0.25,), path_scores=(0.5, 0.25), spec="step:1:1", **text)
+    leases.commit(db, [leases.Change(claim.lease, [lone])])
+    late = Node("r.0", "r", scores=(0.125,), path_scores=(0.125,), spec="step:1:0.7", **text)
+    leases.commit(db, [leases.Change(claim.lease, [late])])
+    assert repository.tree(db, "run").nodes == (late, lone)
+
+
+def test_a_tree_that_would_not_fit_into_memory_is_refused(db, monkeypatch):
+    monkeypatch.setattr(trees, "MOST_SCORES", 5)
+    repository.add(db, "run", SPEC)
+    [claim] = leases.claim(db, "w", 1)
+    nodes = [Node("r.0", "r", "", "step", scores=(0.5,) * 3, path_scores=(0.5,) * 3)]
+    nodes.append(Node("r.0.0", "r.0", "", "step", scores=(0.5,), path_scores=(0.5,) * 4))
+    leases.commit(db, [leases.Change(claim.lease, nodes[:1])])
+    assert repository.tree(db, "run").nodes == (nodes[0],)
+    leases.commit(db, [leases.Change(claim.lease, nodes[1:], recorded={"r.0": nodes[0]})])
+    with pytest.raises(StoreFault, match="more than 5 scores"):
+        repository.tree(db, "run")
+
+
+def test_threads_that_read_trees_leave_the_collector_as_it_was():
+    def reading(_):
+        for _ in range(2000):
+            with trees._uncollected:
+                assert not gc.isenabled()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(reading, range(4)))
+    assert gc.isenabled()
 
 
 def test_paths_sort_like_a_tree(db):

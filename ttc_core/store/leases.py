@@ -8,7 +8,7 @@ work. `store.units` does for units what is done here for runs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, func, insert, not_, or_, select, update
@@ -71,12 +71,16 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to a run since its last change: new or changed nodes, its cost so far, perhaps its end."""
+    """What happened to a run since its last change: new or changed nodes, its cost so far, perhaps its end.
+
+    recorded: nodes that are stored, by id: what is the parent's need not be written again.
+    """
 
     lease: Lease
     nodes: Sequence[Node] = ()
     usage: Usage | None = None
     end: End | None = None
+    recorded: Mapping[str, Node] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +298,7 @@ def _write(connection: Connection, change: Change, now: float) -> bool | None:
         latest = {node.id: node for node in change.nodes}  # the last state of a node that changed twice
         known = select(func.count()).select_from(nodes).where(nodes.c.run == key, nodes.c.id.in_(latest))
         new = len(latest) - connection.execute(known).scalar_one()
-        trees.put(connection, [(key, row.revision, latest.values())])
+        trees.put(connection, [trees.Grown(key, row.revision, latest.values(), change.recorded)])
         if new:
             connection.execute(update(runs).where(runs.c.key == key).values(nodes=runs.c.nodes + new, attempts=0))
     if change.end is not None:

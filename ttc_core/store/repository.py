@@ -202,7 +202,7 @@ def put(
     found = list(found)
     values = {"id": run_id, **spec_row(spec), **row, **usage_row(usage), "revision": 1, "nodes": len(found)}
     key = connection.execute(insert(runs).values(**values, **outcome_row(outcome)).returning(runs.c.key)).scalar_one()
-    trees.put(connection, [(key, 1, found)])
+    trees.put(connection, [trees.Grown(key, 1, found)])
     if outcome is not None:
         put_candidates(connection, key, outcome)
 

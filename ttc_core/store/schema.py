@@ -117,7 +117,7 @@ class NodeRow(Base):
     steps: Mapped[int] = mapped_column(Integer)
     state: Mapped[int] = mapped_column(SmallInteger)  # its finish too: trees.py
     why: Mapped[str] = mapped_column(Text)  # escaped, and shorter where it names the parent or siblings: trees.py
-    spec: Mapped[str | None] = mapped_column(AnyText)  # None: the parent's
+    spec: Mapped[str | None] = mapped_column(Text)  # None: the parent's; escaped, see trees.py
     answer: Mapped[str | None] = mapped_column(AnyText)
     logprob: Mapped[float | None] = mapped_column(Float)
     scores: Mapped[bytes | None] = mapped_column(LargeBinary)  # columns.pack_marked, see trees.py

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import functools
 import gc
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ContextDecorator
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, get_args
 
 from sqlalchemy import Connection, String, Text, select, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ttc_core.errors import StoreFault
 from ttc_core.store.columns import (
     escape,
     pack_long,
@@ -36,7 +39,10 @@ STATE: tuple[State, ...] = get_args(State)
 _FINISH, _STATE = FINISH * len(STATE), [state for state in STATE for _ in FINISH]  # by the number in the table
 # How the scores of a path are had: the node's own; those of the parent's path and then its own; as they stand.
 ANEW, CONTINUED, SPELLED = 0, 1, 2
+ONE_STEP, EMPTY = "step:1:1", "\x10"  # in `spec`: what is stored as "", and what stands for ""; `escape` makes neither
+MOST_OWN = 4  # so often at most
 _OWN = "\x10."  # in `why`: the parent's id and a dot; `escape` never puts a dot behind that character
+MOST_SCORES = 1 << 26  # of all paths of a tree: each takes 8 bytes
 MOST_ASKED = 500  # rows named one by one in a question to the database
 _ID = itemgetter(0)
 
@@ -50,34 +56,58 @@ _HANDED_ON = select(nodes.c.id, type_coerce(nodes.c.spec, Text), nodes.c.scores)
 
 Floats = tuple[float, ...]
 Above = tuple[Floats, str]  # what rows may leave to that of their parent: path_scores and spec
-TOP: Above = ((), "step:1:1")  # of a node without a row above it; most searches begin with a step, at temperature 1
+TOP: Above = ((), "")  # nothing is left to a row that is not there
 
 
-def put(connection: Connection, trees: Iterable[tuple[int, int, Iterable[Node]]]) -> None:
-    """Insert or replace nodes. trees: a run's key, its revision and nodes; of an id's nodes the last one counts."""
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """New or changed nodes of a run, by its key; of an id's nodes the last one counts.
+
+    recorded: nodes of the run that are stored, by id; what is left to a parent is left to one of these or of `nodes`.
+    """
+
+    run: int
+    revision: int
+    nodes: Iterable[Node]
+    recorded: Mapping[str, Node] = field(default_factory=dict)
+
+
+def put(connection: Connection, trees: Iterable[Grown]) -> None:
+    """Insert or replace nodes."""
     rows = []
-    for run, revision, found in trees:
-        latest = {node.id: node for node in found}
-        known = {node.id: (node.path_scores, node.spec) for node in latest.values()}
-        known |= _above(connection, run, latest.keys())
-        rows += [_row(run, revision, node, known.get(_parent(node.id), TOP)) for node in latest.values()]
+    for tree in trees:
+        latest = {node.id: node for node in tree.nodes}
+        for node in latest.values():
+            above = _parent(node.id)
+            rows.append(_row(tree.run, tree.revision, node, latest.get(above) or tree.recorded.get(above)))
     if rows:
         connection.execute(_UPSERTS[connection.dialect.name], rows)
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without looking for garbage: thousands of nodes are made, and nothing is dropped."""
-    looked = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if looked:
-            gc.enable()
+class _Uncollected(ContextDecorator):
+    """Without looking for garbage, as long as any thread is inside: thousands of nodes are made and none is dropped."""
+
+    def __init__(self) -> None:
+        self._turn, self._inside, self._looked = threading.Lock(), 0, True
+
+    def __enter__(self) -> None:
+        with self._turn:
+            if not self._inside:
+                self._looked = gc.isenabled()
+                gc.disable()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._turn:
+            self._inside -= 1
+            if not self._inside and self._looked:
+                gc.enable()
 
 
-@_uncollected()
+_uncollected = _Uncollected()
+
+
+@_uncollected
 def recorded(connection: Connection, run: int, since: int = 0) -> list[Node]:
     """The nodes of a run, by its key, that changed after revision `since`, in the order of their paths.
 
@@ -90,24 +120,25 @@ def recorded(connection: Connection, run: int, since: int = 0) -> list[Node]:
     return _tree(rows, _above(connection, run, {row[0] for row in rows}))
 
 
-def _row(run: int, revision: int, node: Node, above: Above) -> dict[str, Any]:
-    below = node.parent == _parent(node.id)
+def _row(run: int, revision: int, node: Node, above: Node | None) -> dict[str, Any]:
+    """above: the node whose id is the beginning of this one's, None where it is not known to be stored."""
     path: tuple[int, *tuple[Floats, ...]] = (SPELLED, node.path_scores)
     if node.path_scores == node.scores:
         path = (ANEW,)
-    elif below and node.path_scores == above[0] + node.scores:
+    elif above is not None and node.path_scores == above.path_scores + node.scores:
         path = (CONTINUED,)
+    spec = None if above is not None and node.spec == above.spec else escape(node.spec) or EMPTY
     return {
         "run": run,
         "id": node.id,
         "revision": revision,
-        "parent": None if below else node.parent,
+        "parent": None if node.parent == _parent(node.id) else node.parent,
         "text": node.text,
         "tokens": pack_tokens(node.tokens),
         "steps": node.steps,
         "state": len(FINISH) * STATE.index(node.state) + FINISH.index(node.finish),
         "why": _shortened(node.why, _parent(node.id)),
-        "spec": None if node.spec == above[1] else node.spec,
+        "spec": "" if spec == ONE_STEP else spec,
         "answer": node.answer,
         "logprob": node.logprob,
         "scores": pack_marked(path[0], node.scores, node.carry, *path[1:]),
@@ -118,27 +149,35 @@ def _row(run: int, revision: int, node: Node, above: Above) -> dict[str, Any]:
 def _shortened(why: str, above: str) -> str:
     """`why` as it is stored: escaped, and the ids of siblings without what is their parent's."""
     plain = above.startswith(ROOT) and above.isprintable()  # no part of what `escape` makes
-    return escape(why).replace(f"{above}.", _OWN) if plain else escape(why)
+    shorter = escape(why).replace(f"{above}.", _OWN) if plain else ""
+    return shorter if 0 < shorter.count(_OWN) <= MOST_OWN else escape(why)
+
+
+def _spec(stored: str) -> str:
+    return unescape(stored) if stored not in ("", EMPTY) else "" if stored else ONE_STEP
 
 
 def _tree(rows: Iterable[Sequence[Any]], known: dict[str, Above]) -> list[Node]:
     """The inverse of `_row`. A tree has thousands, and every step counts. known: what is above them; grows."""
     keys: dict[str, str] = {}
     found = []
-    numbers, ids = _Once(_numbers), _Once(unpack_tokens)  # equal steps are frequent
+    numbers, ids, total = _Once(_numbers), _Once(unpack_tokens), 0  # equal steps are frequent
     for row in sorted(rows, key=_ID):  # a parent's id begins its children's
         node_id, parent, text, state, tokens, steps, answer, logprob, packed, confidences, why, spec = row
         above, dot, last = node_id.rpartition(".")
         over = known.get(above, TOP)
         mark, scores, spelled, carry = numbers[packed]
         path = over[0] + scores if mark == CONTINUED else scores if mark == ANEW else spelled
-        spec = over[1] if spec is None else unescape(spec)
+        spec = over[1] if spec is None else _spec(spec)
         known[node_id] = path, spec
+        total += len(path)
+        if total > MOST_SCORES:
+            raise StoreFault(f"a tree with more than {MOST_SCORES:,} scores on all its paths")
         # a text that sorts as the path does; that of the parent is known, where that came before
         before = keys.get(above) or "\0".join(map(_part, above.split(".")))
         keys[node_id] = f"{before}\0{_part(last)}" if dot else _part(last)
         if why:
-            why = unescape(why.replace(_OWN, f"{above}."))
+            why = unescape(why.replace(_OWN, f"{above}.", MOST_OWN))
         node = Node(
             node_id,
             above if parent is None else unescape(parent),
@@ -175,6 +214,8 @@ class _Once(dict[bytes | None, Any]):
 def _numbers(packed: bytes | None) -> tuple[int, Floats, Floats, Floats]:
     """How the path's scores are had, the node's scores, those of the path where they stand there, and the carry."""
     mark, scores, carry, *spelled = unpack_marked(packed, 3 if packed and packed[0] & 127 == SPELLED else 2)
+    if mark > SPELLED:
+        raise ValueError(f"scores of an unknown kind: {mark}")
     return mark, scores, spelled[0] if spelled else (), carry
 
 
@@ -197,7 +238,7 @@ def _above(connection: Connection, run: int, ids: Collection[str]) -> dict[str, 
     for node_id, spec, packed in sorted(connection.execute(wanted).all(), key=_ID):
         over, (mark, scores, spelled, _) = found.get(_parent(node_id), TOP), _numbers(packed)
         path = over[0] + scores if mark == CONTINUED else scores if mark == ANEW else spelled
-        found[node_id] = path, over[1] if spec is None else unescape(spec)
+        found[node_id] = path, over[1] if spec is None else _spec(spec)
     return {node_id: above for node_id, above in found.items() if node_id not in ids}
 
 

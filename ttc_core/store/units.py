@@ -253,7 +253,7 @@ def _write_runs(connection: Connection, searches: Sequence[SearchChange], now: f
     ]
     if progress:
         connection.execute(_PROGRESS, progress)
-    trees.put(connection, [(s.task.key, revisions[s.task.key], s.nodes) for s in there])
+    trees.put(connection, [trees.Grown(s.task.key, revisions[s.task.key], s.nodes, s.recorded) for s in there])
     for search in there:
         values: dict[str, Any] = {}
         if search.error:

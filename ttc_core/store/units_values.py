@@ -70,7 +70,7 @@ class SearchEnd:
 class SearchChange:
     """What happened to a search of a unit since its last change.
 
-    fresh: how many of the nodes were not recorded before; error: why it could not go on.
+    fresh: how many of the nodes were not recorded before; error: why it could not go on; recorded: as of a `Change`.
     """
 
     task: Task
@@ -79,6 +79,7 @@ class SearchChange:
     end: SearchEnd | None = None
     error: str = ""
     fresh: int = 0
+    recorded: Mapping[str, Node] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

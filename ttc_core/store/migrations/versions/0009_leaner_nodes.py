@@ -12,6 +12,7 @@ down_revision = "0008"
 BIG_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 FINISH = ("step", "end", "length", "error")
 STATE = ("open", "kept", "pruned", "final", "failed")
+SPECS = {"step:1:1": "", "": "\x10"}  # the most frequent one is stored as nothing
 ANEW, CONTINUED, SPELLED = 0, 1, 2
 PLAIN = ("run", "id", "revision", "parent", "text", "tokens", "steps", "why", "answer", "logprob", "confidences")
 
@@ -40,6 +41,8 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     connection = op.get_bind()
+    if connection.dialect.name == "postgresql":
+        op.execute("LOCK TABLE nodes IN ACCESS EXCLUSIVE MODE")  # nothing may come after it was copied
     new = sa.Table("nodes_new", sa.MetaData(), autoload_with=connection)
     keys: list[int] = list(connection.execute(sa.select(sa.column("key")).select_from(sa.table("runs"))).scalars())
     for run in keys:
@@ -65,13 +68,13 @@ def _leaner(rows: list[Any]) -> list[dict[str, Any]]:
         marked: tuple[Any, ...] = (SPELLED, scores, carry, path)
         if path == scores:
             marked = (ANEW, scores, carry)
-        elif row["parent"] is None and path == paths.get(above, ()) + scores:
+        elif above in paths and path == paths[above] + scores:
             marked = (CONTINUED, scores, carry)
         paths[row["id"]], specs[row["id"]] = path, row["spec"]
         made.append({
             **{name: row[name] for name in PLAIN},
             "state": len(FINISH) * STATE.index(row["state"]) + FINISH.index(row["finish"]),
-            "spec": None if row["spec"] == specs.get(above, "step:1:1") else row["spec"],
+            "spec": None if row["spec"] == specs.get(above) else SPECS.get(row["spec"], row["spec"]),
             "scores": _packed(*marked),
         })  # fmt: skip
     return made
