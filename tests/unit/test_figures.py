@@ -419,6 +419,13 @@ def test_title_and_legend_are_outside_the_panels_and_on_the_page(place, preset, 
     assert not any(a.overlaps(b) for i, a in enumerate(words) for b in words[:i])
 
 
+def test_an_axis_of_pgfplots_reaches_as_far_down_as_its_bars():
+    axes = Axis("bin", ticks=[0, 1], labels=["1", "2"]), Axis("gain")
+    bars = Series("gain", [0, 1], [0.25, -0.5], Style("#0072B2"), kind="bar")
+    source = pgfplots.as_pgfplots(Info("x", [Panel("", *axes, [bars])], ""), presets.preset("acl"))
+    assert r"\addplot[draw=none, forget plot] coordinates {(0,-0.5) (1,0.25)};" in source
+
+
 def test_marks_beyond_the_ends_of_an_axis_are_cut_off(study):
     look = looks.Look("frontier", limits={"accuracy": [0.5, 0.6], "generations": [4, 64]})
     info = look.applied(drawn("frontier", study))

@@ -26,14 +26,29 @@ def families(family: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([FAMILIES[family], *(name for name in FALLBACKS if name in there)]))
 
 
+def needed(info: Info, family: str) -> tuple[str, ...]:
+    """Of the fonts of a family its own alone where that has all letters: each font more makes every text slower."""
+    letters = set("0123456789.−…")
+
+    def noted(text: str) -> str:
+        letters.update(text)
+        return text
+
+    info.reworded(noted)
+    own, *_ = fonts = families(family)
+    return (own,) if all(_has(own, letter) for letter in letters) else fonts
+
+
 @functools.cache
-def _known(letter: str, family: str) -> bool:
-    """Whether one of the fonts has the letter."""
+def _has(font: str, letter: str) -> bool:
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    return letter.isprintable() and any(
-        get_font(findfont(FontProperties(family=[name]))).get_char_index(ord(letter)) for name in families(family)
-    )
+    return bool(get_font(findfont(FontProperties(family=[font]))).get_char_index(ord(letter)))
+
+
+def _known(letter: str, family: str) -> bool:
+    """Whether one of the fonts has the letter."""
+    return letter.isprintable() and any(_has(name, letter) for name in families(family))
 
 
 def readable(info: Info, family: str) -> Info:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ttc_core.drawing import legends, marks, notes
 from ttc_core.drawing.bars import placed
 from ttc_core.drawing.info import Axis, Info, Panel, Series, plain
-from ttc_core.drawing.lettering import cut, families, readable, wrapped
+from ttc_core.drawing.lettering import cut, needed, readable, wrapped
 from ttc_core.drawing.presets import Preset
 
 if TYPE_CHECKING:
@@ -36,28 +36,43 @@ _lock = threading.Lock()  # matplotlib's settings belong to the whole process
 def written(info: Info, preset: Preset, forms: Sequence[str], dpi: int = 300) -> dict[str, bytes]:
     """The figure as files of these formats; the same bytes for the same figure."""
     made = {}
-    with _settings(preset):
+    info = readable(info, preset.family)
+    with _settings(info, preset):
         figure = _figure(info, preset)
         for form in forms:
-            file = io.BytesIO()
-            figure.savefig(file, format=form, dpi=dpi, metadata=_METADATA[form])
-            made[form] = file.getvalue()
+            made[form] = _file(figure, form, dpi)
     return made
+
+
+def _file(figure: Figure, form: str, dpi: int) -> bytes:
+    """As `Figure.savefig` makes it, which would draw twice, as layouts can change by that; here all is laid out."""
+    from matplotlib.backends import backend_agg, backend_pdf, backend_svg
+
+    file, before, canvas = io.BytesIO(), figure.dpi, figure.canvas
+    kinds = {"pdf": backend_pdf.FigureCanvasPdf, "svg": backend_svg.FigureCanvasSVG, "png": backend_agg.FigureCanvasAgg}
+    try:
+        figure.dpi = dpi
+        getattr(kinds[form](figure), f"print_{form}")(file, metadata=_METADATA[form])
+    finally:
+        figure.dpi = before
+        figure.set_canvas(canvas)
+    return file.getvalue()
 
 
 def printed(info: Info, preset: Preset) -> Figure:
     """The figure for matplotlib."""
-    with _settings(preset):
+    info = readable(info, preset.family)
+    with _settings(info, preset):
         return _figure(info, preset)
 
 
 @contextmanager
-def _settings(preset: Preset) -> Iterator[None]:
+def _settings(info: Info, preset: Preset) -> Iterator[None]:
     import matplotlib
 
     small, thin = preset.size - 1, preset.line * 0.6
     chosen: dict[str, Any] = {
-        "font.family": list(families(preset.family)),
+        "font.family": list(needed(info, preset.family)),
         "font.size": preset.size,
         "axes.titlesize": preset.size,
         "axes.labelsize": preset.size,
@@ -96,7 +111,6 @@ def _figure(info: Info, preset: Preset) -> Figure:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.ticker import FixedLocator
 
-    info = readable(info, preset.family)
     scale = preset.size / 9.0
     pad = 0.03 * scale
     layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=0.02, hspace=0.02)
@@ -120,7 +134,7 @@ def _figure(info: Info, preset: Preset) -> Figure:
     for axes, (title, across, up) in zip(figure.axes, names, strict=True):  # about as long as they may be
         _name(figure, axes, title, across, 0.7 * room / columns, preset)
         axes.yaxis.label.set_text(wrapped(figure, up, preset.size, 0.5 * tall, LINES))
-    figure.draw_without_rendering()  # lays out
+    _lay_out(figure)
     slots, boxes = [_slot(axes) for axes in figure.axes], [axes.get_window_extent() for axes in figure.axes]
 
     def left(way: int) -> float:
@@ -130,22 +144,29 @@ def _figure(info: Info, preset: Preset) -> Figure:
 
     for axes, panel in zip(figure.axes, info.panels, strict=True):
         _thin(figure, axes, panel, preset)
+    wide = left(0)
     for axes, (title, across, _) in zip(figure.axes, names, strict=True):
-        _name(figure, axes, title, across, left(0), preset)
+        _name(figure, axes, title, across, wide, preset)
     lowest = needed or max(left(1), LEAST * scale)
     for axes, (_, _, up) in zip(figure.axes, names, strict=True):
         axes.yaxis.label.set_text(wrapped(figure, up, preset.size, lowest, LINES))
     figure.set_size_inches(preset.width, (tall + lowest - left(1)) * rows + above)
-    figure.draw_without_rendering()
+    _lay_out(figure)
     wide = min(axes.get_window_extent().width for axes in figure.axes)
     if any(axes.xaxis.label.get_window_extent().width > wide for axes in figure.axes):  # turned names took more
         for axes, (title, across, _) in zip(figure.axes, names, strict=True):
             _name(figure, axes, title, across, wide / figure.dpi, preset)
     for axes in figure.axes:  # a panel of another size may have other numbers: once more, with the room that these take
         axes.yaxis.set_major_locator(FixedLocator(axes.get_yticks().tolist()))
-    figure.draw_without_rendering()
+    _lay_out(figure)
     figure.set_layout_engine("none")  # what is placed stays, in every format
     return figure
+
+
+def _lay_out(figure: Figure) -> None:
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
 
 
 def _slot(axes: Axes) -> tuple[float, float]:

@@ -148,8 +148,9 @@ def _panel(panel: Panel, letter: str, intervals: str, preset: Preset, width: flo
             corners = f"(axis cs:{left:.6g},{bottom:.6g}) rectangle (axis cs:{right:.6g},{top:.6g})"
             yield rf"\path[{style}] {corners};"
         ends = [min(bars.x, default=0.0), max(bars.x, default=0.0)]
-        top = max((b + h for b, h in zip(bars.bottom, bars.height, strict=True)), default=0.0)
-        yield rf"\addplot[draw=none, forget plot] coordinates {{({ends[0]:.6g},0) ({ends[1]:.6g},{top:.6g})}};"
+        reached = [0.0, *(b + h for b, h in zip(bars.bottom, bars.height, strict=True))]
+        low, top = min(reached), max(reached)  # the axis reaches as far as what is drawn unseen
+        yield rf"\addplot[draw=none, forget plot] coordinates {{({ends[0]:.6g},{low:.6g}) ({ends[1]:.6g},{top:.6g})}};"
     for s in panel.series:
         if s.kind in ("line", "points", "guide"):
             yield from _line(s, intervals, preset)
