@@ -1,13 +1,14 @@
 """How long figures of the shipped studies take, and what they look like: one, all in all formats, every preset.
 
-    python -m benchmarks.figures [--preset acl] [--resamples 1000] [--write]
+    python -m benchmarks.figures [--preset acl] [--resamples 1000] [--write | --page]
 
 Prints one JSON document; exit code 1 where one figure in one format takes 1 s or more, or all figures and tables in all
 formats, the studies' tables included, 60 s or more; both in seconds of the processor, as other work on the machine does
 not count. The tables of a study are computed once for all of its figures; a figure is of the first study that has it.
 --write also draws every figure at every preset, a tree and a chain among them, looks into the PDFs and compiles the
 pgfplots; it writes benchmarks/results/figures.json, docs/figures.md and docs/figures.webp, and needs `pdffonts` and
-`pdftoppm` (Debian's poppler-utils) and `pdflatex` with pgfplots.
+`pdftoppm` (Debian's poppler-utils) and `pdflatex` with pgfplots. --page measures nothing and writes docs/figures.md
+anew from the report that is there.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ def main() -> int:
     parser.add_argument("--preset", default="acl")
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--page", action="store_true")
     args = parser.parse_args()
+    if args.page:
+        PAGE.write_text(page(json.loads(RESULT.read_text("utf-8"))), "utf-8")
+        return 0
     os.environ["TTC_EXAMPLES"] = "1"
     with tempfile.TemporaryDirectory() as folder:
         db = f"sqlite:///{Path(folder) / 'x.db'}"

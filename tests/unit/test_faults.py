@@ -1,4 +1,4 @@
-"""The page of what studies come through holds nothing that no committed report says."""
+"""Pages that hold measurements hold nothing that no committed report says."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ import sys
 
 import pytest
 
-from benchmarks import faults
+from benchmarks import faults, figures
+from ttc_core import registry
 
 
 def test_the_page_is_made_from_the_reports():
     assert faults.PAGE.read_text(encoding="utf-8") == faults.page()
+
+
+def test_the_page_of_figures_is_made_from_its_report_and_has_all_of_them():
+    report = json.loads(figures.RESULT.read_text("utf-8"))
+    assert figures.PAGE.read_text("utf-8") == figures.page(report)  # else: python -m benchmarks.figures --page
+    assert [*report["seconds"]] == list(registry.names("figure"))
+    assert [*report["tables"]] == list(registry.names("table"))
 
 
 def test_a_report_holds_its_command_without_where_it_was_put(tmp_path, monkeypatch, capsys):
