@@ -72,5 +72,7 @@ def _answers(outcome: Outcome) -> list[Row]:
     for answer, found in groups.items():
         scores = [one.score for one in found if one.score is not None]
         row: Row = {"answer": answer, "attempts with it": len(found), "weight": found[0].weight}
-        rows.append({**row, "best score": max(scores, default=None), "chosen": "★" * (answer == outcome.answer)})
+        if any(one.score is not None for one in outcome.candidates):  # else nobody scored
+            row["best score"] = max(scores, default=None)
+        rows.append({**row, "chosen": "★" * (answer == outcome.answer)})
     return sorted(rows, key=lambda row: -float(row["weight"]))
