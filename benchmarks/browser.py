@@ -85,7 +85,8 @@ def opening(bench: Bench) -> None:
     """Every page, opened by its address in a window that has seen it, and gone to from another page."""
     page = bench.open("/models", "__probe.find('[data-testid=stDataFrame] canvas')")
     opened, gone = {}, {}
-    for name, content in CONTENT.items():
+    pages = {name: content for name, content in CONTENT.items() if (REPOSITORY / "pages" / f"{name}.py").exists()}
+    for name, content in pages.items():
         path, shown = "/" if name == "home" else f"/{name}", f"__probe.find({content!r}) && performance.now()"
         times = []
         for _ in range(4):
