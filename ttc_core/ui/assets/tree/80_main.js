@@ -39,7 +39,8 @@ function mount(root) {
 const LOWEST = 330, BELOW = 14; // px of the tree at least, and of the page below its frame
 function fillWindow(S) {
   const top = S.stage.getBoundingClientRect().top + (S.scroller?.scrollTop ?? scrollY);
-  S.box.style.setProperty("--stage", `${Math.max(LOWEST, Math.floor(innerHeight - top - S.foot.offsetHeight - BELOW))}px`);
+  const high = `${Math.max(LOWEST, Math.floor(innerHeight - top - S.foot.offsetHeight - BELOW))}px`;
+  if (S.box.style.getPropertyValue("--stage") !== high) S.box.style.setProperty("--stage", high); // else all is styled anew
 }
 
 function startRun(S, data) {
