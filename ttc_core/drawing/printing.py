@@ -63,7 +63,9 @@ def printed(info: Info, preset: Preset) -> Figure:
     """The figure for matplotlib."""
     info = readable(info, preset.family)
     with _settings(info, preset):
-        return _figure(info, preset)
+        figure = _figure(info, preset)
+        figure.draw_without_rendering()  # what an axis says is where it will be
+    return figure
 
 
 @contextmanager
