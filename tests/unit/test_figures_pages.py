@@ -11,6 +11,7 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
+from benchmarks.figures import STUDIES
 from ttc_core import registry, runs
 from ttc_core.drawing import presets, printing
 from ttc_core.drawing.info import COLOURS, Axis, Info, Panel, Series, Style, categories
@@ -32,7 +33,7 @@ def sample(tmp_path_factory):
         db = f"sqlite:///{tmp_path_factory.mktemp('sample') / 'x.db'}"
         runs.ensure_database(db=db)
         made = {}
-        for study in ("sample", "chains", "verifiers"):
+        for study in STUDIES:
             found = tables.of_study(study, resamples=10, db=db)
             for name in registry.names("figure"):
                 with contextlib.suppress(UserError):

@@ -372,7 +372,7 @@ def test_a_tree_comes_back_whole_and_in_parts_however_it_was_written(db, monkeyp
 
 
 def test_what_a_row_leaves_to_the_one_above_it(db):
-    """A beam's node holds its own score, four lists' lengths and no more; its spec and its siblings' ids are short."""
+    """A beam's node holds its score, a mark and two lengths, no more; its spec and its siblings' ids are short."""
     repository.add(db, "run", SPEC)
     [claim] = leases.claim(db, "w", 1)
     spec = {"spec": "step:1:1", "finish": "step", "text": "t"}

@@ -56,6 +56,7 @@ _NODES = select(*(
 _HANDED_ON = select(nodes.c.id, type_coerce(nodes.c.spec, Text), nodes.c.scores)
 
 Floats = tuple[float, ...]
+Numbers = tuple[int, Floats, Floats, Floats]
 Above = tuple[Floats, str]  # what rows may leave to that of their parent: path_scores and spec
 TOP: Above = ((), "")  # nothing is left to a row that is not there
 
@@ -149,9 +150,10 @@ def _row(run: int, revision: int, node: Node, above: Node | None) -> dict[str, A
 
 def _shortened(why: str, above: str) -> str:
     """`why` as it is stored: escaped, and the ids of siblings without what is their parent's."""
+    stored = escape(why)
     plain = above.startswith(ROOT) and above.isprintable()  # no part of what `escape` makes
-    shorter = escape(why).replace(f"{above}.", _OWN) if plain else ""
-    return shorter if 0 < shorter.count(_OWN) <= MOST_OWN else escape(why)
+    seldom = stored.count(f"{above}.") <= MOST_OWN
+    return stored.replace(f"{above}.", _OWN) if plain and seldom else stored
 
 
 def _spec(stored: str) -> str:
@@ -166,11 +168,8 @@ def _tree(rows: Iterable[Sequence[Any]], known: dict[str, Above]) -> list[Node]:
     for row in sorted(rows, key=_ID):  # a parent's id begins its children's
         node_id, parent, text, state, tokens, steps, answer, logprob, packed, confidences, why, spec = row
         above, dot, last = node_id.rpartition(".")
-        over = known.get(above, TOP)
-        mark, scores, spelled, carry = numbers[packed]
-        path = over[0] + scores if mark == CONTINUED else scores if mark == ANEW else spelled
-        spec = over[1] if spec is None else _spec(spec)
-        known[node_id] = path, spec
+        _, scores, _, carry = packed_numbers = numbers[packed]
+        path, spec = known[node_id] = _handed_on(known.get(above, TOP), spec, packed_numbers)
         total += len(path)
         if total > MOST_SCORES:
             raise StoreFault(f"a tree with more than {MOST_SCORES:,} scores on all its paths")
@@ -220,7 +219,14 @@ class _Once(dict[bytes | None, Any]):
         return made
 
 
-def _numbers(packed: bytes | None) -> tuple[int, Floats, Floats, Floats]:
+def _handed_on(above: Above, spec: str | None, numbers: Numbers) -> Above:
+    """What a row hands on to those below it, from what the row above handed on and its own columns."""
+    mark, scores, spelled, _ = numbers
+    path = above[0] + scores if mark == CONTINUED else scores if mark == ANEW else spelled
+    return path, above[1] if spec is None else _spec(spec)
+
+
+def _numbers(packed: bytes | None) -> Numbers:
     """How the path's scores are had, the node's scores, those of the path where they stand there, and the carry."""
     mark, scores, carry, *spelled = unpack_marked(packed, 3 if packed and packed[0] & 127 == SPELLED else 2)
     if mark > SPELLED:
@@ -245,9 +251,7 @@ def _above(connection: Connection, run: int, ids: Collection[str]) -> dict[str, 
         wanted = wanted.where(nodes.c.id.in_(asked))
     found: dict[str, Above] = {}
     for node_id, spec, packed in sorted(connection.execute(wanted).all(), key=_ID):
-        over, (mark, scores, spelled, _) = found.get(_parent(node_id), TOP), _numbers(packed)
-        path = over[0] + scores if mark == CONTINUED else scores if mark == ANEW else spelled
-        found[node_id] = path, over[1] if spec is None else _spec(spec)
+        found[node_id] = _handed_on(found.get(_parent(node_id), TOP), spec, _numbers(packed))
     return {node_id: above for node_id, above in found.items() if node_id not in ids}
 
 

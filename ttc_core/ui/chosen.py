@@ -69,10 +69,11 @@ def _answers(outcome: Outcome) -> list[Row]:
         if candidate.answer is not None:
             groups.setdefault(candidate.answer, []).append(candidate)
     rows = []
+    scored = any(one.score is not None for one in outcome.candidates)
     for answer, found in groups.items():
         scores = [one.score for one in found if one.score is not None]
         row: Row = {"answer": answer, "attempts with it": len(found), "weight": found[0].weight}
-        if any(one.score is not None for one in outcome.candidates):  # else nobody scored
+        if scored:
             row["best score"] = max(scores, default=None)
         rows.append({**row, "chosen": "★" * (answer == outcome.answer)})
     return sorted(rows, key=lambda row: -float(row["weight"]))
