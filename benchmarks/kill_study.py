@@ -28,8 +28,8 @@ from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend, scripted_
 from ttc_core.jobs import GenerateJob
 from ttc_core.runs_checks import named
 from ttc_core.store import database, leases, units
-from ttc_core.store import studies as stored
-from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
+from ttc_core.store import studies_made as stored
+from ttc_core.store.studies_made import NewMethod, NewStudy, NewUnit
 
 STUDY = "killed"
 POINTS = ("claimed", "written", "committed")

@@ -36,7 +36,7 @@ from ttc_core.jobs import Job
 from ttc_core.runs_driver import Driver
 from ttc_core.store import repository, upkeep
 from ttc_core.store.database import database
-from ttc_core.store.studies import NewMethod
+from ttc_core.store.studies_made import NewMethod
 from ttc_core.types import RunSpec
 
 HOUR = 3600.0

@@ -146,7 +146,12 @@ def _studies(sweep: argparse.ArgumentParser, import_: argparse.ArgumentParser) -
     groups = "with --ray: N, or n=N,cpus=C,gpus=G,model=M; once for each kind of actors"
     sweep.add_argument("--actors", metavar="GROUP", action="append", default=[], help=groups)
     sweep.set_defaults(study=None, action="")
-    words = {"resume": "go on, failed units too", "pause": "have its workers stop for now", "cancel": "for good"}
+    words = {
+        "resume": "go on, failed units too",
+        "pause": "have its workers stop for now",
+        "cancel": "for good",
+        "extend": "with a file: do what this asks for beyond the study, which keeps what it has",
+    }
     for action, text in words.items():
         sweep.add_argument(f"--{action}", metavar="STUDY", action=_Stored, help=text)
     limits = "with --resume: NAME=NUMBER or NAME=none, as max_cost in a study file; once for each limit"

@@ -23,47 +23,29 @@ if TYPE_CHECKING:
     from ttc_core.analysis.pool import Pool
     from ttc_core.backend import Backend
     from ttc_core.store.database import Database
+    from ttc_core.studies_asked import StudyFile
 
 __all__ = ["StudyView", "document"]
-COLUMNS = (
-    "dataset",
-    "problem",
-    "model",
-    "verifier",
-    "strategy",
-    "params",
-    "method",
-    "budget",
-    "seed",
-    "answer",
-    "correct",
-    "score",
-    "generations",
-    "policy_prompt_tokens",
-    "policy_cached_tokens",
-    "policy_tokens",
-    "verifier_tokens",
-    "policy_flops",
-    "verifier_flops",
-    "seconds",
-    "failed",
-    "unspent",
-    "run",
-)
 
 
-def plan(file: Path | str, *, probe: bool = False, db: str | None = None) -> dict[str, Any]:
+def plan(file: Path | str, *, study: str | None = None, probe: bool = False, db: str | None = None) -> dict[str, Any]:
     """What the study of a file, or of a text in place of one, takes: runs, generations, tokens, FLOPs, disk, seconds.
 
-    Nothing is stored. probe: try the bundled models for some seconds to tell the time.
+    Nothing is stored. study: what it takes to extend this one to that; probe: try the bundled models for some seconds
+    to tell the time.
 
     Raises:
-        UserError: the file is wrong, in one sentence with line and key.
+        UserError: the file is wrong, in one sentence with line and key; or `extend` would refuse it.
     """
     from ttc_core import studies_plan
+    from ttc_core.store import studies_made as made
 
-    asked = studies_file.parse(file) if isinstance(file, str) else studies_file.read(file)
-    return studies_plan.plan(asked, _database(db), probe=probe)
+    asked = _asked(file, study)
+    new = studies_plan.laid_out(asked)
+    if study is not None:
+        with _database(db).read() as connection:
+            _, new = made.lacking(connection, new)
+    return studies_plan.plan(asked, new, _database(db), probe=probe)
 
 
 @access.changes(cost=lambda file, db=None, **_: int(plan(file, db=db)["generations"]))
@@ -76,13 +58,36 @@ def start(file: Path | str, *, name: str | None = None, db: str | None = None) -
         UserError: the file is wrong, or there is a study of this name.
     """
     from ttc_core import studies_plan
-    from ttc_core.store import studies as stored
+    from ttc_core.store import studies_made as made
 
-    asked = studies_file.parse(file) if isinstance(file, str) else studies_file.read(file)
-    new = studies_plan.laid_out(asked if name is None else replace(asked, name=studies_file.check_name(name)))
+    new = studies_plan.laid_out(_asked(file, name))
     with _database(db).write() as connection:
-        stored.create(connection, new)
+        made.create(connection, new)
     return new.id
+
+
+@access.changes(cost=lambda study, file, db=None: int(plan(file, study=study, db=db)["generations"]))
+def extend(study: str, file: Path | str, *, db: str | None = None) -> int:
+    """Let a study go on to what a file asks for beyond it: problems, methods, budgets, seeds; returns the new units.
+
+    All that it has stays; workers at work on it go on.
+
+    Raises:
+        UserError: the file is wrong, does not ask for something that the study has, or would draw other samples for a
+            pool; the study was imported. UnknownName: there is no such study.
+    """
+    from ttc_core import studies_plan
+    from ttc_core.store import studies_made as made
+
+    new = studies_plan.laid_out(_asked(file, study))
+    with _database(db).write() as connection:
+        return made.extend(connection, new)
+
+
+def _asked(file: Path | str, name: str | None) -> StudyFile:
+    """What a file asks for; name: instead of its own, None for that."""
+    asked = studies_file.parse(file) if isinstance(file, str) else studies_file.read(file)
+    return asked if name is None else replace(asked, name=studies_file.check_name(name))
 
 
 @access.changes()
@@ -227,27 +232,11 @@ def outcomes(study: str, dataset: str | None = None, *, db: str | None = None) -
     Raises:
         UnknownName: no such study.
     """
-    import pandas as pd
-
     from ttc_core.store import studies_tables as tables
+    from ttc_core.studies_frames import frame
 
     rows = tables.outcome_rows(_database(db), study, dataset)
-    names = {"problem": "problem_id", "method": "label", "policy_prompt_tokens": "prompt_tokens_computed"}
-    names |= {"policy_cached_tokens": "prompt_tokens_cached", "policy_tokens": "generated_tokens"}
-    for row in rows:
-        row["failed"] = row["failed_samples"] + row["failed_scores"]
-        row["unspent"] = max(0, row["budget"] - row["generations"])
-    found = {name: [row[names.get(name, name)] for row in rows] for name in COLUMNS}
-    frame = pd.DataFrame({name: _readable(values) for name, values in found.items()})
-    return frame.astype({"correct": "boolean", "score": "float64", "seconds": "float64"})
-
-
-def _readable(values: list[Any]) -> list[Any]:
-    """A column with its texts as tables can hold them; few of them are different."""
-    from ttc_core.store.columns import readable
-
-    texts = {value: readable(value) for value in set(values) if isinstance(value, str)}
-    return [texts.get(value, value) for value in values] if texts else values
+    return frame(rows)
 
 
 def pool(

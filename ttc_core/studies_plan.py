@@ -12,7 +12,7 @@ from ttc_core.accounting import flops
 from ttc_core.seeds import derive
 from ttc_core.store import studies_tables as tables
 from ttc_core.store.database import Database
-from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
+from ttc_core.store.studies_made import NewMethod, NewStudy, NewUnit
 from ttc_core.studies_asked import StudyFile
 from ttc_core.studies_pools import POOLED
 from ttc_core.types import Problem
@@ -85,12 +85,12 @@ def _blocks(problems: Sequence[Problem], size: int) -> Iterator[tuple[int, int]]
             first, left = first + min(size, left), left - min(size, left)
 
 
-def plan(study: StudyFile, db: Database, *, probe: bool = False) -> dict[str, Any]:
-    """What carrying a study out takes: counts are exact, the rest is estimated from what was searched before.
+def plan(study: StudyFile, new: NewStudy, db: Database, *, probe: bool = False) -> dict[str, Any]:
+    """What carrying these units out takes: counts are exact, the rest is estimated from what was searched before.
 
-    probe: try the bundled models for the time (`studies_time.estimate`).
+    new: the study as `laid_out`, or what of it is left to do; probe: try the bundled models for the time
+    (`studies_time.estimate`).
     """
-    new = laid_out(study)
     seconds, basis = studies_time.estimate(new, db, probe=probe)
     rates = {name: tables.measured(db, name) for name in {method.model for method in new.methods}}
     used = {name for method in new.methods for name in (method.model, method.verifier) if name}
@@ -123,7 +123,7 @@ def plan(study: StudyFile, db: Database, *, probe: bool = False) -> dict[str, An
         "seeds": seeds,
         "units": len(new.units),
         "runs": sum(unit.count for unit in new.units),
-        "outcomes": sum(len(m.budgets) for m in new.methods if not m.samples) * problems * seeds,
+        "outcomes": _outcomes(new),
         **{name: round(value) for name, value in totals.items()},
         "disk_bytes": _disk(study, new),
         "seconds": None if seconds is None else round(seconds, 1),
@@ -134,12 +134,19 @@ def plan(study: StudyFile, db: Database, *, probe: bool = False) -> dict[str, An
     }
 
 
+def _outcomes(new: NewStudy) -> int:
+    """What its units come to: a search has one, a pool one for each budget of the methods that it serves."""
+    served = {i: 0 if method.samples else 1 for i, method in enumerate(new.methods)}
+    for method in new.methods:
+        if method.pool is not None:
+            served[method.pool] += len(method.budgets)
+    return sum(unit.count * served[unit.method] for unit in new.units)
+
+
 def _disk(study: StudyFile, new: NewStudy) -> int:
     """Bytes in the database, about."""
-    problems, seeds = len(study.problems), len(study.seeds)
-    outcomes = sum(len(m.budgets) for m in new.methods if not m.samples) * problems * seeds
-    samples = sum(m.samples for m in new.methods) * problems * seeds
-    kept = set(range(problems)) if study.keep is None else set(new.options["kept"])
+    samples = sum(unit.count * new.methods[unit.method].samples for unit in new.units)
+    kept = set(range(len(study.problems))) if study.keep is None else set(new.options["kept"])
     nodes = sum(STEPS * u.budget * len(kept & set(range(u.first, u.first + u.count))) for u in new.units)
     asked = sum(len(problem.question) + 100 for problem in study.problems)
-    return asked + outcomes * ROW_BYTES + samples * SAMPLE_BYTES + nodes * NODE_BYTES
+    return asked + _outcomes(new) * ROW_BYTES + samples * SAMPLE_BYTES + nodes * NODE_BYTES

@@ -12,7 +12,7 @@ from ttc_core.scheduler import Scheduler
 from ttc_core.settings import settings
 from ttc_core.store import studies_tables as tables
 from ttc_core.store.database import Database
-from ttc_core.store.studies import NewStudy
+from ttc_core.store.studies_made import NewStudy
 from ttc_core.types import Problem, RunSpec
 
 TRIED = ("embedded",)  # engines whose models are loaded at once and cost nothing: they are tried

@@ -94,6 +94,7 @@ def change(verb, run_id="", study=""):
         "import bundle": lambda: reading.add(REPOSITORY / "none.zip"),
         "import": lambda: importing.add("samples", REPOSITORY / "none.jsonl", "d", "s"),
         "start study": lambda: studies.start(STUDY.format("other", 4)),
+        "extend study": lambda: studies.extend(study, STUDY.format("mine", 4)),
         "work": lambda: studies.work(study),
         "resume study": lambda: studies.resume(study),
         "change study": lambda: studies.change(study, priority=1),
@@ -108,8 +109,8 @@ def change(verb, run_id="", study=""):
 
 VERBS = ("start", "continue", "extend", "stop", "resume", "delete", "execute", "add data set", "import run",
          "import bundle", "import",
-         "start study", "work", "resume study", "change study", "pause", "cancel", "delete study", "save figure",
-         "change figure", "delete figure")  # fmt: skip
+         "start study", "extend study", "work", "resume study", "change study", "pause", "cancel", "delete study",
+         "save figure", "change figure", "delete figure")  # fmt: skip
 
 
 @pytest.fixture

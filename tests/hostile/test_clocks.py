@@ -17,7 +17,7 @@ from ttc_core.runs_driver import Driver
 from ttc_core.settings import settings
 from ttc_core.store import leases, process, repository, units, upkeep
 from ttc_core.store.database import Database, database
-from ttc_core.store.studies import NewMethod
+from ttc_core.store.studies_made import NewMethod
 
 HOUR = 3600.0
 JUMPS = (HOUR, -HOUR, 30 * 24 * HOUR)

@@ -23,7 +23,7 @@ from ttc_core.settings import settings
 from ttc_core.store import database as database_module
 from ttc_core.store import leases, repository, upkeep
 from ttc_core.store.database import database
-from ttc_core.store.studies import NewMethod
+from ttc_core.store.studies_made import NewMethod
 from ttc_core.types import RunSpec
 
 FAULTS = {  # what kind of call fails, and how

@@ -85,6 +85,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.studies_crew",
         "ttc_core.studies_driver",
         "ttc_core.studies_file",
+        "ttc_core.studies_frames",
         "ttc_core.studies_plan",
         "ttc_core.studies_export",
         "ttc_core.studies_pools",

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from benchmarks import kill_study
-from ttc_core import runs, studies
+from ttc_core import runs, studies, studies_frames
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend, scripted_problems
 from ttc_core.cli import studies as cli
 from ttc_core.errors import EngineBusy, EngineFault, UnknownName, UserError
 from ttc_core.runs_checks import named
 from ttc_core.runs_driver import Driver
 from ttc_core.store import leases, units, upkeep
-from ttc_core.store import studies as stored
+from ttc_core.store import studies_made as stored
 from ttc_core.store.database import database
-from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
+from ttc_core.store.studies_made import NewMethod, NewStudy, NewUnit
 from ttc_core.store.units_values import UnitChange
 
 PROBLEMS = [replace(problem, answer=str(i % 4)) for i, problem in enumerate(scripted_problems(6))]
@@ -60,7 +60,7 @@ def test_a_study_is_carried_out(url):
     view = carry_out(url, add(url))
     assert view.status == "done" and view.units == {"pending": 0, "leased": 0, "done": 12, "failed": 0}
     frame = studies.outcomes("s", db=url)
-    assert list(frame.columns) == list(studies.COLUMNS)
+    assert list(frame.columns) == list(studies_frames.COLUMNS)
     assert len(frame) == view.outcomes == 6 * 2 * (3 + 2 + 2)
     assert not frame.duplicated(["problem", "method", "budget", "seed"]).any()
     assert set(frame["correct"].map(bool)) == {True, False}

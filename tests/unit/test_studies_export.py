@@ -9,9 +9,9 @@ import numpy as np
 from tests.unit.test_studies import BEST, PROBLEMS
 from ttc_core import importing, runs, studies, studies_export
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend
-from ttc_core.store import studies as stored
+from ttc_core.store import studies_made as stored
 from ttc_core.store.database import database
-from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
+from ttc_core.store.studies_made import NewMethod, NewStudy, NewUnit
 
 
 def test_every_pool_of_a_study_is_exported(tmp_path):

@@ -26,9 +26,9 @@ from ttc_core.runs_checks import named
 from ttc_core.settings import settings
 from ttc_core.store import database as database_module
 from ttc_core.store import leases, upkeep
-from ttc_core.store import studies as stored
+from ttc_core.store import studies_made as stored
 from ttc_core.store.database import Database, database
-from ttc_core.store.studies import NewMethod, NewStudy, NewUnit
+from ttc_core.store.studies_made import NewMethod, NewStudy, NewUnit
 
 FAULT, BUSY = 3, 4  # exit codes of children that met a StoreFault, a StoreBusy
 COSTS = ["seconds", "run", "policy_prompt_tokens", "policy_cached_tokens", "policy_flops", "verifier_flops"]

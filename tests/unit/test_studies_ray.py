@@ -22,7 +22,7 @@ from ttc_core.store import leases, units, upkeep
 from ttc_core.store import studies_tables as tables
 from ttc_core.store.database import database
 from ttc_core.store.process import HOST
-from ttc_core.store.studies import NewMethod
+from ttc_core.store.studies_made import NewMethod
 from ttc_core.studies_crew import Group, Member, group
 from ttc_core.studies_views import Tally
 

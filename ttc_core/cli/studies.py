@@ -24,12 +24,14 @@ BAR_SECONDS = 1.0
 
 
 def sweep(args: argparse.Namespace) -> int:
-    """Carry out the study of a file, or go on with a stored one, here; or say what it would take."""
+    """Carry out the study of a file, or go on with a stored one or extend it, here; or say what it would take."""
     runs.ensure_database(db=args.db)
     if args.study is None and args.file is None:
         raise UserError("there is nothing to do", hint="sweep FILE.toml, or sweep --resume STUDY")
     if (args.max_cost or args.priority is not None) and args.action != "resume":
         raise UserError("--max-cost and --priority go with --resume", hint="a study file says both itself")
+    if args.action == "extend":
+        return _extended(args)
     if args.study is not None:
         if args.file is not None:
             raise UserError("give either a file or a stored study, not both")
@@ -39,6 +41,18 @@ def sweep(args: argparse.Namespace) -> int:
     by = _how(args)
     study = studies.start(Path(args.file), name=args.name, db=args.db)
     return _carry_out(study, args, by)
+
+
+def _extended(args: argparse.Namespace) -> int:
+    """What a file asks for beyond a stored study is done, too."""
+    if args.file is None or args.name:
+        raise UserError("what is to be extended, and to what?", hint="sweep FILE.toml --extend STUDY")
+    if args.dry_run:
+        return _dry_run(args)
+    by = _how(args)
+    more = studies.extend(args.study, Path(args.file), db=args.db)
+    _tell(f"{more} units more" if more else "the study has all that is asked for")
+    return _carry_out(args.study, args, by)
 
 
 def _stored(args: argparse.Namespace) -> int:
@@ -96,7 +110,7 @@ def _how(args: argparse.Namespace) -> By:
 
 
 def _dry_run(args: argparse.Namespace) -> int:
-    plan = studies.plan(Path(args.file), probe=True, db=args.db)
+    plan = studies.plan(Path(args.file), study=args.study, probe=True, db=args.db)
     if args.json:
         write_json(plan)
         return 0

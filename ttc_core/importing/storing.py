@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ttc_core import grading, registry
 from ttc_core.store import repository
-from ttc_core.store import studies as stored
-from ttc_core.store.studies import NewMethod, NewStudy
+from ttc_core.store import studies_made as stored
+from ttc_core.store.studies_made import NewMethod, NewStudy
 from ttc_core.studies_pools import Replay, Solution, columns
 from ttc_core.types import ROOT, Node, Outcome, Problem, RunSpec, Usage, child_id
 

@@ -1,149 +1,24 @@
-"""Studies: written by whoever starts or imports them, read by everybody. What workers write is in `units`."""
+"""Studies as they stand, and what is decided of them.
+
+How they come to be is in `studies_made`, what workers write is in `units`.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, case, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, case, delete, func, select, update
 
-from ttc_core.errors import UnknownName, UserError
+from ttc_core.errors import UnknownName
 from ttc_core.store.database import Database
 from ttc_core.store.repository import candidates, runs
 from ttc_core.store.trees import nodes
 from ttc_core.store.units import methods, outcomes, pools, problems, studies, units
-from ttc_core.types import Problem
 
 WINDOW = 300.0  # seconds: the rate of a study is that of the units that ended so recently
-
-
-@dataclass(frozen=True, slots=True)
-class NewMethod:
-    """A row of `study_methods` to be. pool: index of the method whose samples serve it; samples: of the pool it is."""
-
-    model: str
-    verifier: str
-    strategy: str
-    params: Mapping[str, Any]
-    label: str
-    budgets: Sequence[int]
-    temperature: float = 1.0
-    samples: int = 0
-    pool: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewUnit:
-    """A row of `units` to be. method: index; first and count: positions of its problems."""
-
-    method: int
-    budget: int
-    seed: int
-    first: int
-    count: int
-
-
-@dataclass(frozen=True)
-class NewStudy:
-    """All of a study that is stored before any of it is carried out. extras: of each problem, or none."""
-
-    id: str
-    kind: str
-    source: str
-    options: Mapping[str, Any]
-    problems: Sequence[Problem]
-    methods: Sequence[NewMethod]
-    units: Sequence[NewUnit] = ()
-    priority: int = 0
-    extras: Sequence[Mapping[str, Any]] = ()
-
-
-def create(
-    connection: Connection,
-    new: NewStudy,
-    found: Iterable[tuple[int, Mapping[str, Any]]] = (),
-    sampled: Iterable[tuple[int, Mapping[str, Any]]] = (),
-) -> int:
-    """Store a study; found and sampled: rows of `outcomes` and `pools` with the index of their method. Returns its key.
-
-    Raises:
-        UserError: there is one of this name.
-    """
-    if connection.execute(select(studies.c.key).where(studies.c.id == new.id)).first():
-        raise UserError(f"there is a study {new.id!r} already", hint="take another name, or delete it first")
-    row = {"id": new.id, "created": time.time(), "kind": new.kind, "source": new.source, "priority": new.priority}
-    row |= {"options": _json(new.options), "status": "running"}
-    key: int = connection.execute(insert(studies).values(**row).returning(studies.c.key)).scalar_one()
-    extras = [_json(extra) if extra else None for extra in new.extras] or [None] * len(new.problems)
-    rows = [_problem(key, i, *one) for i, one in enumerate(zip(new.problems, extras, strict=True))]
-    _insert(connection, problems, rows)
-    keys: list[int] = []
-    for i, method in enumerate(new.methods):
-        values = _method(key, i, method, None if method.pool is None else keys[method.pool])
-        keys.append(connection.execute(insert(methods).values(**values).returning(methods.c.key)).scalar_one())
-    shown = [{name: getattr(unit, name) for name in ("budget", "seed", "first", "count")} for unit in new.units]
-    waiting = {"study": key, "status": "pending"}
-    _insert(
-        connection,
-        units,
-        [
-            {**waiting, **values, "position": i, "method": keys[unit.method]}
-            for i, (unit, values) in enumerate(zip(new.units, shown, strict=True))
-        ],
-    )
-    add_outcomes(connection, key, found)
-    _insert(connection, pools, [{**values, "method": keys[i]} for i, values in sampled])
-    return key
-
-
-def add_outcomes(connection: Connection, study: int, found: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-    """Store further outcomes of a study, each with the position of its method."""
-    wanted = select(methods.c.key).where(methods.c.study == study).order_by(methods.c.position)
-    keys = connection.execute(wanted).scalars().all()
-    _insert(connection, outcomes, [{**values, "method": keys[i]} for i, values in found])
-
-
-def adopt(connection: Connection, study: int, run_id: str) -> None:
-    """Make a stored run one of the study's, to be deleted with it."""
-    connection.execute(update(runs).where(runs.c.id == run_id).values(study=study))
-
-
-def _problem(study: int, position: int, problem: Problem, extra: str | None) -> dict[str, Any]:
-    return {
-        "study": study,
-        "position": position,
-        "dataset": problem.dataset,
-        "problem_id": problem.id,
-        "question": problem.question,
-        "gold": problem.answer,
-        "grader": str(problem.metadata.get("grader", "numeric")),
-        "extra": extra,
-    }
-
-
-def _method(study: int, position: int, method: NewMethod, pool: int | None) -> dict[str, Any]:
-    named = {name: getattr(method, name) for name in ("model", "verifier", "strategy", "label", "temperature")}
-    return {
-        **named,
-        "study": study,
-        "position": position,
-        "params": _json(method.params),
-        "samples": method.samples,
-        "pool": pool,
-        "budgets": json.dumps(list(method.budgets)),
-    }
-
-
-def _insert(connection: Connection, into: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(into), list(rows))
-
-
-def _json(value: Any) -> str:
-    return json.dumps(dict(value), sort_keys=True)
 
 
 def find(connection: Connection, study: str) -> RowMapping:
@@ -212,7 +87,10 @@ def change(db: Database, study: str, max_cost: Mapping[str, float | None], prior
         limits = {**options.pop("max_cost", {}), **max_cost}
         if limits := {name: most for name, most in limits.items() if most is not None}:
             options["max_cost"] = limits
-        values = {"options": _json(options), "priority": row["priority"] if priority is None else priority}
+        values = {
+            "options": json.dumps(options, sort_keys=True),
+            "priority": row["priority"] if priority is None else priority,
+        }
         connection.execute(update(studies).where(studies.c.key == row["key"]).values(**values))
 
 
