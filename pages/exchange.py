@@ -12,7 +12,7 @@ from ttc_core.analysis.frontier import RESAMPLES
 from ttc_core.drawing.info import labelled
 from ttc_core.export.tables import RATIOS
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import exchange, session, study, words
+from ttc_core.ui import exchange, meters, session, study, words
 
 ORDER = 6
 TITLE = "Exchange"
@@ -99,11 +99,9 @@ def best(plan: pd.DataFrame) -> None:
     judged = f" with {first['verifier']}" if first["verifier"] else ""
     with st.container(border=True, key="planned-best"):
         st.text(f"{labelled(first['method'])} at {words.short(first['budget'])} generations, {first['model']}{judged}")
-        with st.container(horizontal=True, gap="medium", key="run-meters-plan"):
-            interval = f"{100 * first['accuracy']:.1f} % ({100 * first['low']:.0f}–{100 * first['high']:.0f})"
-            st.metric("Accuracy", interval, width="content", help="with its 95 % interval over problems")
-            for title, value in costs(first).items():
-                st.metric(title, value, width="content")
+        interval = f"{100 * first['accuracy']:.1f} % ({100 * first['low']:.0f}–{100 * first['high']:.0f})"
+        plain = [(title, value, "") for title, value in costs(first).items()]
+        meters.show([("Accuracy", interval, "with its 95 % interval over problems"), *plain])
     shown: list[dict[str, Any]] = [
         {"model": r["model"], "verifier": r["verifier"], "strategy": labelled(r["method"]), "budget": r["budget"],
          "accuracy": 100 * r["accuracy"], "interval": f"{100 * r['low']:.0f}–{100 * r['high']:.0f}", **costs(r)}

@@ -10,7 +10,7 @@ from ttc_core import runs, studies
 from ttc_core.export.text import csv_of
 from ttc_core.importing import uploads
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import gate, session, study_form, words
+from ttc_core.ui import gate, meters, session, study_form, words
 
 ORDER = 4
 TITLE = "Studies"
@@ -100,15 +100,38 @@ def new(taken: list[str]) -> None:
             study_form.write(runs.catalogue(), taken)
         with file:
             text = study_form.text()
-        planned, started = st.columns([1, 5])
-        if gate.button("Plan", "studies.plan", place=planned, key="study_plan", width="stretch",
-                       help="what it would take; nothing is stored"):  # fmt: skip
-            with session.told("This study cannot be planned"), st.spinner("Planning"):
-                show_plan(studies.plan(text))
-        if gate.button("Start", "studies.start", place=started, key="study_start", type="primary"):
-            with session.told("This study cannot be started"):
+        begin(text)
+
+
+def more(view: StudyView) -> None:
+    """What a study that a file asked for has beyond that, as its text is changed, and its start."""
+    if view.kind != "sweep":
+        return
+    with st.expander("Extend"):
+        st.caption(
+            "Ask for more problems, strategies, budgets or seeds than the study has. All that it has stays, and only "
+            "what it lacks is searched."
+        )
+        source = studies.describe(view.id)["source"]
+        text: str = st.text_area("Study file (TOML)", source, key=f"study_more_{hash(source)}", height=420)
+        begin(text, view.id)
+
+
+def begin(text: str, study: str | None = None) -> None:
+    """Plan or start what a text asks for; study: the one that it extends."""
+    verb, of = ("start", []) if study is None else ("extend", [study])
+    planned, started = st.columns([1, 5])
+    if gate.button("Plan", "studies.plan", place=planned, key=f"study_plan_{verb}", width="stretch",
+                   help="what it would take; nothing is stored"):  # fmt: skip
+        with session.told("This study cannot be planned"), st.spinner("Planning"):
+            show_plan(studies.plan(text, study=study))
+    if gate.button(verb.title(), f"studies.{verb}", of=of, place=started, key=f"study_{verb}", type="primary"):
+        with session.told(f"This study cannot be {verb}ed"):
+            if study is None:
                 open_study(studies.start(text))
-                st.rerun()
+            else:
+                studies.extend(study, text)
+            st.rerun()
 
 
 def bring_in() -> None:
@@ -132,13 +155,12 @@ def bring_in() -> None:
 
 def show_plan(plan: dict[str, Any]) -> None:
     """The plan as two rows of figures, and the time with what it is based on."""
-    for row, names in enumerate((("problems", "methods", "seeds", "units", "runs", "outcomes", "generations"),
-                  ("policy_tokens", "verifier_tokens", "policy_flops", "verifier_flops", "disk_bytes"))):  # fmt: skip
-        with st.container(horizontal=True, gap="medium", key=f"run-meters-plan-{row}"):
-            for name in names:
-                value = float(str(plan[name]))
-                shown = words.count(value) if names[0] == "problems" else f"≈ {words.short(value)}"
-                st.metric(name.replace("_", " "), shown, width="content")
+    for names in (("problems", "methods", "seeds", "units", "runs", "outcomes", "generations"),
+                  ("policy_tokens", "verifier_tokens", "policy_flops", "verifier_flops", "disk_bytes")):  # fmt: skip
+        values = [float(str(plan[name])) for name in names]
+        exact = names[0] == "problems"
+        shown = [words.count(value) if exact else f"≈ {words.short(value)}" for value in values]
+        meters.show((name.replace("_", " "), value, "") for name, value in zip(names, shown, strict=True))
     took = "Nobody can say how long" if plan["seconds"] is None else f"About {words.seconds(plan['seconds'])}"
     st.text(f"{took}. {'; '.join(plan['seconds_from'])}. A dry run in the terminal tries the models.")
 
@@ -148,6 +170,7 @@ def watch(name: str) -> None:
     with session.told("This study cannot be shown", "the list shows what is stored"):
         view = studies.progress(name)
         st.fragment(look, run_every=None if view.ended else TICK)(name, not view.ended)
+        more(view)
 
 
 def look(name: str, polling: bool) -> None:
@@ -181,20 +204,15 @@ def head(view: StudyView) -> None:
             )
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="run-meters"):
         rate = "–" if view.tokens_per_second is None else words.count(view.tokens_per_second)
-        for label, value, help_ in (
-            (
-                "Accuracy so far",
-                accuracy(view),
-                "of all outcomes, with its 95 % interval over problems: "
-                "outcomes of one problem are related, however many there are",
-            ),
+        meters.show([
+            ("Accuracy so far", accuracy(view), "of all outcomes, with its 95 % interval over problems: "
+             "outcomes of one problem are related, however many there are"),
             ("Outcomes", words.count(view.outcomes), f"of {view.problems:,} problems"),
             ("Generations", words.short(view.generations), "complete sampled solutions' worth of work"),
             ("Tokens", words.short(view.tokens), "policy and verifier"),
             ("FLOPs", words.short(view.flops), "2 × parameters × tokens"),
             ("Tokens/s", rate, "of the units that ended in the last minutes"),
-        ):
-            st.metric(label, value, help=help_, width="content")
+        ])  # fmt: skip
         with st.container(key="run-actions", horizontal=True, horizontal_alignment="right", gap="small"):
             actions(view)
 

@@ -7,7 +7,7 @@ from ttc_core.drawing.interactive import plotly
 from ttc_core.export import writing
 from ttc_core.export.tables import StudyTables
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import examples, form, frontier, session, study, words
+from ttc_core.ui import examples, form, frontier, meters, session, study, words
 
 ORDER = 7
 TITLE = "Verifier"
@@ -115,10 +115,8 @@ with session.told("The verifier cannot be shown", "the Studies page shows what t
             by = study.one_of("Verifier", verifiers, "verifier", width=220) if verifiers else None
         tables = study.tables_of(name, study.revision(view), by)
         found = tables.reliability()
-        with st.container(horizontal=True, gap="medium", key="run-meters"):
-            for key, title, help_ in MEASURES:
-                value = "–" if found[key] is None else f"{found[key]:.3f}"
-                st.metric(title, value, help=help_, width="content")
+        shown = ["–" if found[key] is None else f"{found[key]:.3f}" for key, _, _ in MEASURES]
+        meters.show((title, value, about) for (_, title, about), value in zip(MEASURES, shown, strict=True))
         draw("reliability", tables)
         confident(name, view, by, tables)
         st.subheader("Choosing by its scores", anchor="choosing")

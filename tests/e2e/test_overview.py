@@ -59,7 +59,7 @@ def test_a_bar_of_the_verifier_shows_its_mistakes(served, open_page):
     page = open_page(f"{served}/verifier?study=sample")
     page.get_by_text("Confident mistakes").wait_for()
     page.get_by_text("Below: those that are wrong.").wait_for()
-    page.locator("[data-testid=stMetric]").nth(3).wait_for()  # it may just be drawn anew
+    page.locator(".meters > div").nth(3).wait_for()  # it may just be drawn anew
     assert page.locator("[data-testid=stException]").count() == 0
     slider = page.get_by_role("slider").first
     slider.focus()

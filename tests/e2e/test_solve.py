@@ -150,7 +150,7 @@ def test_the_budget_of_a_search_under_way_is_raised_and_it_ends_as_the_larger_se
     with suspended(run_id, database):
         page = open_page(f"{served}/solve?run={run_id}")
         page.get_by_role("button", name="Raise to 256").click()
-        page.get_by_test_id("stMetric").get_by_text("/ 256").wait_for()
+        page.locator(".meters > div").get_by_text("/ 256").wait_for()
     page.get_by_role("button", name="Continue to 512").first.wait_for(timeout=180_000)
     at_once = runs.start(replace(long, budget=256), db=database)
     runs.execute([at_once], db=database)

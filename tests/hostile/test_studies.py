@@ -72,8 +72,8 @@ def test_cards_are_read_once_however_many_methods_and_units_there_are(database_u
 def test_planning_is_for_those_who_may_start(database_url, monkeypatch):
     runs.ensure_database(db=database_url)
     page = str(REPOSITORY / "pages" / "studies.py")
-    assert not AppTest.from_file(page, default_timeout=60).run().button("study_plan").disabled
+    assert not AppTest.from_file(page, default_timeout=60).run().button("study_plan_start").disabled
     monkeypatch.setenv("TTC_READ_ONLY", "1")
     settings.cache_clear()
-    assert AppTest.from_file(page, default_timeout=60).run().button("study_plan").disabled
+    assert AppTest.from_file(page, default_timeout=60).run().button("study_plan_start").disabled
     database(database_url).close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -61,6 +63,13 @@ def components(at):
     return [e.proto.component_name for e in at.get("bidi_component") if e.proto.component_name != "ttc_keys"]
 
 
+def meters(at):
+    """The figures on a page: label -> value and what it means."""
+    shown = "".join(element.proto.body for element in at.get("html"))
+    found = re.findall(r'<div(?: title="([^"]*)")?><dt>([^<]*)</dt><dd>([^<]*)</dd>', shown)
+    return {unescape(label): (unescape(value), unescape(about)) for about, label, value in found}
+
+
 def said(at):
     return "\n".join([*(m.value for m in at.markdown), *(t.value for t in at.text), *(c.value for c in at.caption)])
 
@@ -82,7 +91,7 @@ def test_solve_shows_the_latest_finished_run_at_once_and_leaves_the_address_alon
     assert not at.exception and "run" not in at.query_params
     tree = component(at, "ttc_tree")
     assert tree["run"] == "done1" and len(tree["rows"]) > 16 and tree["outcome"]["chosen"]
-    assert any(metric.label == "Generations" and metric.value == "16 / 16" for metric in at.metric)
+    assert meters(at)["Generations"] == ("16 / 16", "used and allowed: complete solutions' worth of work")
 
 
 def test_solve_follows_a_permalink_and_fills_the_form_with_how_the_run_was_made(url):
@@ -169,8 +178,8 @@ def test_a_run_that_cannot_be_continued_says_why(url):
         assert any(button.key == "form_extend" for button in at.button) == (strategy == "best_of_n")
     assert offered["single"].disabled and "one solution is all it writes" in offered["single"].help
     assert not offered["best_of_n"].disabled
-    spared = next(metric for metric in page("solve", run="single").metric if metric.label == "Generations")
-    assert spared.value == "1 / 16" and "15 to spare" in spared.help
+    value, about = meters(page("solve", run="single"))["Generations"]
+    assert value == "1 / 16" and "15 to spare" in about
 
 
 def test_text_of_models_and_people_never_reaches_markdown(url):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.test_ui_frontier import imported  # noqa: F401 (a fixture)
-from tests.unit.test_ui_pages import page, said, url  # noqa: F401 (a fixture)
+from tests.unit.test_ui_pages import meters, page, said, url  # noqa: F401 (a fixture)
 from ttc_core import studies, studies_file
 from ttc_core.studies_written import Asked, written
 
@@ -46,8 +46,8 @@ def test_the_form_writes_the_file_and_starts_the_study(url):  # noqa: F811
     at.run()
     assert 'name = "beam_search"\ngrid = { width = [2, 4] }' in text(at).value
     assert 'name = "mcts"\nset = { leaf = "rollout" }' in text(at).value
-    at.button(key="study_plan").click().run()
-    assert [metric.value for metric in at.metric if metric.label == "problems"] == ["3"]
+    at.button(key="study_plan_start").click().run()
+    assert meters(at)["problems"] == ("3", "")
     assert not studies.listing(db=url)
     at.button(key="study_start").click().run()
     [view] = studies.listing(db=url)
@@ -55,6 +55,32 @@ def test_the_form_writes_the_file_and_starts_the_study(url):  # noqa: F811
     methods = {method.label for method in studies_file.parse(studies.describe("my-study", db=url)["source"]).methods}
     assert {"beam_search width=2", "beam_search width=4", "mcts leaf=rollout"} <= methods
     assert 'name = "my-study-2"' in text(page("studies")).value
+
+
+def test_a_study_is_extended_by_changing_its_text(url):  # noqa: F811
+    studies.start(written(Asked(**{**vars(ASKED), "budgets": (2, 2)})), db=url)
+    studies.work("mine", db=url)
+    at = page("studies", study="mine")
+    assert text(at).value == studies.describe("mine", db=url)["source"]
+    text(at).set_value(text(at).value.replace("from = 2, to = 2", "from = 2, to = 4")).run()
+    at.button(key="study_plan_extend").click().run()
+    assert meters(at)["runs"] == ("4", "")
+    at.button(key="study_extend").click().run()
+    assert not at.exception and studies.progress("mine", db=url).units == {
+        "pending": 1,
+        "leased": 0,
+        "done": 1,
+        "failed": 0,
+    }
+    assert "from = 2, to = 4" in text(at).value
+    text(at).set_value(text(at).value.replace("from = 2, to = 4", "from = 4, to = 8")).run()
+    at.button(key="study_extend").click().run()
+    assert "This study cannot be extended" in said(at) and "at 2 with seed 0" in said(at)
+    assert studies.progress("mine", db=url).units["pending"] == 1
+
+
+def test_what_was_imported_is_not_extended(imported):  # noqa: F811
+    assert not page("studies", study="one").text_area
 
 
 def test_the_list_says_what_each_study_is_about_and_where_its_results_are(imported):  # noqa: F811
@@ -70,7 +96,7 @@ def test_the_list_says_what_each_study_is_about_and_where_its_results_are(import
 def test_a_hand_edited_file_stays_until_the_form_changes(url):  # noqa: F811
     at = page("studies")
     text(at).set_value(text(at).value.replace("my-study", "by-hand")).run()
-    at.button(key="study_plan").click().run()
+    at.button(key="study_plan_start").click().run()
     assert 'name = "by-hand"' in text(at).value and not at.exception
     at.number_input(key="study_seeds").set_value(2).run()
     assert 'name = "my-study"' in text(at).value and "seeds = [0, 1]" in text(at).value

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ttc_core import runs
 from ttc_core.runs_views import RunView
 from ttc_core.types import Usage
-from ttc_core.ui import delete, drawn, gate, onward, question, session, steps, tree, words
+from ttc_core.ui import delete, drawn, gate, meters, onward, question, session, steps, tree, words
 from ttc_core.ui.component import search_tree
 
 Body = Callable[[RunView], None]
@@ -51,23 +52,33 @@ class Shown:
 
 
 def show_run(run_id: str, shown: Shown) -> None:
-    """Show a run; polls while it is under way and reruns the page once when it has ended."""
+    """Show a run; polls while it is under way.
+
+    A look draws only what grows. The head is drawn with the page, and the page again when what the head says changes.
+    """
     with session.told("The search cannot be shown", "the Trees page lists what is stored"):
-        every = None if runs.get(run_id).ended else TICK
-        st.fragment(_look, run_every=every)(run_id, shown, every is not None)
+        view = runs.get(run_id)
+        place = _header(view, shown)
+        st.fragment(_look, run_every=None if view.ended else TICK)(run_id, shown, place, _said(view))
 
 
-def _look(run_id: str, shown: Shown, polling: bool) -> None:
+def _said(view: RunView) -> tuple[Any, ...]:
+    """What the head depends on."""
+    return view.status, view.spec.budget, view.answer, view.correct
+
+
+def _look(run_id: str, shown: Shown, place: DeltaGenerator, said: tuple[Any, ...]) -> None:
     with session.told("The search cannot be shown"):
         view = runs.get(run_id)
-        if st.session_state.pop("ttc_changed", False) or (polling and view.ended):
+        if st.session_state.pop("ttc_changed", False) or _said(view) != said:
             st.rerun()
-        _header(view, shown)
+        meters.show(used(view), place)
         _trouble(view)
         (shown.body or (lambda view: _tree(view, shown)))(view)
 
 
-def _header(view: RunView, shown: Shown) -> None:
+def _header(view: RunView, shown: Shown) -> DeltaGenerator:
+    """Draw the head; returns the place of the meters in it."""
     with st.container(key=shown.key("run-head")):
         if shown.question:
             left, right = st.columns([3.2, 1], gap="medium", vertical_alignment="top")
@@ -85,10 +96,10 @@ def _header(view: RunView, shown: Shown) -> None:
             if not shown.question:
                 _actions(view, shown)
     with st.container(key=shown.key("run-meters"), horizontal=True, vertical_alignment="center", gap="medium"):
-        for label, value, help_ in meters(view):
-            st.metric(label, value, help=help_, width="content")
+        place = st.empty()
         if shown.question:
             _actions(view, shown)
+    return place
 
 
 def _kin(view: RunView, shown: Shown) -> None:
@@ -126,7 +137,8 @@ def _made(view: RunView) -> str:
     problem = f"`{spec.problem_id}`" if spec.problem_id.replace("-", "").replace("_", "").isalnum() else "own question"
     made = words.named(words.strategy(spec, {param.name: param.default for param in declared}))
     models = " with ".join(words.named(name) for name in (spec.model, spec.verifier) if name)
-    return f"{problem} · {made} · seed {spec.seed} · {models} · {words.ago(view.created)}"
+    when = [words.ago(view.created)] if view.ended else []  # the head of one under way stays as it is
+    return " · ".join([problem, made, f"seed {spec.seed}", models, *when])
 
 
 def _verdict(view: RunView, shown: Shown) -> None:
@@ -150,29 +162,27 @@ def _verdict(view: RunView, shown: Shown) -> None:
             st.text("no known answer to compare with")
 
 
-def meters(view: RunView) -> list[tuple[str, str, str]]:
+def used(view: RunView) -> list[meters.Meter]:
     """Label, value and explanation of each usage meter."""
-    used: Usage = view.usage
-    failed = used.failed_samples + used.failed_scores
-    cached = f"prompt tokens computed {words.count(used.prompt_tokens_computed)}, found in the cache "
-    cached += f"{words.count(used.prompt_tokens_cached)}; generated {words.count(used.generated_tokens)}"
-    split = (
-        f"policy {words.short(used.policy_flops)}, verifier {words.short(used.verifier_flops)}; 2 × parameters × tokens"
-    )
+    of: Usage = view.usage
+    failed = of.failed_samples + of.failed_scores
+    cached = f"prompt tokens computed {words.count(of.prompt_tokens_computed)}, found in the cache "
+    cached += f"{words.count(of.prompt_tokens_cached)}; generated {words.count(of.generated_tokens)}"
+    split = f"policy {words.short(of.policy_flops)}, verifier {words.short(of.verifier_flops)}; 2 × parameters × tokens"
     found = [
         (
             "Generations",
-            f"{used.generations} / {view.spec.budget}",
+            f"{of.generations} / {view.spec.budget}",
             "used and allowed: complete solutions' worth of work"
             + (f"; the search ended with {view.unspent} to spare" if view.unspent else ""),
         ),
-        ("Policy tokens", words.count(used.policy_tokens), cached),
-        ("Verifier tokens", words.count(used.verifier_tokens), "tokens the verifier forwarded"),
-        ("FLOPs", words.short(used.policy_flops + used.verifier_flops), f"{split}; 2 × parameters × tokens"),
-        ("Seconds", words.seconds(used.seconds), "time spent searching"),
+        ("Policy tokens", words.count(of.policy_tokens), cached),
+        ("Verifier tokens", words.count(of.verifier_tokens), "tokens the verifier forwarded"),
+        ("FLOPs", words.short(of.policy_flops + of.verifier_flops), f"{split}; 2 × parameters × tokens"),
+        ("Seconds", words.seconds(of.seconds), "time spent searching"),
     ]
     if failed:
-        why = f"{used.failed_samples} samples and {used.failed_scores} scores failed; they are left out of the choice"
+        why = f"{of.failed_samples} samples and {of.failed_scores} scores failed; they are left out of the choice"
         found.append(("Failed", words.count(failed), why))
     return found
 
