@@ -33,6 +33,8 @@ VERIFIERS = ("smollm2-confidence", "smollm2-yes")
 TABLES = f"""[models.{MODEL}]
 base_url = "http://127.0.0.1:{{port}}"
 model = "smollm2"
+template = "few_shot"
+temperature = 0.6
 max_tokens = 256
 
 [verifiers.smollm2-confidence]
