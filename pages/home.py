@@ -44,7 +44,7 @@ def summary(views: dict[str, StudyView]) -> None:
     i = headline.at(document)
     exchange = study.exchange(name, study.revision(views[name]))
     told = [("Compute saved", headline.saving(document, i)), ("Accuracy gained", headline.choices(document, i))]
-    told += [("Beam search ahead from", beam)] if (beam := headline.overtakes(document)) else []
+    told += [("Beam ahead from", beam)] if (beam := headline.overtakes(document)) else []
     told += [("Larger model", headline.exchanged(exchange, exchange["large_model"]))] if exchange else []
     dark = st.context.theme.type == "dark"
     with st.container(key="headline"):

@@ -49,7 +49,7 @@ def table(title: str, cards: list[ModelCard], of: str) -> ModelCard | None:
 
 def pick(cards: list[ModelCard], of: str, key: str) -> ModelCard | None:
     """One table, what is long last; the one whose line was chosen."""
-    widths = {"name": 190, "measured on mini-test": 290, "parameters": 90}
+    widths = {"name": 190, "measured on mini-test": 250, "parameters": 80, "what": 640}
     config = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
     known = {card.name: card for card in cards}
     chosen = lines.pick([row(card) for card in cards], list(known), of, key, column_config=config)

@@ -23,11 +23,11 @@ def saving(document: Mapping[str, Any], i: int) -> tuple[str, str]:
     if found is None:
         return "–", f"{baseline[0].upper() + baseline[1:]} was not run at {words.short(budget)} generations."
     spent, least, most = (None if v is None else budget / v for v in (found["mean"], found["high"], found["low"]))
-    interval = "" if least is None or most is None else f" (95 % interval {least:.3g} to {most:.3g})"
+    interval = "" if least is None or most is None else f" (95 % interval {least:.1f} to {most:.1f})"
     bound = {"at least": "at most ", "at most": "more than ", "": ""}[found["bound"]]
     times = f"{found['bound']} {found['mean']:.1f}".strip()
     sentence = (
-        f"Compute-optimal scaling needs {bound}{spent:.3g} generations{interval} for what {baseline} reaches with "
+        f"Compute-optimal scaling needs {bound}{spent:.1f} generations{interval} for what {baseline} reaches with "
         f"{words.short(budget)}: {times} times less."
     )
     return f"{'≥ ' if found['bound'] == 'at least' else '≤ ' if bound else ''}{found['mean']:.1f}×", sentence
