@@ -55,7 +55,7 @@ def main() -> None:
     """Fetch and convert the model once, start the server, ask, and say what came of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.demo_real", description=main.__doc__)
     parser.add_argument("--gsm8k", type=Path, help="file of the test set; needed until it has been added once")
-    parser.add_argument("--questions", type=int, default=8)
+    parser.add_argument("--questions", type=int, default=16)
     parser.add_argument("--budget", type=int, default=4, help="samples a question")
     options = parser.parse_args()
     problems = questions(options.gsm8k, options.questions)
@@ -73,12 +73,12 @@ def main() -> None:
 def sentence(report: dict[str, Any]) -> str:
     """The report in words, as the README has it."""
     confident, yes = (report["chosen_by"][name] for name in VERIFIERS)
-    written, of = (sum(one[key] for one in (confident, yes)) for key in ("solutions_right", "solutions"))
     minutes = sum(one["seconds"] for one in (confident, yes)) / 60
     return (
         f"Of the first {report['questions']} questions the best of {report['budget']} solutions by the model's own "
-        f"confidence is right on {confident['right']}, by its P(yes) on {yes['right']}; of all {of} solutions "
-        f"{written} are right. That took {minutes:.0f} minutes on {report['cores']} cores."
+        f"confidence is right on {confident['right']}, by its P(yes) on {yes['right']}; of the {confident['solutions']} "
+        f"and {yes['solutions']} finished ones that they chose from {confident['solutions_right']} and "
+        f"{yes['solutions_right']} are right. That took {minutes:.0f} minutes on {report['cores']} cores."
     )
 
 

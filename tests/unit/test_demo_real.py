@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import demo_real
+from ttc_core.settings import REPOSITORY
 
 
 def test_what_came_of_it_is_written_and_said(tmp_path, monkeypatch, capsys):
@@ -34,10 +35,16 @@ def test_what_came_of_it_is_written_and_said(tmp_path, monkeypatch, capsys):
     assert confident == {"right": 1, "solutions_right": 2, "solutions": 8, "policy_tokens": 200, "seconds": 90.0}
     assert yes["right"] == yes["solutions_right"] == 0
     told = capsys.readouterr().out
-    assert "is right on 1, by its P(yes) on 0; of all 16 solutions 2 are right. That took 3 minutes" in told
+    assert "on 1, by its P(yes) on 0; of the 8 and 8 finished ones that they chose from 2 and 0 are right. That took 3" in told
     assert demo_real.sentence(report) in told
 
 
 def test_versions_are_those_of_what_is_installed():
     assert demo_real.version("no-such-package", "pytest") == f"pytest {pytest.__version__}"
     assert demo_real.version("no-such-package") == ""
+
+
+def test_the_readme_says_what_was_measured():
+    report = json.loads(demo_real.RESULTS.read_text("utf-8"))
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    assert demo_real.sentence(report) in " ".join(readme.split())
