@@ -10,6 +10,7 @@ from tests.unit.test_ui_pages import component, page, said, url  # noqa: F401 (a
 from ttc_core import runs
 from ttc_core.figures import revision_positions
 from ttc_core.settings import DATA
+from ttc_core.types import RunSpec
 from ttc_core.ui import study
 
 EXAMPLE = DATA / "examples" / "0-mini-test-0007-revisions.json"
@@ -25,6 +26,16 @@ def test_how_an_answer_came_about_is_told_and_its_chain_comes_first(url):  # noq
     first, *others = component(at, "ttc_chains")["chains"]
     assert first["title"] == f"Chain {best['chain']}" and first["chosen"] and not any(one["chosen"] for one in others)
     assert any(one["id"] == document["outcome"]["chosen"] for one in first["attempts"])
+
+
+def test_scores_that_nobody_gave_have_no_column(url):  # noqa: F811
+    asked = RunSpec("", "revisions", 4, 0, {"chains": 2, "select": "majority"}, "mini-test", "mini-test-0007",
+                    model="mini-reviser", verifier="")  # fmt: skip
+    run_id = runs.start(asked, db=url)
+    runs.execute([run_id], db=url)
+    at = page("revisions", run=run_id)
+    [table] = [frame.value for frame in at.dataframe]
+    assert not at.exception and list(table.columns) == ["answer", "attempts with it", "weight", "chosen"]
 
 
 def test_pass_at_1_by_position_is_drawn_where_it_is_asked_for(url, monkeypatch):  # noqa: F811
