@@ -110,7 +110,7 @@ def more(view: StudyView) -> None:
     with st.expander("Extend"):
         st.caption(
             "Ask for more problems, strategies, budgets or seeds than the study has. All that it has stays, and only "
-            "what it lacks is searched."
+            "what it lacks is searched; trees are kept of new searches alone."
         )
         source = studies.describe(view.id)["source"]
         text: str = st.text_area("Study file (TOML)", source, key=f"study_more_{hash(source)}", height=420)

@@ -66,22 +66,26 @@ def start(file: Path | str, *, name: str | None = None, db: str | None = None) -
     return new.id
 
 
-@access.changes(cost=lambda study, file, db=None: int(plan(file, study=study, db=db)["generations"]))
+@access.changes(cost=lambda study, file, db=None: int(plan(file, db=db)["generations"]))
 def extend(study: str, file: Path | str, *, db: str | None = None) -> int:
     """Let a study go on to what a file asks for beyond it: problems, methods, budgets, seeds; returns the new units.
 
-    All that it has stays; workers at work on it go on.
+    All that it has stays, and what it may spend and its priority do; workers at work on it go on. Trees are kept of new
+    searches alone.
 
     Raises:
         UserError: the file is wrong, does not ask for something that the study has, or would draw other samples for a
             pool; the study was imported. UnknownName: there is no such study.
     """
     from ttc_core import studies_plan
+    from ttc_core.store import studies as stored
     from ttc_core.store import studies_made as made
 
     new = studies_plan.laid_out(_asked(file, study))
     with _database(db).write() as connection:
-        return made.extend(connection, new)
+        units = made.extend(connection, new)
+    stored.check_cost(_database(db), study)
+    return units
 
 
 def _asked(file: Path | str, name: str | None) -> StudyFile:

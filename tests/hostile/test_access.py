@@ -141,7 +141,7 @@ def test_a_viewer_changes_nothing_and_it_is_written_down(stored, shared, who, ve
 
 
 @pytest.mark.parametrize("verb", ["extend", "stop", "resume", "delete", "execute", "work", "resume study", "pause",
-                                  "change study", "cancel", "delete study", "change figure",
+                                  "extend study", "change study", "cancel", "delete study", "change figure",
                                   "delete figure"])  # fmt: skip
 def test_a_runner_changes_only_what_is_his_own(stored, shared, verb):
     shared("bob@example.org")

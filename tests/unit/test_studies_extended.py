@@ -38,13 +38,50 @@ def rows(url, study="s"):  # noqa: F811
     return frame.sort_values(["problem", "method", "budget", "seed"]).reset_index(drop=True)
 
 
+TWICE = '"beam_search", { name = "beam_search", set = { width = 4 } }'  # the same under two labels
 MORE = {
     "problems": {"problems": 8},
     "a seed": {"seeds": [0, 1]},
     "budgets": {"budgets": [2, 4]},
     "a strategy": {"strategies": '"beam_search", "best_of_n", { name = "dvts", set = { width = 2 }, budgets = [4] }'},
+    "a method under a second label": {"strategies": TWICE, "budgets": [2, 4]},
     "all of it": {"problems": 5, "seeds": [1, 0], "budgets": [1, 2], "strategies": '"best_of_n", "beam_search"'},
 }
+
+
+def test_a_pool_that_has_not_begun_is_extended_by_problems_and_seeds(url):  # noqa: F811
+    more = {**POOLED, "problems": 5, "seeds": [1, 0], "strategies": '"beam_search", "best_of_n"'}
+    studies.start(text(**POOLED), db=url)
+    studies.extend("s", text(**more).replace("block = 3", "block = 2"), db=url)
+    studies.start(text(**more), name="whole", db=url)
+    for name in ("s", "whole"):
+        studies.work(name, db=url)
+    assert rows(url).equals(rows(url, "whole")) and len(rows(url)) == 5 * 2 * (2 + 2)
+    pools = [studies.pool(name, db=url) for name in ("s", "whole")]
+    assert (pools[0].correct == pools[1].correct).all() and pools[0].correct.shape == (5, 8)
+
+
+def test_what_it_may_spend_stays_and_a_paused_one_pauses_again(url):  # noqa: F811
+    limited = text() + "max_cost = { generations = 3 }\n"
+    studies.start(limited, db=url)
+    studies.work("s", db=url)
+    spent = studies.progress("s", db=url).generations
+    assert studies.progress("s", db=url).status == "paused" and spent < 8
+    assert studies.extend("s", limited, db=url) == 0 and studies.progress("s", db=url).status == "paused"
+    assert studies.extend("s", limited.replace("seeds = [0]", "seeds = [0, 1]"), db=url) == 2
+    assert "of at most 3" in studies.progress("s", db=url).why
+    studies.change("s", max_cost={"generations": None}, priority=7, db=url)
+    assert studies.extend("s", limited.replace("seeds = [0]", "seeds = [0, 1, 2]"), db=url) == 2
+    studies.work("s", db=url)
+    view = studies.progress("s", db=url)
+    assert (view.status, view.generations, view.priority) == ("done", 24, 7)
+
+
+def test_a_cancelled_study_goes_on_only_for_more(url):  # noqa: F811
+    studies.start(text(), db=url)
+    studies.cancel("s", db=url)
+    assert studies.extend("s", text(), db=url) == 0 and studies.progress("s", db=url).status == "cancelled"
+    assert studies.extend("s", text(seeds=[0, 1]), db=url) == 2 and studies.progress("s", db=url).status == "running"
 
 
 @pytest.mark.parametrize("more", MORE.values(), ids=MORE)
@@ -80,12 +117,21 @@ def test_kept_trees_go_on_being_kept(url):  # noqa: F811
 
 LESS = {
     "a method": ({}, {"strategies": '"dvts"'}, "beam_search.* of mini-s"),
+    "other parameters": (
+        {},
+        {"strategies": '{ name = "beam_search", set = { rounds = 9 } }'},
+        "of mini-s with rounds 40 and not 9",
+    ),
     "a budget": ({}, {"budgets": [4]}, "at 2 with seed 0"),
     "a seed": ({}, {"seeds": [1]}, "at 2 with seed 0"),
     "problems": ({}, {"problems": 3}, "in place 4"),
     "a larger pool": (POOLED, {**POOLED, "budgets": [2, 4, 8]}, "has 4 samples and cannot have 8"),
-    "another choice": (POOLED, {**POOLED, "strategies": '"best_of_n", "adaptive_consistency"'}, "drawn already"),
-    "a budget of a pool": (POOLED, {**POOLED, "budgets": [1, 2, 4]}, "drawn already"),
+    "another choice": (
+        POOLED,
+        {**POOLED, "strategies": '"best_of_n", "adaptive_consistency"'},
+        "cannot choose among the pool",
+    ),
+    "a budget of a pool": (POOLED, {**POOLED, "budgets": [1, 2, 4]}, "cannot choose among the pool"),
 }
 
 

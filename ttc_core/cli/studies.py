@@ -45,8 +45,10 @@ def sweep(args: argparse.Namespace) -> int:
 
 def _extended(args: argparse.Namespace) -> int:
     """What a file asks for beyond a stored study is done, too."""
-    if args.file is None or args.name:
-        raise UserError("what is to be extended, and to what?", hint="sweep FILE.toml --extend STUDY")
+    if args.file is None:
+        raise UserError("what is the study to be extended to?", hint="sweep FILE.toml --extend STUDY")
+    if args.name:
+        raise UserError("--name does not go with --extend: the study keeps its name")
     if args.dry_run:
         return _dry_run(args)
     by = _how(args)

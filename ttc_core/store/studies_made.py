@@ -88,7 +88,8 @@ def create(
     if connection.execute(select(studies.c.key).where(studies.c.id == new.id)).first():
         raise UserError(f"there is a study {new.id!r} already", hint="take another name, or delete it first")
     row = {"id": new.id, "created": time.time(), "kind": new.kind}
-    key: int = connection.execute(insert(studies).values(**row, **_asked(new)).returning(studies.c.key)).scalar_one()
+    row |= {"source": new.source, "options": _json(new.options), "priority": new.priority, "status": "running"}
+    key: int = connection.execute(insert(studies).values(**row).returning(studies.c.key)).scalar_one()
     keys = _put(connection, key, new, Had())
     add_outcomes(connection, key, found)
     _insert(connection, pools, [{**values, "method": keys[i]} for i, values in sampled])
@@ -120,18 +121,27 @@ def lacking(connection: Connection, asked: NewStudy) -> tuple[Had, NewStudy]:
 
 
 def extend(connection: Connection, asked: NewStudy) -> int:
-    """Store what a study lacks of what is asked for, and let it run; returns how many units that is.
+    """Store what a study lacks of what is asked for, and let it run if that is anything; returns how many units.
+
+    What it may spend and its priority stay as they are.
 
     Raises:
         As `lacking` does.
     """
+    of = studies.c.id == asked.id
+    connection.execute(select(studies.c.key).where(of).with_for_update())  # one after another
     had, more = lacking(connection, asked)
-    key = find(connection, asked.id)["key"]
-    _put(connection, key, more, had)
+    row = find(connection, asked.id)
+    _put(connection, row["key"], more, had)
     for i, method in had.keys.items():
-        said = {"label": asked.methods[i].label, "budgets": json.dumps(list(asked.methods[i].budgets))}
+        said = {"budgets": json.dumps(list(asked.methods[i].budgets))}
         connection.execute(update(methods).where(methods.c.key == method).values(**said))
-    connection.execute(update(studies).where(studies.c.key == key).values(**_asked(asked), why=""))
+    limits = {name: limit for name, limit in json.loads(row["options"]).items() if name == "max_cost"}
+    options = {name: value for name, value in asked.options.items() if name != "max_cost"} | limits
+    values = {"source": asked.source, "options": _json(options)}
+    if more.units:
+        values |= {"status": "running", "why": ""}
+    connection.execute(update(studies).where(of).values(**values))
     return len(more.units)
 
 
@@ -162,15 +172,6 @@ def _put(connection: Connection, study: int, new: NewStudy, had: Had) -> dict[in
     places = enumerate(zip(new.units, shown, strict=True), had.units)
     _insert(connection, units, [{**waiting, **row, "position": i, "method": keys[u.method]} for i, (u, row) in places])
     return keys
-
-
-def _asked(new: NewStudy) -> dict[str, Any]:
-    return {
-        "source": new.source,
-        "options": _json(new.options),
-        "priority": new.priority,
-        "status": "running",
-    }
 
 
 def _problem(study: int, position: int, problem: Problem, extra: str | None) -> dict[str, Any]:
@@ -220,32 +221,52 @@ def _identity(of: Mapping[Any, Any], params: str) -> Identity:
 
 def _methods(connection: Connection, study: int, asked: NewStudy) -> dict[int, int]:
     """The keys of the methods that are stored, by the index of those asked for, which have to hold them all."""
-    stored = connection.execute(select(methods).where(methods.c.study == study)).mappings().all()
-    known = {_identity(row, row["params"]): row for row in stored}
-    identities = [_identity(_fields(method), _json(method.params)) for method in asked.methods]
-    for identity, row in known.items():
-        if identity not in identities:
-            raise _lost(asked.id, f"{row['label']} of {row['model']}")
-    for identity, method in zip(identities, asked.methods, strict=True):
-        if identity in known:
-            _check_samples(method, known[identity])
-        elif method.pool is not None and identities[method.pool] in known:
-            raise _drawn(method)
-    return {i: known[identity]["key"] for i, identity in enumerate(identities) if identity in known}
+    wanted = select(methods).where(methods.c.study == study).order_by(methods.c.position)
+    left: dict[Identity, list[RowMapping]] = {}  # a file may ask for the same under two labels
+    for row in connection.execute(wanted).mappings():
+        left.setdefault(_identity(row, row["params"]), []).append(row)
+    keys: dict[int, int] = {}
+    for i, method in enumerate(asked.methods):
+        alike = left.get(_identity(_fields(method), _json(method.params)))
+        if alike:
+            row = next((one for one in alike if one["label"] == method.label), alike[0])
+            alike.remove(row)
+            _check_samples(method, row)
+            keys[i] = row["key"]
+        elif method.pool in keys:
+            raise _served(method)
+    for row in itertools.chain(*left.values()):
+        raise _lost(asked.id, f"{row['label']} of {row['model']}{_otherwise(row, asked)}")
+    return keys
+
+
+def _otherwise(row: RowMapping, asked: NewStudy) -> str:
+    """How a method differs from the one most like it that is asked for, where there is one of the strategy."""
+    names, had = ("model", "verifier", "strategy"), {**json.loads(row["params"]), "temperature": row["temperature"]}
+    differing = []
+    for method in asked.methods:
+        if all(getattr(method, name) == row[name] for name in names) and not method.samples:
+            now = {**method.params, "temperature": method.temperature}
+            other = [name for name in sorted(had | now) if had.get(name) != now.get(name)]
+            differing.append([f"{name} {had.get(name)} and not {now.get(name)}" for name in other])
+    return f" with {', '.join(min(differing, key=len))}" if differing else ""
 
 
 def _check_samples(asked: NewMethod, stored: RowMapping) -> None:
-    """Samples are chosen from when they are drawn, so that what a pool is and serves is settled then."""
+    """Samples are chosen from as they are drawn, so that what a pool is and serves is settled with it."""
     if asked.samples != stored["samples"]:
         raise UserError(
             f"the pool of {asked.model} has {stored['samples']} samples and cannot have {asked.samples}", hint=ANOTHER
         )
     if asked.pool is not None and list(asked.budgets) != json.loads(stored["budgets"]):
-        raise _drawn(asked)
+        raise _served(asked)
 
 
-def _drawn(method: NewMethod) -> UserError:
-    return UserError(f"{method.label} chooses among samples of {method.model} that are drawn already", hint=ANOTHER)
+def _served(method: NewMethod) -> UserError:
+    return UserError(
+        f"{method.label} cannot choose among the pool of {method.model}, which serves what was asked for with it",
+        hint=ANOTHER,
+    )
 
 
 def _lost(study: str, what: str) -> UserError:

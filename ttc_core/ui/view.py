@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ttc_core import runs
+from ttc_core.errors import TTCError
 from ttc_core.runs_views import RunView
 from ttc_core.types import Usage
 from ttc_core.ui import delete, drawn, gate, meters, onward, question, session, steps, tree, words
@@ -69,7 +70,11 @@ def _said(view: RunView) -> tuple[Any, ...]:
 
 def _look(run_id: str, shown: Shown, place: DeltaGenerator, said: tuple[Any, ...]) -> None:
     with session.told("The search cannot be shown"):
-        view = runs.get(run_id)
+        try:
+            view = runs.get(run_id)
+        except TTCError:
+            place.empty()  # what is drawn outside of it must be drawn by every look, or the next one may not
+            raise
         if st.session_state.pop("ttc_changed", False) or _said(view) != said:
             st.rerun()
         meters.show(used(view), place)
