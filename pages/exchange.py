@@ -123,7 +123,7 @@ session.open_page("exchange")
 with session.told("The exchange cannot be drawn", "the Studies page shows what the study holds"):
     views = study.measured()
     if not views:
-        study.nothing()
+        study.nothing("whether a small model that may search beats a larger one that answers once, for the same FLOPs")
     else:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
             name = study.pick(list(views))

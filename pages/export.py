@@ -190,7 +190,9 @@ session.open_page("export")
 with session.told("The figures cannot be drawn", "the Studies page shows what the study holds"):
     views = of_study.measured()
     if not views:
-        of_study.nothing()
+        of_study.nothing(
+            "every figure of a study at the size it will have in print, to be saved as PDF, SVG, PNG, TeX or a table"
+        )
     else:
         asked, size, family = pick(list(views))
         gallery(asked, of_study.revision(views[asked]), size, family)

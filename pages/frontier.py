@@ -194,7 +194,10 @@ session.open_page("frontier")
 with session.told("This frontier cannot be drawn", "the Studies page shows what the study holds"):
     views = study.measured()
     if not views:
-        study.nothing()
+        study.nothing(
+            "how accuracy grows with the budget of every method, which one is best for easy and "
+            "for hard questions, and what choosing by difficulty saves"
+        )
     else:
         names, how = pick(list(views))
         found = documents(names, views, how)

@@ -153,4 +153,4 @@ with result, session.told("No study can be summed up"):
     if views:
         summary(views)
     else:
-        study.nothing()
+        study.nothing("what a study found, in one chart and a few sentences")

@@ -105,7 +105,10 @@ session.open_page("verifier")
 with session.told("The verifier cannot be shown", "the Studies page shows what the study holds"):
     views = study.measured()
     if not views:
-        study.nothing()
+        study.nothing(
+            "how far a verifier's scores can be trusted, where it is confidently wrong, and what "
+            "that costs when it chooses"
+        )
     else:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
             name = study.pick(list(views))

@@ -35,9 +35,10 @@ def revision(view: StudyView) -> str:
     return f"{view.created} {view.outcomes}"
 
 
-def nothing() -> None:
-    """What is said where no study has outcomes."""
-    session.notice("No study has outcomes yet", kind="info")
+def nothing(shown: str) -> None:
+    """What is said where no study has outcomes. shown: what the page would show of one."""
+    hint = "the form of a new study begins with a small one for the bundled models; it is shown while it is under way"
+    session.notice("No study has outcomes yet", f"here is shown {shown}", hint, kind="info")
     st.page_link(session.page("studies"), label="Start one on the Studies page")
 
 
