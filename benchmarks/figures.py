@@ -114,7 +114,7 @@ def everything(db: str, infos: dict[str, Info]) -> Drawn:
     """Every figure, and tree and chain of shipped searches, at every preset; equal presets once."""
     shown = []
     for strategy in SHIPPED:
-        shown.append(runs.listing(strategy=strategy, limit=1, db=db).rows[0].id)
+        shown.append(runs.listing(strategy=strategy, alone=True, limit=1, db=db).rows[0].id)
     names = {size: name for name, size in reversed(PRESETS.items())}
     return {
         name: [
