@@ -243,7 +243,7 @@ def _methods(connection: Connection, study: int, asked: NewStudy) -> dict[int, i
 def _otherwise(row: RowMapping, asked: NewStudy) -> str:
     """How a method differs from the one most like it that is asked for, where there is one of the strategy."""
     names, had = ("model", "verifier", "strategy"), {**json.loads(row["params"]), "temperature": row["temperature"]}
-    differing = []
+    differing: list[list[str]] = []
     for method in asked.methods:
         if all(getattr(method, name) == row[name] for name in names) and not method.samples:
             now = {**method.params, "temperature": method.temperature}
