@@ -249,7 +249,8 @@ def _otherwise(row: RowMapping, asked: NewStudy) -> str:
             now = {**method.params, "temperature": method.temperature}
             other = [name for name in sorted(had | now) if had.get(name) != now.get(name)]
             differing.append([f"{name} {had.get(name)} and not {now.get(name)}" for name in other])
-    return f" with {', '.join(min(differing, key=len))}" if differing else ""
+    nearest: list[str] = min(differing, key=len, default=[])
+    return f" with {', '.join(nearest)}" if nearest else ""
 
 
 def _check_samples(asked: NewMethod, stored: RowMapping) -> None:
