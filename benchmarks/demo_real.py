@@ -78,8 +78,8 @@ def sentence(report: dict[str, Any]) -> str:
         f"Of the first {report['questions']} questions the best of {report['budget']} solutions by the model's own "
         f"confidence is right on {confident['right']}, by its P(yes) on {yes['right']}; of the "
         f"{confident['solutions']} and {yes['solutions']} finished ones that they chose from "
-        f"{confident['solutions_right']} and "
-        f"{yes['solutions_right']} are right. That took {minutes:.0f} minutes on {report['cores']} cores."
+        f"{confident['solutions_right']} and {yes['solutions_right']} are right. "
+        f"That took {minutes:.0f} minutes on {report['cores']} cores."
     )
 
 

@@ -30,31 +30,27 @@ def sweep(args: argparse.Namespace) -> int:
         raise UserError("there is nothing to do", hint="sweep FILE.toml, or sweep --resume STUDY")
     if (args.max_cost or args.priority is not None) and args.action != "resume":
         raise UserError("--max-cost and --priority go with --resume", hint="a study file says both itself")
-    if args.action == "extend":
-        return _extended(args)
-    if args.study is not None:
+    extends = args.action == "extend"
+    if args.study is not None and not extends:
         if args.file is not None:
             raise UserError("give either a file or a stored study, not both")
         return _stored(args)
-    if args.dry_run:
-        return _dry_run(args)
-    by = _how(args)
-    study = studies.start(Path(args.file), name=args.name, db=args.db)
-    return _carry_out(study, args, by)
-
-
-def _extended(args: argparse.Namespace) -> int:
-    """What a file asks for beyond a stored study is done, too."""
     if args.file is None:
         raise UserError("what is the study to be extended to?", hint="sweep FILE.toml --extend STUDY")
-    if args.name:
+    if extends and args.name:
         raise UserError("--name does not go with --extend: the study keeps its name")
     if args.dry_run:
         return _dry_run(args)
     by = _how(args)
+    study = _extended(args) if extends else studies.start(Path(args.file), name=args.name, db=args.db)
+    return _carry_out(study, args, by)
+
+
+def _extended(args: argparse.Namespace) -> str:
+    """Have a stored study go on to what a file asks for beyond it, and say how much that is; returns its name."""
     more = studies.extend(args.study, Path(args.file), db=args.db)
     _tell(f"{more} units more" if more else "the study has all that is asked for")
-    return _carry_out(args.study, args, by)
+    return str(args.study)
 
 
 def _stored(args: argparse.Namespace) -> int:
