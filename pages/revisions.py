@@ -76,7 +76,7 @@ def choice(run: RunView, nodes: Sequence[Node]) -> None:
     if rows:
         config = {name: st.column_config.NumberColumn(format="%.3f") for name in ("weight", "best score")}
         height = 35 * (min(LINES, len(rows)) + 1) + 3
-        frame = pd.DataFrame(words.shown_rows(rows)).dropna(axis="columns", how="all")  # scores that nobody gave
+        frame = pd.DataFrame(words.shown_rows(rows))
         st.dataframe(frame, hide_index=True, height=height, width="content", column_config=config)
 
 

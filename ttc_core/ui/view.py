@@ -173,7 +173,7 @@ def used(view: RunView) -> list[meters.Meter]:
     failed = of.failed_samples + of.failed_scores
     cached = f"prompt tokens computed {words.count(of.prompt_tokens_computed)}, found in the cache "
     cached += f"{words.count(of.prompt_tokens_cached)}; generated {words.count(of.generated_tokens)}"
-    split = f"policy {words.short(of.policy_flops)}, verifier {words.short(of.verifier_flops)}; 2 × parameters × tokens"
+    split = f"policy {words.short(of.policy_flops)}, verifier {words.short(of.verifier_flops)}"
     found = [
         (
             "Generations",
