@@ -24,7 +24,7 @@ from tests.unit.test_cli_analysis import imported, samples  # noqa: F401 (fixtur
 from ttc_core import registry, runs, saved_figures
 from ttc_core.analysis import difficulty, documents
 from ttc_core.analysis.pool import Pool
-from ttc_core.drawing import bars, lettering, looks, presets, printing
+from ttc_core.drawing import bars, lettering, looks, presets, printing, trees
 from ttc_core.drawing.info import (
     COLOURS,
     OPTIMAL,
@@ -338,8 +338,11 @@ def test_hostile_names_stay_text(tmp_path):
 def test_latex_compiles_every_figure_and_table(tmp_path):
     made, left_out = writing.write(tables(hostile=True), tmp_path, ["tex"], presets.preset("neurips"))
     assert not left_out and {one.name for one in made} > {*registry.names("table")}
+    steps = [Node(f"r.{i}", "r" if i < 3 else f"r.{i // 3}", "1 + 1 = 2", "step", state="pruned") for i in range(3000)]
+    large = trees.tree("large", steps, "r.2999", "x")
+    writing.write_figures([(large, presets.preset("neurips"))], tmp_path, ["tex"])
     (tmp_path / "way.tex").write_text(listing.as_latex([Node("r.0", "r", HOSTILE, "end", answer=HOSTILE)], HOSTILE))
-    files = [file for one in made for file in one.files] + ["way.tex"]
+    files = [file for one in made for file in one.files] + ["way.tex", "large.tex"]
     inputs = "\n".join(
         rf"\setbox0=\hbox{{\input{{{file}}}\unskip}}\typeout{{wide {file} \the\wd0}}\noindent\box0\clearpage"
         for file in files
@@ -359,6 +362,16 @@ def test_latex_compiles_every_figure_and_table(tmp_path):
     assert {name: float(wide[name]) for name in registry.names("figure")} == {
         name: pytest.approx(5.5 * 72.27, abs=0.01) for name in registry.names("figure")
     }
+
+
+def test_a_figure_that_pdflatex_has_no_room_for_says_what_it_needs():
+    made = [
+        Info("x", [Panel("", Axis("x"), Axis("y"), [Series("a", [0.0] * n, [0.0] * n, Style("#000000"))])], "")
+        for n in (30_000, 30_001)
+    ]
+    small, large = (pgfplots.as_pgfplots(info, presets.preset("acl")) for info in made)
+    assert "LuaLaTeX" not in small and re.search("^% and LuaLaTeX", large, re.MULTILINE)
+    assert max(map(len, large.splitlines())) < 10_000
 
 
 def test_a_letter_that_no_font_has_is_a_visible_sign(recwarn):

@@ -42,7 +42,7 @@ class Series:
         x, y: of each mark; in a panel of bars x is the number of the category.
         low, high: ends of the interval around each y; empty for none.
         kind: "line" with markers and a band, "points" without a line, "bar" beside the others, "stack" upon them, or
-            "guide": a thin line to read by that the legend leaves out.
+            "guide": a thin line to read by that the legend leaves out, broken where a y is missing.
         entry: of the legend, where several series share one; "": the name.
     """
 

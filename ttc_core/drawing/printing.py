@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -210,9 +211,10 @@ def _panel(axes: Axes, panel: Panel, letter: str, preset: Preset, intervals: str
 
 def _line(axes: Axes, series: Series, preset: Preset, intervals: str, clip: bool) -> None:
     known = [i for i, y in enumerate(series.y) if y is not None]
-    x, y = [series.x[i] for i in known], [float(series.y[i] or 0.0) for i in known]
     if not known:
         return
+    shown = range(len(series.y)) if series.kind == "guide" else known
+    x, y = [series.x[i] for i in shown], [math.nan if series.y[i] is None else float(series.y[i] or 0) for i in shown]
     above = {"guide": 1, "line": 3, "points": 4}[series.kind]
     axes.plot(x, y, **marks.look(series, preset), zorder=above, clip_on=clip)
     if series.low and intervals == "bars":

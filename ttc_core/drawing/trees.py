@@ -32,12 +32,14 @@ def tree(name: str, nodes: Sequence[Node], chosen: NodeId | None, about: str) ->
     x, y = _places(nodes)
     way = way_to(nodes, chosen)
     on_way = {node.id for node in way}
+    given_up = {node.id for node in nodes if node.state in ("pruned", "failed")} - on_way
     series = []
-    for node in nodes:
-        if node.parent in x:
-            given_up = node.state in ("pruned", "failed") and node.id not in on_way
-            ends = ([x[node.parent], x[node.id]], [y[node.parent], y[node.id]])
-            series.append(Series("edge", *ends, PALE if given_up else PLAIN, kind="guide"))
+    for style in (PALE, PLAIN):
+        below = [node for node in nodes if node.parent in x and (node.id in given_up) == (style is PALE)]
+        across = [place for node in below for place in (x[node.parent], x[node.id], x[node.id])]
+        down = [place for node in below for place in (y[node.parent], y[node.id], None)]
+        if below:
+            series.append(Series("edges", across, down, style, kind="guide"))
     if way:
         path = [ROOT, *(node.id for node in way)]
         places = ([x[i] for i in path], [y[i] for i in path])
@@ -47,8 +49,7 @@ def tree(name: str, nodes: Sequence[Node], chosen: NodeId | None, about: str) ->
         if of:
             series.append(Series(entry, [x[i] for i in of], [y[i] for i in of], style, kind="points"))
     wide = leaves(nodes) / share(nodes, chosen)
-    across = Axis("", limits=(-1.0, wide))
-    down = Axis("", limits=(min(y.values()) - 0.6, 0.6))
+    axes = Axis("", limits=(-1.0, wide)), Axis("", limits=(min(y.values()) - 0.6, 0.6))
     notes = [Note(leaves(nodes) + 0.02 * wide, y[node.id], step(node)) for node in way]
     counted = [
         f"{sum(n.state == s for n in nodes)} {e}" for s, (e, _) in KINDS.items() if any(n.state == s for n in nodes)
@@ -56,7 +57,7 @@ def tree(name: str, nodes: Sequence[Node], chosen: NodeId | None, about: str) ->
     caption = f"Search tree of {about}: {len(nodes)} nodes, of these {', '.join(counted)}. " + (
         "Line: the way to the answer, whose steps stand beside it with their scores." if way else "No answer was taken."
     )
-    return Info(name, [Panel("", across, down, series, bare=True, notes=notes)], caption)
+    return Info(name, [Panel("", *axes, series, bare=True, notes=notes)], caption)
 
 
 def step(node: Node) -> str:

@@ -1,7 +1,7 @@
 """Figures as pgfplots: text with the numbers inside, for `\\input` into a plain LaTeX document.
 
 The document needs \\usepackage{pgfplots}, \\usepgfplotslibrary{groupplots}, \\usetikzlibrary{patterns} and
-\\pgfplotsset{compat=1.17}.
+\\pgfplotsset{compat=1.17}; LuaLaTeX, too, where it says so: a tree of many thousand steps.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _EDGE = 0.04  # inches beside a bare panel
 _LETTER = 0.049  # inches of a letter of scriptsize type
 _LINE = 0.118  # inches from one line of scriptsize type to the next
 _KEY, _GAP = 0.4, 0.14  # inches of what stands before a legend's entry, and between two
+_IN_LINE, _MOST = 200, 30_000  # coordinates: of a line of text; that pdfLaTeX has room for
 _KEYS = 1.9  # inches of a legend beside the panels
 
 
@@ -42,10 +43,12 @@ def as_pgfplots(info: Info, preset: Preset) -> str:
     left, right = (_EDGE, _EDGE) if bare else (_LEFT, max((_half(panel.x) for panel in info.panels), default=_RIGHT))
     width = max(room / columns - left - right, _NARROWEST)
     height = _high(info.panels, width) if bare else min(width * RATIO, TALLEST - 0.5)
+    marked = sum(len(s.x) for panel in info.panels for s in panel.series)
     lines = [
         f"% {tex(info.caption)}",
         r"% Needs \usepackage{pgfplots} \usepgfplotslibrary{groupplots} \usetikzlibrary{patterns}",
         r"% and \pgfplotsset{compat=1.17}",
+        *(["% and LuaLaTeX: it has more marks than pdfLaTeX has room for"] if marked > _MOST else []),
         *(_colour(c) for c in _colours(info)),
         *(_star() if any(s.style.marker == "star" for panel in info.panels for s in panel.series) else ()),
         r"\begin{tikzpicture}",
@@ -172,12 +175,16 @@ def _line(s: Series, intervals: str, preset: Preset) -> Iterator[str]:
     for i in ends if intervals == "bars" else []:
         bar = _points([(s.x[i], float(s.low[i] or 0.0)), (s.x[i], float(s.high[i] or 0.0))])
         yield rf"\addplot[color={_named(s.style.colour)}, thin, mark=-, forget plot] coordinates {{{bar}}};"
-    points = _points([(s.x[i], float(s.y[i] or 0.0)) for i in known])
-    yield rf"\addplot[{_look(s.style, s.kind, preset)}, forget plot] coordinates {{{points}}}; % {tex(s.name)}"
+    shown = range(len(s.y)) if s.kind == "guide" else known
+    points = _points([(s.x[i], math.nan if s.y[i] is None else float(s.y[i] or 0)) for i in shown])
+    broken = ", unbounded coords=jump" if len(shown) > len(known) else ""
+    yield rf"\addplot[{_look(s.style, s.kind, preset)}{broken}, forget plot] coordinates {{{points}}}; % {tex(s.name)}"
 
 
 def _points(points: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"({x:.6g},{y:.6g})" for x, y in points)
+    """Coordinates, in lines that TeX has room for."""
+    lines = (points[i : i + _IN_LINE] for i in range(0, len(points), _IN_LINE))
+    return "\n".join(" ".join(f"({x:.6g},{y:.6g})" for x, y in line) for line in lines)
 
 
 def _look(style: Style, kind: str, preset: Preset) -> str:
