@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +22,8 @@ torch = pytest.importorskip("torch")
 
 from ttc_core.lab import __main__ as command_line  # noqa: E402
 from ttc_core.lab import evaluating, family, harvest, outcomes, process_reward, training  # noqa: E402
+
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
@@ -68,13 +72,37 @@ def test_all_stages_make_a_family_whose_cards_are_full(short: None, tmp_path: Pa
     assert (tmp_path / "work" / "full" / "mini-m.pt").stat().st_mtime_ns == trained
 
 
-def test_what_trains_side_by_side_builds_on_nothing_of_each_other() -> None:
-    found = family.lines()
-    assert sorted(name for line in found for name in line) == sorted(set(family.STAGES) - set(family.SMALL_POLICY))
-    lines = [{*line, *family.SMALL_POLICY} for line in found]
-    lines[0].add(family.PROCESS_REWARD.name)
-    assert family.PROCESS_REWARD_BASE in found[0]
-    assert all(family.STAGES[name].base in line | {None} for line in lines for name in line & set(family.STAGES))
+@pytest.mark.parametrize("latest_first", [False, True])
+def test_stages_train_side_by_side_each_behind_its_base(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, latest_first: bool
+) -> None:
+    """Whichever of those that are under way ends first."""
+    monkeypatch.setattr(family.Place, "harvest", lambda *_: None)
+    begun, ended = [], [*family.SMALL_POLICY]
+    under_way: list[Future[Path]] = []
+
+    class Pool(Executor):
+        def submit(self, run: object, name: str, *_: object) -> Future[Path]:
+            assert run is family.run_stage and family.base_of(name) in ended
+            begun.append(name)
+            under_way.append(Future())
+            return under_way[-1]
+
+    def one_ends(running: dict[Future[Path], str], return_when: str) -> SimpleNamespace:
+        future = under_way.pop(-1 if latest_first else 0)
+        future.set_result(tmp_path)
+        ended.append(running[future])
+        return SimpleNamespace(done={future})
+
+    monkeypatch.setattr(family, "wait", one_ends)
+    family.run_family(tmp_path, tmp_path, "full", "cpu", Pool())
+    assert sorted(ended) == sorted([*family.STAGES, family.PROCESS_REWARD.name]) and not under_way
+    assert len(begun) == len({*begun}) and begun[:3] == ["mini-m", "mini-reviser-first", "mini-mc"]
+
+
+def test_a_preset_takes_less_than_a_file_of_samples(tmp_path: Path) -> None:
+    sizes = {preset: family.Place(tmp_path, tmp_path, preset).files(6) for preset in family.PRESETS}
+    assert sizes == {"quick": (1, 0.25), "full": (6, 1.0), "large": (48, 1.0)}
 
 
 @pytest.mark.parametrize(

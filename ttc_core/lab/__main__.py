@@ -20,10 +20,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--stage", help="with train: one training stage and those it builds on; all without")
     parser.add_argument("--only", action="append", default=[], help="with evaluate: one member, may be repeated")
     parser.add_argument("--verifier", default="mini-implicit", help="with policy: the verifier it is fitted with")
-    parser.add_argument("--problems", type=int, help="with policy: how many it is fitted on (default 200; quick: 24)")
+    parser.add_argument("--problems", type=int, help="with policy: how many it is fitted on (default 200; quick: 16)")
     parser.add_argument(
         "--preset", choices=("quick", "full", "large"), default="full",
-        help="quick: a fifth of the tokens of mini-s, a hundredth of the others; large: eight times all, for a GPU",
+        help="quick: .15 of the tokens of mini-s, a hundredth of the others; large: eight times all, for a GPU",
     )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     pool = processes.pool(options.processes, partial(torch.set_num_threads, options.threads))
     os.environ["TTC_DATA_DIR"] = str(options.data)  # searches, here and in processes beside, are with these models
     settings.cache_clear()
-    count = family.PRESETS[options.preset].problems
+    preset = family.PRESETS[options.preset]
     sets, work = options.data / "problems", options.work / options.preset
     if options.verb in ("all", "data"):
         problems.write_problem_sets(sets)
@@ -54,12 +54,12 @@ def main(arguments: list[str] | None = None) -> None:
     if options.verb in ("all", "export"):
         members.export_family(work, options.data, options.preset)
     if options.verb in ("all", "calibrate"):
-        members.calibrate_family(options.data, options.preset, count)
+        members.calibrate_family(options.data, options.preset, preset.problems)
     if options.verb in ("all", "policy"):
-        fitted_on = options.problems or count or policy_fitting.PROBLEMS
+        fitted_on = options.problems or preset.problems or policy_fitting.PROBLEMS
         policy_fitting.fit_policy(options.data, options.verifier, pool, fitted_on)
     if options.verb in ("all", "evaluate"):
-        evaluating.evaluate_family(options.data, work, pool, options.only, count)
+        evaluating.evaluate_family(options.data, work, pool, options.only, preset.measured)
     pool.shutdown()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from ttc_core.lab.verdicts import Judged
 from ttc_core.lab.vocabulary import vocabulary
 
 HARVEST_CHUNKS = 16
+SMALLEST_FILE = 0.25  # of a file of samples, for a preset that takes less than one
 SMALL = Shape(width=64, layers=4, heads=4, inner=176, vocabulary=len(vocabulary()))
 MEDIUM = Shape(width=128, layers=4, heads=8, inner=352, vocabulary=len(vocabulary()))
 LARGE = Shape(width=192, layers=7, heads=12, inner=480, vocabulary=len(vocabulary()))
@@ -45,17 +46,19 @@ class Preset:
         share: of the tokens and the solutions seen.
         small: of the tokens that the small policy sees.
         batch: most tokens a batch; few tokens are worth more in small ones.
-        problems: of each problem set, as many are calibrated, fitted and measured on; None: as the shipped family.
+        problems: of each problem set, as many are calibrated and fitted on; None: as the shipped family.
+        measured: of the test problems, as many are measured on; None: as the shipped family.
     """
 
     share: float = 1.0
     small: float = 1.0
     batch: int = 1_000_000
     problems: int | None = None
+    measured: int | None = None
 
 
 PRESETS = {
-    "quick": Preset(share=0.01, small=0.2, batch=2048, problems=24),
+    "quick": Preset(share=0.01, small=0.15, batch=2048, problems=16, measured=8),
     "full": Preset(),
     "large": Preset(share=8.0, small=8.0),
 }
@@ -70,9 +73,10 @@ class Place:
     preset: str = "full"
     device: str = "cpu"
 
-    def scaled(self, amount: int) -> int:
-        """Return the share of an amount that the preset takes."""
-        return max(1, int(amount * PRESETS[self.preset].share))
+    def files(self, number: int) -> tuple[int, float]:
+        """Return how many files of samples the preset takes of so many, and the share of each: of one, less."""
+        share = number * PRESETS[self.preset].share
+        return max(1, int(share)), min(1.0, max(SMALLEST_FILE, share))
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """Return a recipe with the preset's tokens and batches, in bf16 only where the device is made for it.
@@ -91,12 +95,16 @@ class Place:
         model, more = load_model(run_stage(stage, self.work, self.problems, self.preset, self.device))
         return model, more["training"]
 
-    def harvest(self, chunks: int) -> Path:
-        """Return the folder of the small policy's solutions of training problems, sampled first where need be."""
+    def harvest(self, number: int) -> tuple[Path, int]:
+        """Return the folder of the small policy's solutions of training problems, sampled first where need be.
+
+        And how many of its files are for who would have so many for the shipped family.
+        """
         folder = self.work / "harvest"
+        chunks, share = self.files(number)
         policy, _ = self.finished("mini-s")
-        harvest(policy, banned_fingerprints(self.problems), folder, chunks)
-        return folder
+        harvest(policy, banned_fingerprints(self.problems), folder, chunks, share)
+        return folder, chunks
 
 
 def _problems(recipe: Recipe, place: Place) -> Lessons[Example]:
@@ -105,29 +113,26 @@ def _problems(recipe: Recipe, place: Place) -> Lessons[Example]:
 
 
 def _revisions(recipe: Recipe, place: Place, chunks: int = 10, **how: Any) -> Lessons[Example]:
-    chunks = place.scaled(chunks)
-    return solutions(revision_chunks(place.harvest(chunks), chunks, recipe.seed, **how))
+    return solutions(revision_chunks(*place.harvest(chunks), recipe.seed, **how))
 
 
 def _own_revisions(recipe: Recipe, place: Place) -> Lessons[Example]:
     """As _revisions, every second chunk with chains of the reviser that the stage starts from instead."""
     others = _revisions(recipe, place, HARVEST_CHUNKS)
-    chunks, own = place.scaled(OWN_CHUNKS), place.work / "harvest-chains"
+    own, (chunks, share) = place.work / "harvest-chains", place.files(OWN_CHUNKS)
     reviser, _ = place.finished("mini-reviser-second")
     banned = banned_fingerprints(place.problems)
-    harvest(reviser, banned, own, chunks, solve=chain_rolls, first_seed=OWN_SEED)
+    harvest(reviser, banned, own, chunks, share, solve=chain_rolls, first_seed=OWN_SEED)
     chains = revision_chunks(own, chunks, recipe.seed, in_order=True)
     return solutions(lambda n: chains((n + 1) // 2) if n % 2 else others.chunk_of(n // 2))
 
 
 def _outcomes(recipe: Recipe, place: Place) -> Lessons[Judged]:
-    chunks = place.scaled(HARVEST_CHUNKS)
-    return Lessons(outcome_chunks(place.harvest(chunks), chunks), verdict_loss, judged_length)
+    return Lessons(outcome_chunks(*place.harvest(HARVEST_CHUNKS)), verdict_loss, judged_length)
 
 
 def _judged(place: Place, attempts: int = 0, seed: int = 0) -> ChunkMaker[Judged]:
-    chunks = place.scaled(HARVEST_CHUNKS)
-    return step_chunks(place.harvest(chunks), chunks, banned_fingerprints(place.problems), attempts, seed)
+    return step_chunks(*place.harvest(HARVEST_CHUNKS), banned_fingerprints(place.problems), attempts, seed)
 
 
 def _steps(recipe: Recipe, place: Place, attempts: int = 0) -> Lessons[Judged]:
@@ -136,9 +141,9 @@ def _steps(recipe: Recipe, place: Place, attempts: int = 0) -> Lessons[Judged]:
 
 def _step_values(recipe: Recipe, place: Place) -> Lessons[Judged]:
     folder = place.work / "step-values"
-    files = place.scaled(STEP_VALUE_FILES)
+    files, share = place.files(STEP_VALUE_FILES)
     policy, _ = place.finished("mini-s")
-    write_step_values(policy, banned_fingerprints(place.problems), folder, files)
+    write_step_values(policy, banned_fingerprints(place.problems), folder, files, share)
     return Lessons(step_value_chunks(folder, files), verdict_loss, judged_length)
 
 
@@ -211,37 +216,30 @@ STEP_VALUE_FILES = 6
 OWN_CHUNKS, OWN_SEED = 4, 79
 
 
-def lines() -> list[list[str]]:
-    """Return the stages after the small policy in groups that need nothing of each other, the longest first."""
-    found: dict[str, list[str]] = {}
-    for name in STAGES:
-        if name not in SMALL_POLICY:
-            found.setdefault(_first_of_line(name), []).append(name)
-    return sorted(found.values(), key=len, reverse=True)
-
-
-def _first_of_line(name: str) -> str:
-    base = PROCESS_REWARD_BASE if name == PROCESS_REWARD.name else STAGES[name].base
-    return name if base is None or base in SMALL_POLICY else _first_of_line(base)
-
-
-def run_stages(names: Sequence[str], work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> None:
-    """Train several stages one after another, as run_stage does."""
-    for name in names:
-        run_stage(name, work, problems, preset, device)
+def base_of(name: str) -> str | None:
+    """Return the stage that a stage starts from; None: from random weights."""
+    return PROCESS_REWARD_BASE if name == PROCESS_REWARD.name else STAGES[name].base
 
 
 def run_family(work: Path, problems: Path, preset: str, device: str, pool: Executor) -> None:
-    """Train all stages: first the small policy and its solutions, then the lines side by side in the pool's processes.
+    """Train all stages: the small policy and its solutions, then the others side by side, each behind its base.
 
     Arguments:
         work, problems, preset, device: as for run_stage.
         pool: of processes; the models are the same however many there are.
     """
     place = Place(work, problems, preset, device)
-    place.harvest(place.scaled(HARVEST_CHUNKS))  # here, lest two processes write it
-    for line in [pool.submit(run_stages, line, work, problems, preset, device) for line in lines()]:
-        line.result()
+    place.harvest(HARVEST_CHUNKS)  # here, lest two processes write it
+    built, running = {*SMALL_POLICY}, dict[Future[Path], str]()
+    while True:
+        for name in (*STAGES, PROCESS_REWARD.name):
+            if name not in built and name not in running.values() and base_of(name) in built:
+                running[pool.submit(run_stage, name, work, problems, preset, device)] = name
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            future.result()
+            built.add(running.pop(future))
 
 
 def run_stage(name: str, work: Path, problems: Path, preset: str = "full", device: str = "cpu") -> Path:

@@ -25,6 +25,7 @@ def harvest(
     banned: Collection[str],
     folder: Path,
     chunks: int,
+    share: float = 1.0,
     samples: int = 4,
     solve: Solver = roll,
     first_seed: int = SEED,
@@ -35,6 +36,7 @@ def harvest(
         policy: the model whose solutions are wanted.
         banned: fingerprints of questions to leave out.
         folder: one file a chunk goes there.
+        share: of the problems of a chunk.
         samples: solutions a problem, at temperature 1.
         solve: from policy, problems, number of solutions and seed to the solutions of each problem.
         first_seed: other seeds give other problems.
@@ -45,7 +47,7 @@ def harvest(
         if path.exists():
             continue
         stream = training_stream(first_seed * 1_000_003 + chunk, banned)
-        problems = [asdict(problem) for problem in islice(stream, CHUNK)]
+        problems = [asdict(problem) for problem in islice(stream, max(1, int(CHUNK * share)))]
         rollouts = solve(policy, problems, samples, first_seed + chunk)
         partial = path.with_suffix(".partial")
         rows = [[asdict(rollout) for rollout in row] for row in rollouts]

@@ -118,12 +118,13 @@ def step_values(
     ]
 
 
-def write_step_values(policy: Llama, banned: Collection[str], folder: Path, files: int) -> None:
+def write_step_values(policy: Llama, banned: Collection[str], folder: Path, files: int, share: float = 1.0) -> None:
     """Estimate the step values of PROBLEMS training problems a file; files already there are skipped.
 
     Arguments:
         banned: fingerprints of questions to leave out.
         folder: the files go there.
+        share: of the problems of a file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(files):
@@ -131,7 +132,7 @@ def write_step_values(policy: Llama, banned: Collection[str], folder: Path, file
         if path.exists():
             continue
         stream = training_stream(SEED * 1_000_003 + number, banned)
-        problems = [asdict(problem) for problem in islice(stream, PROBLEMS)]
+        problems = [asdict(problem) for problem in islice(stream, max(1, int(PROBLEMS * share)))]
         rows = step_values(policy, problems, SEED + 2 * number)
         content = [
             [p["question"], tokens, list(values.items())]
