@@ -280,6 +280,7 @@ def test_importing_the_core_is_light():
     assert loaded_after("import ttc_core, ttc_core.types, ttc_core.registry, ttc_core.selection") & heavy == set()
 
 
+@pytest.mark.lab
 def test_the_facade_and_every_plugin_come_without_torch():
     statement = "from ttc_core import runs, registry\nfor kind in registry.PACKAGES: registry.names(kind)"
     assert loaded_after(statement) & {"torch", "transformers", "vllm", "ray", "streamlit"} == set()

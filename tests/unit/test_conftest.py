@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +39,11 @@ def test_nobody_works_on_the_users_database():
 def test_a_database_of_ones_own_is_the_configured_one(database_url, tmp_path):
     assert settings().database_url == database_url
     assert str(tmp_path) in database_url
+
+
+def test_what_needs_torch_is_marked_so_that_it_runs_where_torch_is():
+    """Without it these are skipped, and the check of the project runs no others once it is installed."""
+    needs = re.compile(r'importorskip\("(torch|transformers|tokenizers)"\)|^from tests\.checkpoints import', re.M)
+    files = [file for file in Path(__file__).parent.glob("test_*.py") if needs.search(file.read_text())]
+    assert len(files) > 5
+    assert [file.name for file in files if "pytest.mark.lab" not in file.read_text()] == []

@@ -106,6 +106,7 @@ def test_confidences_equal_recomputing_everything(problems):
     assert {len(replies[k].confidences) for k in CONFIDENT} == {len(replies[0].tokens)}
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("name", MEMBERS)
 def test_logits_equal_transformers(problems, name):
     torch = pytest.importorskip("torch")

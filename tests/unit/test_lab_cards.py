@@ -12,6 +12,8 @@ from ttc_core.lab import cards, evaluating
 from ttc_core.lab.rollouts import Rollout
 from ttc_core.settings import DATA
 
+pytestmark = pytest.mark.lab
+
 FAMILY = {  # by member: its parameters, and the tokens of the trainings behind it
     "small": (100, {"small-base": 10, "small": 20}),
     "large": (900, {"small-base": 10, "large-grown": 3, "large": 4}),

@@ -21,6 +21,8 @@ from ttc_core.lab import corrections, outcomes, revising, rollouts, sampling  # 
 from ttc_core.lab.model import Llama, Shape, build  # noqa: E402
 from ttc_core.lab.verdicts import Judged  # noqa: E402
 
+pytestmark = pytest.mark.lab
+
 PROBLEMS = [asdict(p) for p in islice(training_stream(31), 40)]
 
 

@@ -20,6 +20,8 @@ torch = pytest.importorskip("torch")
 from ttc_core.lab import calibrating, exporting, growing, measures, rollouts, sampling, training, verdicts  # noqa: E402
 from ttc_core.lab.model import Llama, Shape, build  # noqa: E402
 
+pytestmark = pytest.mark.lab
+
 MODELS = Path(__file__).parents[2] / "data" / "models"
 TINY = Shape(width=16, layers=2, heads=2, inner=24, vocabulary=len(vocabulary()))
 SHIPPED = sorted(path.parent.name for path in MODELS.glob("*/config.json"))

@@ -125,6 +125,7 @@ def test_the_tokenizer_is_lossless_and_small() -> None:
     assert UNK in encode("A zebra has 3 legs.")
 
 
+@pytest.mark.lab
 def test_hugging_face_tokenizer_agrees() -> None:
     tokenizers = pytest.importorskip("tokenizers")
     import json

@@ -20,6 +20,7 @@ from ttc_core.jobs import EvaluateJob, GenerateJob, Reading, Segment
 from ttc_core.models import ModelCard
 from ttc_core.settings import settings
 
+pytestmark = pytest.mark.lab
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 torch.set_num_threads(1)  # faster for models of this size, above all where other tests run beside

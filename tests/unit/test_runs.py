@@ -131,6 +131,7 @@ def test_problems(url):
     assert runs.problem("test-problems", "test-0003") is PROBLEMS[3]
 
 
+@pytest.mark.lab
 def test_the_catalogue_names_what_is_registered(url):
     catalogue = runs.catalogue()
     text, params = catalogue.strategies["beam_search"]
@@ -144,6 +145,7 @@ def test_the_catalogue_names_what_is_registered(url):
     assert set(catalogue.strategies) == set(registry.names("strategy"))
 
 
+@pytest.mark.lab
 def test_importing_the_package_is_light():
     code = (
         "import sys, time; t = time.process_time(); import ttc_core.runs, ttc_core.__main__; "
