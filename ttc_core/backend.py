@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from contextlib import suppress
+from typing import Any, Protocol
 
 from ttc_core import models, registry
 from ttc_core.jobs import Engine, Verifier
@@ -22,7 +23,7 @@ class Backend(Protocol):
 
 
 class LocalBackend:
-    """The models of the catalogue, loaded when first asked for and kept for the life of the process."""
+    """The models of the catalogue, loaded when first asked for and kept for the life of the process, or their own."""
 
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
@@ -34,6 +35,10 @@ class LocalBackend:
         Raises:
             UnknownName: no such model; UserError: it is not set up.
         """
+        if getattr(self._engines.get(name), "gone", False):
+            gone: Any = self._engines.pop(name)
+            with suppress(Exception):  # of what is left of it
+                gone.close()
         if name not in self._engines:
             card = models.ready(name)
             self._engines[name] = registry.get("engine", card.engine)(card.name, card, batch=settings().batch)
@@ -49,3 +54,22 @@ class LocalBackend:
             card = models.ready(name, policy=False)
             self._verifiers[name] = registry.get("verifier", card.kind).load(card)
         return self._verifiers[name]
+
+
+class Watched:
+    """Another backend's models; `loading` is the one that is being loaded now, "" for none."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend, self.loading = backend, ""
+
+    def engine(self, name: str) -> Engine:
+        """As `Backend.engine`."""
+        self.loading = name
+        try:
+            return self._backend.engine(name)
+        finally:
+            self.loading = ""
+
+    def verifier(self, name: str) -> Verifier:
+        """As `Backend.verifier`."""
+        return self._backend.verifier(name)

@@ -7,6 +7,7 @@
     ├── EngineError          a model could not answer (retryable by class)
     │   ├── EngineBusy       overloaded, rate-limited, timed out          retryable
     │   │   └── EngineSilent it has answered nothing for so long that it is taken to hang
+    │   │       └── EngineGone its process has ended
     │   └── EngineFault      broken reply, crashed or refused request     not retryable
     ├── BudgetExceeded       a strategy asked for more than its budget: a bug in the strategy
     ├── StrategyFault        a strategy broke its contract: a bug in the strategy
@@ -54,6 +55,10 @@ class EngineBusy(EngineError):
 
 class EngineSilent(EngineBusy):
     """It has answered nothing for longer than its deadline: the searches that wait for it end."""
+
+
+class EngineGone(EngineSilent):
+    """Its process has ended: the searches that wait for it end, and whoever asks next loads it anew."""
 
 
 class EngineFault(EngineError):

@@ -201,7 +201,8 @@ class Engine(Protocol):
     """One loaded model. Synchronous: `submit` queues, `poll` works or waits and returns what finished.
 
     One that has `deadline`, in seconds of its clock, is taken to hang when it has answered nothing for so long; for
-    others that is TTC_PATIENCE.
+    others that is TTC_PATIENCE. `heard`, where it has it, rises with every sign of life besides answers. One whose
+    process has ended replies with `EngineGone` and says so by `gone`.
     """
 
     name: str

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ttc_core.errors import EngineSilent
+from ttc_core.errors import EngineGone, EngineSilent
 from ttc_core.jobs import Engine, Evaluated, Generated, GenerateJob, Job
 from ttc_core.search import SearchRun
 from ttc_core.settings import settings
@@ -39,7 +39,7 @@ class Lane:
         self.awaited: dict[int, tuple[Active, Receive]] = {}
         self.deadline: float = getattr(engine, "deadline", settings().patience)
         self._queues: dict[tuple[int, bool], deque[tuple[Active, Job, Receive]]] = {}
-        self._silent, self._looked = 0.0, engine.now()
+        self._silent, self._looked, self._heard = 0.0, engine.now(), 0
 
     def put(self, search: Active, job: Job, receive: Receive) -> None:
         """Queue a job behind those of its priority and kind."""
@@ -66,19 +66,23 @@ class Lane:
         """Let the engine work once; its replies.
 
         Raises:
-            EngineSilent: it was asked something and has answered nothing for longer than its deadline.
+            EngineSilent: it was asked something and has answered nothing for longer than its deadline, or has ended.
         """
         if not self.awaited:
             return []
         replies = self.engine.poll(timeout)
         now = self.engine.now()
-        self._silent = 0.0 if replies else self._silent + min(now - self._looked, GLANCE)
-        self._looked = now
+        heard = getattr(self.engine, "heard", 0)
+        self._silent = 0.0 if replies or heard != self._heard else self._silent + min(now - self._looked, GLANCE)
+        self._looked, self._heard = now, heard
         if self._silent > self.deadline:
             raise EngineSilent(
                 f"{self.engine.name} has answered nothing for {self._silent:.0f} s",
                 hint="is it overloaded, or does it hang? deadline in models.toml, or TTC_PATIENCE, gives it longer",
             )
+        for reply in replies:
+            if isinstance(reply.error, EngineGone):
+                raise reply.error
         return replies
 
     def searches(self) -> Iterator[Active]:

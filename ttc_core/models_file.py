@@ -82,6 +82,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {  # key: least and most
     "timeout": (0.1, 86_400),
 }
 POLICY = "policy"
+MAX_TOKENS = 2048  # of one reply, where a table says nothing
 MAX_CHARACTERS = 1 << 20
 
 
@@ -124,7 +125,7 @@ def lacks(table: Mapping[str, Any]) -> str:
     if engine == "openai_http" and not (table.get("base_url") or table.get("endpoints")):
         return "no server: set base_url in your models.toml"
     if engine == "vllm_local" and importlib.util.find_spec("vllm") is None:
-        return "vLLM is not installed: pip install -r requirements-vllm.txt"
+        return "vLLM is not installed here: make .venv-vllm/.installed makes an environment that has it"
     if engine == "transformers_local" and not all(map(importlib.util.find_spec, ("torch", "transformers"))):
         return "torch and transformers are not installed: pip install torch transformers"
     variable = table.get("key_env", "")

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttc_core import grading
-from ttc_core.backend import Backend
-from ttc_core.errors import EngineSilent, StrategyFault
+from ttc_core.backend import Backend, Watched
+from ttc_core.errors import EngineGone, EngineSilent, StrategyFault
 from ttc_core.jobs import Job
 from ttc_core.lanes import Active, Lane, Receive
 from ttc_core.scoring import Send
@@ -65,6 +65,7 @@ class Failed:
     usage: Usage
 
 
+LOADING_SECONDS = 4 * 3600.0  # a model may take to be loaded, its weights fetched before
 Event = Recorded | Progress | Finished | Failed
 
 
@@ -92,7 +93,7 @@ class Scheduler:
         max_active: int = 256,
         read_answer: Callable[[str], str | None] | None = None,
     ) -> None:
-        self._backend = backend
+        self._backend = Watched(backend)
         self._max_active = max_active
         self._read_answer = read_answer  # in place of the one that each search names
         self._lanes: dict[str, Lane] = {}
@@ -148,6 +149,8 @@ class Scheduler:
 
         For another thread, when this one does not come back.
         """
+        if model := self._backend.loading:
+            return (f"loading {model}", LOADING_SECONDS, set(self._active))
         lane = self._asking
         if lane is None:
             return None
@@ -238,6 +241,8 @@ class Scheduler:
             replies = lane.poll(timeout)
         except EngineSilent as error:
             self._fail(lane, error)
+            if isinstance(error, EngineGone):
+                self._lanes = {model: other for model, other in self._lanes.items() if other is not lane}
             self._go_on(events)
             return True
         finally:

@@ -114,7 +114,11 @@ class Scorer:
         gather = Gather(len(asked), partial(self._received, node_id))
         for i, request in enumerate(asked):
             if isinstance(request, Evaluate):
-                self._evaluate(self._tree.nodes[node_id], request, gather, i)
+                try:
+                    self._evaluate(self._tree.nodes[node_id], request, gather, i)
+                except EngineError as error:  # this solution cannot be laid out for the model
+                    self._fail(node_id, error)
+                    return
             else:
                 answer, truth = self._tree.nodes[node_id].answer, self._problem.answer
                 gather.put(i, grading.grade(answer, truth, self._problem.metadata.get("grader", grading.DEFAULT)))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import multiprocessing
 import time
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.conformance.harness import ScriptedBackend, run, spec
-from ttc_core import grading, lanes, runs, runs_driver
+from tests.conformance.harness import PROBLEM, ScriptedBackend, run, spec
+from ttc_core import grading, lanes, models, registry, runs, runs_driver
+from ttc_core.backend import LocalBackend
 from ttc_core.engines.openai_http import OpenAIHTTP
 from ttc_core.engines.scripted import Scripted
-from ttc_core.errors import EngineSilent
+from ttc_core.errors import EngineGone, EngineSilent
 from ttc_core.models import ModelCard
 from ttc_core.runs_driver import HUNG, Driver
+from ttc_core.scheduler import LOADING_SECONDS, Scheduler
 from ttc_core.settings import settings
 from ttc_core.store import repository
 from ttc_core.store.database import database
@@ -83,6 +86,67 @@ def test_an_engine_that_answers_now_and_then_does_not_hang():
     slow._engines["scripted-policy"] = Slow("scripted-policy", capacity=1)
     [result] = run([asked()], slow)
     assert result.error is None and slow._engines["scripted-policy"].clock.now > 10 * DEADLINE
+
+
+def test_an_engine_whose_jobs_take_many_requests_is_heard_of_by_each():
+    class Steps(Hangs):
+        heard = 0
+
+        def poll(self, timeout=0.0):
+            if self.looks < 50:  # five times the deadline
+                self.heard += 1
+                return super().poll(timeout)
+            return Scripted.poll(self, timeout)
+
+    backend = ScriptedBackend()
+    backend._engines["scripted-policy"] = Steps("scripted-policy", capacity=64)
+    [result] = run([asked()], backend)
+    assert result.error is None and backend._engines["scripted-policy"].looks == 50
+
+
+def test_an_engine_that_has_ended_is_loaded_anew_for_whoever_asks_next(monkeypatch):
+    """Its searches end, to be tried again, instead of coming to nothing as if the model had answered."""
+    loaded = []
+
+    class Ends(Scripted):
+        gone = False
+
+        def poll(self, timeout=0.0):
+            found = super().poll(timeout)
+            if len(loaded) == 1 and found:
+                self.gone = True
+                return [replace(one, error=EngineGone("its process has ended")) for one in found]
+            return found
+
+    def load(name, card, batch):
+        loaded.append(name)
+        return Ends(name, capacity=8)
+
+    monkeypatch.setattr(models, "ready", lambda name, **_: SimpleNamespace(name=name, engine="ends"))
+    monkeypatch.setattr("ttc_core.backend.registry", SimpleNamespace(get=lambda kind, name: load))
+    majority = replace(asked("model", "best_of_n", ""), params={"select": "majority"})
+    local = LocalBackend()
+    [first] = run([majority], local)
+    assert isinstance(first.error, EngineGone) and first.error.retryable and first.outcome is None
+    [again] = run([majority], local)
+    assert again.error is None and again.outcome.candidates and loaded == ["model", "model"]
+
+
+def test_a_model_that_is_being_loaded_is_said_and_has_its_time():
+    """Weights may have to be fetched first: nobody takes that for a hang after the patience for answers."""
+    told = []
+
+    class Loads(ScriptedBackend):
+        def engine(self, name):
+            told.append(scheduler.stuck())
+            return super().engine(name)
+
+    scheduler = Scheduler(Loads(), read_answer=lambda text: "1")
+    scheduler.add("a", asked(), PROBLEM, registry.build("strategy", "beam_search", {}))
+    while not scheduler.idle:
+        scheduler.step()
+    assert [what for what, *_ in told][:2] == ["loading scripted-policy", "loading scripted-policy"]
+    assert all(seconds == LOADING_SECONDS > 900 for _, seconds, _ in told) and scheduler.stuck() is None
 
 
 def test_time_in_which_nobody_looked_makes_no_engine_silent():

@@ -310,7 +310,23 @@ def test_a_chat_template_that_cuts_off_the_step_end_is_seen_through():
         far = engine(server.url)
         reply = ask(far, until="step", context=(far.prompt(QUESTION), Segment("one\n\n")))
         assert (reply.text, reply.finish, reply.steps) == ("two\n\n", "step", 1)
-        assert len(server.asked) == 2 and reply.generated == 6 and reply.logprob is None
+        assert len(server.asked) == 2 and reply.generated == 6 and reply.logprob is None and far.heard == 2
+
+
+def test_confidences_are_of_no_text_that_was_cut_away():
+    """Behind a template that cuts off the step end they are of the whole reply, so there are none."""
+    likely = {"content": [{"token": "a", "logprob": -0.5, "top_logprobs": [{"token": "a", "logprob": -0.5}]}] * 6}
+
+    def trimming(request, number):
+        text, reason = ("", "\n\n") if request.body.get("stop") else ("\n\ntwo\n\nthree \\boxed{3}", None)
+        return ok({"choices": [choice(text, True, stop_reason=reason) | {"logprobs": likely}]})
+
+    with serving(trimming) as server:
+        far = engine(server.url)
+        job = GenerateJob(1, (far.prompt(QUESTION), Segment("one\n\n")), 1, confidence=1)
+        far.submit([job])
+        [reply] = far.poll(5)
+        assert (reply.text, reply.error, reply.confidences) == ("two\n\n", None, ())
 
 
 def test_what_is_cut_off_is_no_solution():

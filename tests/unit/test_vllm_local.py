@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import jinja2
 import pytest
 
 from ttc_core import registry
@@ -103,7 +104,9 @@ def test_memory_that_others_use_is_refused_in_one_sentence() -> None:
         check_free("mine", 0.5, 39 * GIB, 80 * GIB)
 
 
-def test_a_lead_begins_the_assistants_turn() -> None:
+def test_a_lead_begins_the_assistants_turn_and_what_a_template_refuses_is_the_tables_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Tokenizer:
         """Of a few words."""
 
@@ -129,6 +132,13 @@ def test_a_lead_begins_the_assistants_turn() -> None:
     writing = Writing(Tokenizer(), "\n\n", lead="<think>\n\n</think>\n\n")
     assert writing.chat([("user", "What?")], True) == "user:What?|assistant:<think>\n\n</think>\n\n"
     assert writing.chat([("user", "What?"), ("assistant", "This")], False) == "user:What?|assistant:This|"
+
+    def refusing(*_: object, **__: object) -> str:
+        raise jinja2.TemplateError("System role not supported")
+
+    monkeypatch.setattr(Tokenizer, "apply_chat_template", refusing)
+    with pytest.raises(UserError, match="template refuses this conversation: System role not supported"):
+        writing.chat([("system", "Be brief."), ("user", "What?")], True)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed here")

@@ -28,7 +28,7 @@ MODELS = DATA / "models"
 HEAD = 32
 ENVIRONMENT = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1", "VLLM_NO_USAGE_STATS": "1"}
 START = 400.0  # seconds; a loaded machine takes long
-FAMILY = {"dtype": "float32", "step": "\n", "final": "Answer: "}
+FAMILY = {"dtype": "float32", "step": "\n", "final": "Answer: ", "max_tokens": 256}
 
 
 def finish(engine: Any, jobs: list[Any]) -> list[Any]:

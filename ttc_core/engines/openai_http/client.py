@@ -6,8 +6,8 @@
     no JSON, or other JSON   another try                        at most BROKEN tries, then a fault
     3xx, other 4xx, too long a fault at once
 
-All tries and pauses of a job lie within its deadline. Nothing is read beyond MOST bytes; no redirect is followed, so
-that the key never leaves the origin it was given for; `hosts` says which machines may be called.
+All tries and pauses of a request lie within the deadline. Nothing is read beyond MOST bytes; no redirect is followed,
+so that the key never leaves the origin it was given for; `hosts` says which machines may be called.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Client:
 
         logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes down headers
         self.name, self._options = name, options
+        self.heard = 0  # replies so far
         self.pool = Pool(options.endpoints, options.connections, time.monotonic)
         limits = httpx.Limits(max_connections=options.connections * len(options.endpoints))
         # trust_env: a proxy or a .netrc of this machine would see what is meant for the server alone
@@ -123,6 +124,7 @@ class Client:
                     self.pool.ill(endpoint)
                 raise
             self.pool.well(endpoint)
+            self.heard += 1
             return reply
 
     async def _send(self, endpoint: Endpoint, path: str, payload: dict[str, Any]) -> tuple[int, Any, bytes]:

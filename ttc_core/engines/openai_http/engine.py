@@ -7,7 +7,7 @@ import json
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ttc_core import models, prompts, seeds
@@ -76,6 +76,11 @@ class OpenAIHTTP(Desk):
         self.client = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
         self._judge = Judge(name, self.options, self.client)
 
+    @property
+    def heard(self) -> int:
+        """Replies of the server so far: a job of many requests answers late, but is no silence."""
+        return self.client.heard
+
     async def _connect(self) -> Client:
         try:
             return Client(self.name, self.options)
@@ -119,7 +124,7 @@ class OpenAIHTTP(Desk):
 
     async def _generate(self, job: GenerateJob) -> Generated:
         written = _Written()
-        most = self.options.max_tokens or job.max_tokens
+        most = self.options.max_tokens
         finish: Finish = "length"
         for number in range(ROUNDS):
             left = most - written.spent.generated
@@ -129,7 +134,7 @@ class OpenAIHTTP(Desk):
             choice, spent = await self._ask(job, "" if trimmed else written.text, number, left, stop=not trimmed)
             if trimmed:
                 choice = self._cut(choice)
-                written.text, written.known = "", False
+                written.text, written.known, written.confidences = "", False, []
             written.add(choice, spent, job.confidence, number == 0)
             finish = self._take(job, choice, written)
             if finish != "step" or written.steps >= job.steps:
@@ -174,8 +179,8 @@ class OpenAIHTTP(Desk):
         text = choice.text.lstrip()
         step, found, _ = text.partition(self.options.step)
         if not found:
-            return replace(choice, text=text, logprobs=(), tokens=())
-        return replace(choice, text=step, reason="stop", stopped=self.options.step, logprobs=(), tokens=())
+            return Choice(text, choice.reason, choice.stopped)
+        return Choice(step, "stop", self.options.step)
 
     def _after_final(self, before: str, new: str) -> int | None:
         """How much of the new text belongs to the solution whose last step it holds; None if it does not hold it."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ttc_core import prompts
 from ttc_core.errors import BadValue
+from ttc_core.models_file import MAX_TOKENS
+from ttc_core.settings import settings
 
 LONGEST_KEY = 10_000  # characters
 
@@ -30,7 +32,8 @@ class Options:
     step, final  what ends a step; what the last step of a solution begins with, "" where only the end of the text tells
     key_env      environment variable with the key; key_file: a file with it, which its owner alone can read
     connections  most requests at a time to one endpoint
-    timeout      seconds for one try; deadline: seconds for a job with all its tries and pauses
+    max_tokens   of one reply
+    timeout      seconds for one try; deadline: for all tries and pauses, TTC_PATIENCE where not said
     seeds        whether the server takes a seed; logprobs: whether it gives log-probabilities
     """
 
@@ -44,12 +47,12 @@ class Options:
     step: str = "\n\n"
     final: str = ""
     stop: tuple[str, ...] = ()
-    max_tokens: int = 0
+    max_tokens: int = MAX_TOKENS
     key_env: str = ""
     key_file: str = ""
     connections: int = 64
     timeout: float = 300.0
-    deadline: float = 900.0
+    deadline: float = field(default_factory=lambda: settings().patience)
     seeds: bool = True
     logprobs: bool = True
 

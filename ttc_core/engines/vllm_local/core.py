@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ttc_core.engines.vllm_local.options import Options, check_free, give_memory_back, take_memory
-from ttc_core.errors import EngineBusy, EngineError, EngineFault, UserError
+from ttc_core.errors import EngineBusy, EngineError, EngineFault, EngineGone, UserError
 
 T = TypeVar("T")
 ENVIRONMENT = {  # what the user has set counts more
@@ -37,7 +37,7 @@ def prepare() -> bool:
     except ImportError as error:
         raise UserError(
             f"the engine vllm_local needs vLLM, which cannot be imported: {error}",
-            hint="pip install -r requirements-vllm.txt, or serve the model elsewhere and use the engine openai_http",
+            hint="make .venv-vllm/.installed makes an environment that has it; or serve the model and use openai_http",
         ) from error
     cpu = bool(current_platform.is_cpu())
     for key, value in ON_CPU.items() if cpu else ():
@@ -60,7 +60,7 @@ class Core:
         try:
             for free, total in () if cpu else _gpu_memory():
                 check_free(name, options.memory, free, total)
-            self.loop = asyncio.new_event_loop()
+            self.loop, self.gone = asyncio.new_event_loop(), False
             threading.Thread(target=self.loop.run_forever, name=f"vllm {name}", daemon=True).start()
             loading = self._load(options.arguments(cpu=cpu, places=places))
             asyncio.run_coroutine_threadsafe(loading, self.loop).result()
@@ -133,7 +133,8 @@ class Core:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         if isinstance(error, EngineDeadError):
-            return EngineFault(f"vLLM's process of {self.name} has ended", hint="see its messages, then start again")
+            self.gone = True
+            return EngineGone(f"vLLM's process of {self.name} has ended", hint="see its messages; it is loaded anew")
         cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
         status = getattr(cause, "status_code", getattr(cause, "http_status", None))
         if status == 503:

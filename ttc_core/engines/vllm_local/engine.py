@@ -17,6 +17,7 @@ from ttc_core.engines.vllm_local.writing import Writing
 from ttc_core.errors import EngineFault, UserError
 from ttc_core.jobs import Evaluated, Generated, GenerateJob, Job, Message, Segment
 from ttc_core.models import ModelCard
+from ttc_core.models_file import MAX_TOKENS
 from ttc_core.settings import settings
 from ttc_core.types import Ask, Finish, Problem
 
@@ -73,7 +74,7 @@ class VllmLocal(Desk):
         self.deadline = float(table.get("deadline", settings().patience))
         self._sampling = {key: table[key] for key in ("top_p", "top_k", "min_p") if key in table}
         self._stop_strings = [*map(str, table.get("stop", ())), *([prompts.NEXT] if few else ())]
-        self._most = int(table.get("max_tokens", 0))
+        self._most = int(table.get("max_tokens", MAX_TOKENS))
         self._judge = Judge(self.core, self.writing)
         super().__init__(self.core.loop)
 
@@ -118,6 +119,11 @@ class VllmLocal(Desk):
         """End vLLM's processes and give the memory back."""
         self.core.close()
 
+    @property
+    def gone(self) -> bool:
+        """Whether vLLM's process has ended."""
+        return self.core.gone
+
     async def _answer(self, job: Job) -> Generated | Evaluated:
         return await (self._generate(job) if isinstance(job, GenerateJob) else self._judge.evaluate(job))
 
@@ -125,7 +131,7 @@ class VllmLocal(Desk):
 
     async def _generate(self, job: GenerateJob) -> Generated:
         context = self.writing.of(job.context)
-        most = min(self._most or job.max_tokens, self.core.longest - len(context))
+        most = min(self._most, self.core.longest - len(context))
         if most < 1:
             raise too_long(self.core, len(context))
         written = _Written()
@@ -178,7 +184,11 @@ class VllmLocal(Desk):
         tokens = tuple(written.tokens)
         text = self.writing.text(context, tokens)
         if finish == "end" and isinstance(reason, str) and reason in text:
-            text, tokens = text[: text.rindex(reason)], ()  # its ids are those of a longer text
+            text = text[: text.rindex(reason)]
+            while written.tokens and len(self.writing.text(context, written.tokens)) > len(text):
+                written.keep(len(written.tokens) - 1)
+            whole = self.writing.text(context, written.tokens) == text
+            tokens = tuple(written.tokens) if whole else ()  # else one of them is partly of the stop text
         rest = len(written.tokens) - (cuts[-1].tokens if cuts else 0)
         return Generated(
             job.ticket,

@@ -97,13 +97,21 @@ class Writing:
         """A conversation in the tokenizer's template; answer: up to where the assistant's answer begins.
 
         Raises:
-            UserError: there is no template.
+            UserError: there is no template, or it refuses these turns.
         """
         if not getattr(self._tokenizer, "chat_template", None):
             raise UserError("this model has no chat template", hint='set template = "completion" or ask another one')
+        import jinja2  # which tokenizers write templates with
+
         turns = [{"role": role, "content": content} for role, content in messages]
         with self._lock:
-            text: str = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=answer)
+            try:
+                text: str = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=answer)
+            except jinja2.TemplateError as error:
+                raise UserError(
+                    f"the model's chat template refuses this conversation: {error}",
+                    hint="it may know no system turn: leave system out of its table",
+                ) from error
         return text + (self.lead if answer else "")
 
     def of(self, context: Sequence[Segment]) -> list[int]:
