@@ -62,7 +62,7 @@ def after(
 
     It is given the largest budget that what it does not ask for again of `found` leaves, and not more than `most`. Its
     own samples get ids of their own, so that it can follow any other strategy. Solutions that it does not know of vote
-    with its own.
+    with its own. A strategy that samples whole solutions alone, from the first on, some at a time, says `goes_on`.
 
     Raises:
         UnknownName, BadValue: no such strategy or parameters.
@@ -72,6 +72,8 @@ def after(
     largest = n if most is None else min(n, most)
     for inner in range(largest, min(largest, n - done) - 1, -1):
         again = _asked_first(strategy.run(problem, Budget(inner), Random(0)), done)
+        if getattr(strategy, "goes_on", False):  # it will ask for all of them
+            again = set(range(min(done, inner)))
         if inner - len(again) <= n - done:
             break
     mark = _mark(name, params, inner if registry.not_extendable(strategy) else None)

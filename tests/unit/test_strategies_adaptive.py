@@ -401,3 +401,12 @@ def test_an_escalation_reports_exactly_what_it_sampled(budget):
     assert budget == 1 or min(used) < budget
     longer = replace(spec("escalate", 2 * budget, 1), params={"threshold": 1.0})
     assert run([longer])[0].usage.generations == 2 * budget
+
+
+def test_what_samples_some_at_a_time_goes_on_to_the_whole_budget():
+    """Votes that stay even are never safe: adaptive consistency behind an escalation samples all that is left."""
+    even = {f"r.{i}": ("a", str(i % 2), 0.1) for i in range(16)}
+    params = {"last": "adaptive_consistency", "threshold": 1.0}
+    outcome, log = search("escalate", even, 16, **params)
+    asked = {(r.first + i) for r in log if isinstance(r, Sample) for i in range(r.n)}
+    assert asked == set(range(16)) and len(outcome.candidates) == 16

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.test_strategies_golden import BEAM, search
 from ttc_core.stepwise import Beam, best
+from ttc_core.strategies import particle_filter
 from ttc_core.strategies.particle_filter import systematic
 from ttc_core.strategies.rebase import proportional
 from ttc_core.types import ROOT, Node, Prune, Sample
@@ -119,6 +120,23 @@ def test_systematic_resampling_is_unbiased(weights, n):
     totals = [sum(column) for column in zip(*(systematic(weights, n, offset) for offset in offsets), strict=True)]
     for total, w in zip(totals, softmax(weights), strict=True):
         assert abs(total / 200 - n * w) < 0.02  # a count steps at most twice as the offset moves: 2 / 200 and rounding
+
+
+def test_a_complete_particle_stays_as_often_as_it_was_drawn(monkeypatch):
+    """Drawn three times of eight, it is three particles of the next population, beside five others of equal odds."""
+    seen = []
+
+    def watched(weights, n, offset):
+        seen.append([math.exp(w - min(weights)) for w in weights])
+        return systematic(weights, n, 0.5)
+
+    monkeypatch.setattr(particle_filter, "systematic", watched)
+    table = {"r.0": ("Answer: 4\n", "4", 0.8), **{f"r.{i}": (f"{i}\n", None, 0.5) for i in range(1, 8)}}
+    table |= {f"r.{i}.0": ("Answer: 5\n", "5", 0.8) for i in range(1, 8)}
+    search("particle_filter", table, 8)
+    first, second = seen
+    assert first == pytest.approx([4.0] + [1.0] * 7)  # odds of .8 against those of .5
+    assert len(second) == 6 and second == pytest.approx([3.0, 1, 1, 1, 1, 1])
 
 
 def test_no_particles_no_draws():

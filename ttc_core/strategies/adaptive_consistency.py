@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
+from typing import ClassVar
 
 from ttc_core.registry import param, strategy
 from ttc_core.selection import candidates, choose
@@ -28,6 +29,8 @@ class AdaptiveConsistency:
 
     What the stop saves of N stays unspent. Solutions without an answer cost their generation and vote for nothing.
     """
+
+    goes_on: ClassVar[bool] = True
 
     threshold: float = param(0.95, min=0.5, max=0.999999, help="stop when the leader is ahead with this probability")
     rule: str = param("beta", choices=("beta", "dirichlet"), help="leader against the runner-up, or against all others")

@@ -15,7 +15,7 @@ from typing import ClassVar
 from ttc_core.registry import param, strategy
 from ttc_core.selection import AGGREGATES, SELECTS, candidates, choose
 from ttc_core.stepwise import Beam, Shares, by_score, grow
-from ttc_core.types import ROOT, Budget, Problem, Prune, Sample, Search
+from ttc_core.types import ROOT, Budget, NodeId, Problem, Prune, Sample, Search
 
 
 @strategy("particle_filter")
@@ -23,7 +23,7 @@ from ttc_core.types import ROOT, Budget, Problem, Prune, Sample, Search
 class ParticleFilter:
     """Resample N particles after every step by the verifier's odds. Costs N generations.
 
-    A complete particle stays in the population and may be drawn again; its places are then left unspent.
+    A complete particle stays in the population as often as it was drawn; its places are then left unspent.
     """
 
     rank_based: ClassVar[bool] = False  # weights follow the scores themselves
@@ -35,10 +35,12 @@ class ParticleFilter:
 
     def run(self, problem: Problem, budget: Budget, rng: Random) -> Search:
         """The offset of each resampling comes from the search's own random numbers."""
-        n = budget.generations
+        n, held = budget.generations, dict[NodeId, int]()  # as how many particles a complete solution was drawn
 
         def share(beams: Sequence[Beam]) -> Shares:
-            counts = systematic([self._log_odds(beam.value) for beam in beams], n, rng.random())
+            weights = [self._log_odds(beam.value) + math.log(held.get(beam.node.id, 1)) for beam in beams]
+            counts = systematic(weights, n, rng.random())
+            held.update((beam.node.id, count) for beam, count in zip(beams, counts, strict=True) if count)
             drawn = [(beam, count) for beam, count in zip(beams, counts, strict=True) if count]
             lost = [beam for beam, count in zip(beams, counts, strict=True) if not count]
             return Shares(
