@@ -18,6 +18,7 @@ from ttc_core.models_file import POLICY as POLICY
 from ttc_core.settings import settings
 from ttc_core.types import TEMPERATURE
 
+EMBEDDED = "embedded"  # the engine of the bundled models
 WEIGHTS = "model.safetensors"  # in the folder of a model
 ABILITIES = {  # keys of a card, and what a model can do whose card has them: "revises": 4, "critiques": true
     "revises": "revise its own attempts",
@@ -56,6 +57,10 @@ class ModelCard:
         """Whether it can do this; see `ABILITIES`."""
         return bool(self.card.get(ability))
 
+    def judges(self, policy: ModelCard) -> bool:
+        """Whether a verifier can read what this model writes: the embedded family knows the words of its own alone."""
+        return self.engine != EMBEDDED or policy.engine == EMBEDDED
+
 
 class BrokenCard(TTCError):
     """A model folder whose card cannot be read."""
@@ -87,7 +92,7 @@ def catalogue() -> dict[str, ModelCard]:
         try:
             card = json.loads(path.read_text("utf-8"))
             found[card["name"]] = ModelCard(
-                card["name"], card["kind"], card.get("engine", "embedded"), int(card["parameters"]), path.parent, card
+                card["name"], card["kind"], card.get("engine", EMBEDDED), int(card["parameters"]), path.parent, card
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BrokenCard(f"the model card {path.parent.name}/card.json cannot be read: {error}") from error
@@ -126,7 +131,7 @@ def _verifier(name: str, table: Mapping[str, Any], known: Mapping[str, ModelCard
             )
     read = [known[other] for other in wanted]
     lacks = next((card.lacks for card in read if card.lacks), "")
-    engine = read[0].engine if read else ""
+    engine = next((card.engine for card in read if card.engine == EMBEDDED), read[0].engine if read else "")
     size = sum(card.parameters for card in read)
     return ModelCard(name, table["kind"], engine, size, models_file.SHIPPED.parent, table, lacks)
 

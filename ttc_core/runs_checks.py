@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ttc_core import grading, models, registry
+from ttc_core import grading, models, registry, trying
 from ttc_core.datasets import added
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import BadValue, UnknownName, UserError
@@ -34,7 +34,17 @@ def checked(spec: RunSpec) -> RunSpec:
     if needs and not policy.able(needs):
         raise models.unable(spec.model, needs)
     verifier = models.ready(spec.verifier, policy=False) if spec.verifier else None
+    if verifier is not None and not verifier.judges(policy):
+        raise UserError(
+            f"{verifier.name} reads only what the bundled models write, so it cannot judge {policy.name}",
+            hint='name another verifier, such as self_certainty, or none: ""',
+        )
     checked_budget(spec.budget)
+    if verifier is None and trying.scores(strategy, Problem("tried", "?", None), spec.budget):
+        raise UserError(
+            f"{spec.strategy} with these settings goes by scores, so it needs a verifier",
+            hint="name one, or take a method that counts answers, such as best_of_n with select=majority",
+        )
     _whole("the seed", spec.seed, 0, MAX_SEED)
     heat = policy.temperature if spec.temperature is None else spec.temperature
     if not (isinstance(heat, int | float) and 0 <= heat <= MAX_TEMPERATURE):
@@ -127,7 +137,7 @@ def problems(dataset: str) -> list[Problem]:
     Raises:
         UnknownName: no such data set.
     """
-    return list(_loaded(dataset))
+    return list(_loaded(dataset, added.stamp(dataset)))
 
 
 def problem(dataset: str, problem_id: str) -> Problem:
@@ -136,7 +146,7 @@ def problem(dataset: str, problem_id: str) -> Problem:
     Raises:
         UnknownName: no such data set, or no such problem; the hint names similar ids.
     """
-    by_id = _by_id(dataset)
+    by_id = _by_id(dataset, added.stamp(dataset))
     if problem_id not in by_id:
         hint = f"it has {len(by_id)} problems; {models.suggest(problem_id, by_id)}" if by_id else "it has no problems"
         raise UnknownName(f"data set {dataset!r} has no problem {problem_id!r}", hint=hint)
@@ -205,8 +215,8 @@ def _fitting(answers: Sequence[str]) -> str:
     return "math"
 
 
-@functools.cache
-def _loaded(dataset: str) -> Sequence[Problem]:
+@functools.lru_cache(64)
+def _loaded(dataset: str, stamp: object) -> Sequence[Problem]:
     known = datasets()
     if dataset not in known:
         hint = added.missing(dataset) or models.suggest(dataset, known)
@@ -214,9 +224,9 @@ def _loaded(dataset: str) -> Sequence[Problem]:
     return known[dataset]()
 
 
-@functools.cache
-def _by_id(dataset: str) -> Mapping[str, Problem]:
-    return {found.id: found for found in _loaded(dataset)}
+@functools.lru_cache(64)
+def _by_id(dataset: str, stamp: object) -> Mapping[str, Problem]:
+    return {found.id: found for found in _loaded(dataset, stamp)}
 
 
 def _values(built: Any) -> dict[str, Any]:

@@ -158,3 +158,27 @@ def test_the_verb_lists_what_is_not_set_up(capsys):
     assert shown["mini-s"]["ready"] is True and shown["qwen3-0-6b"]["ready"] is False
     assert main(["verifiers"]) == 0
     assert "no server: set base_url" in capsys.readouterr().out
+
+
+REAL = '[models.far]\nengine = "openai_http"\nmodel = "x"\nparameters = 5\nbase_url = "http://127.0.0.1:9"\n'
+ENSEMBLE = '[verifiers.both]\nkind = "ensemble"\nof = ["self_certainty", "mini-implicit"]\n'
+
+
+@pytest.mark.parametrize("verifier", ["mini-implicit", "mini-prm", "both"])
+def test_a_bundled_verifier_does_not_judge_what_it_cannot_read(own, verifier):
+    """It would score every solution alike, without an error."""
+    own(REAL + ENSEMBLE)
+    with pytest.raises(UserError, match=f"{verifier} reads only what the bundled models write") as refused:
+        checked(RunSpec("How many?", "best_of_n", 4, model="far", verifier=verifier))
+    assert "self_certainty" in refused.value.hint
+    for kept in ("self_certainty", ""):
+        asked = RunSpec("How many?", "best_of_n", 4, params={"select": "majority"}, model="far", verifier=kept)
+        assert checked(asked).verifier == kept
+    assert checked(RunSpec("How many?", "best_of_n", 4, model="mini-s", verifier=verifier)).verifier == verifier
+
+
+def test_what_a_table_does_not_say_of_a_real_model(own, monkeypatch):
+    monkeypatch.setenv("TTC_PATIENCE", "60")
+    own(REAL)
+    options = LocalBackend().engine("far").options
+    assert options.max_tokens == 2048 and options.deadline == 60

@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.unit.test_store_database import any_text, node_values
 from ttc_core import models, registry, runs, runs_checks, runs_documents
+from ttc_core.datasets import added
 from ttc_core.errors import BadValue, UnknownName, UserError
 from ttc_core.runs_documents import dumps
 from ttc_core.settings import REPOSITORY, settings
@@ -129,6 +130,38 @@ def test_unknown_runs(url):
 def test_problems(url):
     assert runs.problems("test-problems") == PROBLEMS
     assert runs.problem("test-problems", "test-0003") is PROBLEMS[3]
+
+
+def test_a_data_set_added_anew_is_read_anew(url, tmp_path):
+    """A wrong column was chosen, the file deleted, the data set added again: nothing of the first one is left."""
+
+    def add(answer):
+        return added.write("mine", [{"id": "1", "question": "What?", "answer": answer}])
+
+    first = add("4")
+    assert runs.problem("mine", "1").answer == "4"
+    first.unlink()
+    add("55")
+    assert runs.problem("mine", "1").answer == "55" and runs.problems("mine")[0].answer == "55"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "params"),
+    [("best_of_n", {}), ("best_of_n", {"select": "best"}), ("beam_search", {"select": "majority"}), ("mcts", {}),
+     ("escalate", {})],
+)  # fmt: skip
+def test_what_goes_by_scores_is_refused_without_a_verifier(url, strategy, params):
+    with pytest.raises(UserError, match=f"{strategy} with these settings goes by scores"):
+        runs.start(spec(strategy=strategy, params=params, verifier=""), db=url)
+    assert runs.listing(db=url).total == 0
+
+
+@pytest.mark.parametrize(
+    ("strategy", "params"),
+    [("best_of_n", {"select": "majority"}), ("single", {}), ("adaptive_consistency", {}), ("confidence_vote", {})],
+)
+def test_what_counts_answers_needs_no_verifier(url, strategy, params):
+    assert runs.start(spec(strategy=strategy, params=params, verifier=""), db=url)
 
 
 @pytest.mark.lab

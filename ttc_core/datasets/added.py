@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ttc_core import files
+from ttc_core.datasets import mini
 from ttc_core.datasets.benchmarks import BENCHMARKS, Row, digest
-from ttc_core.datasets.mini import read
 from ttc_core.datasets.reading import BadFile, record, rows
 from ttc_core.errors import BadValue, UserError
 from ttc_core.settings import settings
@@ -39,12 +39,17 @@ class Added:
         Raises:
             BrokenProblems: the file has been spoiled since it was added.
         """
-        return read(self.path)
+        return mini.read(self.path)
 
 
 def found() -> dict[str, Added]:
     """The files in the folder of problems by name, the bundled ones among them."""
     return {path.stem: Added(path) for path in sorted(_folder().glob("*.jsonl")) if _NAME.fullmatch(path.stem)}
+
+
+def stamp(name: str) -> object:
+    """What tells that the file of a data set is another one than before; None where it has none."""
+    return mini.stamp(_folder() / f"{name}.jsonl")
 
 
 def gather(name: str, file: Path | None, columns: Mapping[str, str]) -> list[dict[str, Any]]:

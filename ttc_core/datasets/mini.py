@@ -36,7 +36,15 @@ def mini_hard() -> Sequence[Problem]:
     return read(settings().data_dir / "problems" / "mini-hard.jsonl")
 
 
-@functools.cache
+def stamp(path: Path) -> tuple[int, int] | None:
+    """What tells that a file is another one than before; None where there is no file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 def read(path: Path) -> tuple[Problem, ...]:
     """The problems of a file, in its order; the file's stem is the data set's name.
 
@@ -45,6 +53,11 @@ def read(path: Path) -> tuple[Problem, ...]:
     Raises:
         BrokenProblems: no such file, a line that is not such an object, or an id that comes twice.
     """
+    return _read(path, stamp(path))
+
+
+@functools.lru_cache(64)
+def _read(path: Path, stamp: object) -> tuple[Problem, ...]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

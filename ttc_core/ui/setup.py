@@ -63,7 +63,11 @@ def ask(catalogue: Catalogue) -> RunSpec:
     )  # fmt: skip
     with st.expander("Model, seed, temperature"):
         model = form.choice(FORM, "model", "Model", [n for n, c in catalogue.models.items() if not c.lacks]) or ""
-        ready = {n: str(c.card.get("about", "")) for n, c in catalogue.verifiers.items() if not c.lacks}
+        ready = {
+            name: str(card.card.get("about", ""))
+            for name, card in catalogue.verifiers.items()
+            if not card.lacks and (not model or card.judges(catalogue.models[model]))
+        }
         verifier = (
             form.choice(
                 FORM, "verifier", "Verifier", list(ready), words=lambda n: f"{n} · {ready[n]}" if ready[n] else n
