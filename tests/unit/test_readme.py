@@ -17,7 +17,9 @@ from dataclasses import fields
 
 import pytest
 
+from tests.conformance.cases import Case
 from tests.conformance.harness import run, spec
+from tests.conformance.test_the_laws import LAWS
 from tests.unit.test_registry import drop, unscanned
 from ttc_core import __main__ as command_line
 from ttc_core import importing, models, registry, runs, saved_figures
@@ -195,6 +197,13 @@ def test_the_example_strategy_works(drop):
     others = [len(node.text) for node in result.nodes.values() if node.why]
     assert len(voted) == 3 and len(others) == 5
     assert voted == sorted(voted) and voted[-1] <= min(others)
+
+
+@pytest.mark.parametrize("law", sorted(LAWS))
+def test_the_example_strategy_keeps_the_laws(drop, law):
+    drop("strategy", "shortest_few", example())
+    for budget in (16, 1, 7):
+        LAWS[law](Case("shortest_few", budget=budget))
 
 
 def test_the_example_is_in_house_style(tmp_path):
