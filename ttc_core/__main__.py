@@ -194,7 +194,7 @@ def _analysis(made: Mapping[str, argparse.ArgumentParser]) -> None:
             verb.add_argument("--resamples", metavar="N", type=int, default=1000, help="of the bootstrap")
     made["frontier"].add_argument("--axis", default="generations", help="generations, tokens, flops or seconds")
     made["frontier"].add_argument("--no-verifier", action="store_true", help="leave its tokens and FLOPs out")
-    made["frontier"].add_argument("--baseline", metavar="METHOD", help="default: best_of_n that chooses by weight")
+    made["frontier"].add_argument("--baseline", metavar="METHOD", help="default: best_of_n, if there is by weight")
     made["frontier"].add_argument("--charge", type=float, default=0.0, help="cost of telling a problem's difficulty")
     made["frontier"].add_argument("--fit", metavar="NAME", help="write a policy for compute_optimal to data/policies")
     made["frontier"].add_argument("--probe", type=int, default=4, help="samples from which that policy predicts")

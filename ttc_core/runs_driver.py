@@ -289,15 +289,15 @@ class Driver:
 
 def _graded(event: Finished, spec: RunSpec) -> End:
     try:
-        return _done(event.outcome, spec)
+        return _done(event.outcome, spec, event.usage)
     except Exception as error:  # grading: this run fails, the worker goes on
         return _failure(event.search_id, error)
 
 
-def _done(outcome: Outcome, spec: RunSpec) -> End:
+def _done(outcome: Outcome, spec: RunSpec, usage: Usage) -> End:
     from ttc_core import grading
 
-    if spec.answer is None:
+    if spec.answer is None or outcome.lost(usage):
         return End("done", outcome)
     verdict = grading.grade(outcome.answer, spec.answer, spec.grader)
     return End("done", outcome, verdict, grading.version(spec.grader))

@@ -39,11 +39,14 @@ class Chosen:
     db: str | None
     rated: pd.DataFrame | None = None
 
+    def rated_rows(self) -> list[dict[str, Any]]:
+        """The samples of the same model that the same verifier scored, as stored; [] without any, or without one."""
+        of = {"model": self.model, "verifier": self.verifier, "db": self.db}
+        return studies.pool_rows(self.study, self.dataset, **of) if self.verifier else []
+
     def pool_rows(self) -> list[dict[str, Any]]:
-        """The samples of the same model as stored, scored by the same verifier where there are such; [] without any."""
-        of = {"model": self.model, "db": self.db}
-        rated = studies.pool_rows(self.study, self.dataset, verifier=self.verifier, **of) if self.verifier else []
-        return rated or studies.pool_rows(self.study, self.dataset, **of)
+        """The same, or where there are none the samples that another scored, or nobody; [] without any."""
+        return self.rated_rows() or studies.pool_rows(self.study, self.dataset, model=self.model, db=self.db)
 
     def pool(self) -> Pool:
         """The same for analysis.
@@ -63,28 +66,29 @@ class Chosen:
         return sorted(names, key=sizes.__getitem__, reverse=True)
 
     def larger(self, name: str | None = None) -> tuple[pd.DataFrame | None, str | None]:
-        """Outcomes of a larger model where it answers at once, and its name; (None, None) if the study has none.
+        """Outcomes of a larger model where it answers once, and its name; (None, None) if the study has none.
 
         Where it did so both greedily and by sampling they are the greedy ones, as in the paper.
 
         Arguments:
-            name: which; None for the largest.
+            name: which; None for the largest that does.
 
         Raises:
-            UnknownName: the study has no outcomes of it.
+            UnknownName: the study has no outcomes of it; UserError: it never answers once.
         """
+        for other in self.larger_ones() if name is None else [name]:
+            rows = _named(self.others, "model", other)
+            single = rows[rows["strategy"] == "single"]
+            greedy = single[[bool(json.loads(params).get("greedy")) for params in single["params"]]]
+            for of in (greedy, single, rows[rows["budget"] == 1]):
+                if len(of):
+                    return of, other
         if name is not None:
-            rows = _named(self.others, "model", name)
-        else:
-            names = self.larger_ones()
-            if not names:
-                return None, None
-            name = names[0]
-            rows = self.others[self.others["model"] == name]
-        rows = rows[rows["budget"] == rows["budget"].min()]
-        single = rows[rows["strategy"] == "single"]
-        greedy = single[[bool(json.loads(params).get("greedy")) for params in single["params"]]]
-        return next(of for of in (greedy, single, rows) if len(of)), name
+            raise UserError(
+                f"the study has no single answers of {name}, only searches with more generations",
+                hint='the strategy "single" with this model asks for them',
+            )
+        return None, None
 
 
 def choose(
@@ -104,15 +108,16 @@ def choose(
     if frame.empty:
         raise UserError(f"study {study!r} has no outcomes" + (f" of {dataset!r}" if dataset else ""))
     frame = frame[frame["dataset"] == frame["dataset"].mode()[0]]
-    own = _named(frame, "model", model)
-    name = str(own["model"].iloc[0])
+    by = frame[frame["verifier"] == verifier] if verifier and model is None else frame
+    name = str(_named(frame if by.empty else by, "model", model)["model"].iloc[0])
+    own = frame[frame["model"] == name]
     rated = own[own["verifier"].fillna("") != ""]
-    by, apart = "", None
+    judge, apart = "", None
     if verifier is not None or not rated.empty:
-        by = str(_named(rated, "verifier", verifier)["verifier"].iloc[0])
-        mine = own["verifier"].fillna("").isin(["", by])
+        judge = str(_named(rated, "verifier", verifier)["verifier"].iloc[0])
+        mine = own["verifier"].fillna("").isin(["", judge])
         own, apart = own[mine], own[~mine]
-    return Chosen(study, str(frame["dataset"].iloc[0]), name, by, own, frame[frame["model"] != name], db, apart)
+    return Chosen(study, str(frame["dataset"].iloc[0]), name, judge, own, frame[frame["model"] != name], db, apart)
 
 
 def parameters(outcomes: pd.DataFrame) -> float:

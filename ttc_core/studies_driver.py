@@ -266,7 +266,7 @@ def _ended(claim: UnitClaim, search: _Search, outcome: Outcome, usage: Usage) ->
     chosen = claim.options.get("kept")
     keep = chosen is None or task.problem in chosen
     run = task.run_id if keep else None
-    graded = _graded(outcome, task)
+    graded = _graded(outcome, task, usage)
     kept = End("done", outcome, graded["correct"], graded["graded_by"]) if keep else None
     if not claim.method.samples:
         row = {"method": claim.method.key, "budget": spec.budget, **graded, **asdict(usage), "run": run}
@@ -279,15 +279,16 @@ def _ended(claim: UnitClaim, search: _Search, outcome: Outcome, usage: Usage) ->
     for method in claim.served:
         for budget in method.budgets:
             came = replay.run(method.strategy, method.params, runs_checks.problem_of(spec), budget, spec.seed)
-            row = {"method": method.key, "budget": budget, **_graded(came, task), **asdict(replay.cost()), "run": run}
+            cost = replay.cost()
+            row = {"method": method.key, "budget": budget, **_graded(came, task, cost), **asdict(cost), "run": run}
             rows.append(row)
     return SearchEnd(rows, [{**place, **columns(found)}], kept)
 
 
-def _graded(outcome: Outcome, task: Task) -> dict[str, Any]:
-    spec = task.spec
+def _graded(outcome: Outcome, task: Task, usage: Usage) -> dict[str, Any]:
+    spec, lost = task.spec, outcome.lost(usage)
     scores = [c.score for c in outcome.candidates if c.node == outcome.chosen]
-    correct = None if spec.answer is None else grading.grade(outcome.answer, spec.answer, spec.grader)
+    correct = None if spec.answer is None or lost else grading.grade(outcome.answer, spec.answer, spec.grader)
     return {
         "problem": task.problem,
         "seed": spec.seed,

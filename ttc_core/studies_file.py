@@ -2,7 +2,7 @@
 
     name = "example"
     models = ["mini-s"]
-    verifiers = ["mini-implicit"]          # [""]: none
+    verifiers = ["mini-implicit"]          # as it is without this line; [""]: none
     budgets = { from = 4, to = 64 }        # powers of two; or a list
     seeds = [0]                            # or a number: so many
     datasets = [{ name = "mini-test", problems = 100 }]       # a count, or a list of ids; absent: all

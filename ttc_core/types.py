@@ -183,6 +183,10 @@ class Outcome:
     candidates: tuple[Candidate, ...]
     excluded: int = 0
 
+    def lost(self, usage: Usage) -> bool:
+        """Whether nobody can say if it is right, as no candidate is left and models failed: that is no wrong answer."""
+        return not self.candidates and usage.failed_samples + usage.failed_scores > 0
+
 
 Search = Generator[list[Request], list[Any], Outcome]
 

@@ -24,9 +24,17 @@ def test_easiness_is_the_share_of_right_samples_or_the_mean_score():
     np.testing.assert_allclose(difficulty.easiness(p, "predicted"), [0.4, math.nan])  # the third place is no sample
 
 
+@pytest.mark.parametrize("by", ["oracle", "predicted"])
+def test_a_problem_whose_samples_all_failed_is_the_most_difficult_and_stops_nobody(by):
+    p = pool([[1, 0], [0, 0], [0, 0]], scores=[[0.5, 0.4], [0.1, 0.1], [0.9, 0.9]], valid=[[1, 1], [1, 1], [0, 0]])
+    values = difficulty.easiness(p, by)
+    assert math.isnan(values[2]) and np.isfinite(values[:2]).all()
+    assert difficulty.quantile_bins(values, p.problems, 3).of.tolist() == [0, 1, 2]
+
+
 def test_difficulty_that_cannot_be_told():
-    with pytest.raises(BadValue, match="problem p1 has no samples"):
-        difficulty.easiness(pool([[1], [1]], valid=[[1], [0]]), "oracle")
+    with pytest.raises(BadValue, match="no problem has samples"):
+        difficulty.easiness(pool([[1], [1]], valid=[[0], [0]]), "oracle")
     with pytest.raises(BadValue, match="no sample has a score"):
         difficulty.easiness(pool([[1]], scores=[[math.nan]]), "predicted")
     with pytest.raises(BadValue, match="oracle or predicted"):

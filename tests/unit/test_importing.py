@@ -379,3 +379,16 @@ def test_a_broken_upload_is_refused_by_the_name_that_the_sender_gave_it(url, tmp
     with pytest.raises(UserError, match="needs a name"):
         uploads.add("samples", "", io.BytesIO(raw), " ", db=url)
     assert studies.listing(db=url) == []
+
+
+def test_verdicts_without_answers_are_chosen_among_by_score(url, tmp_path):
+    """Nothing can be voted for, so that only the best is chosen, and it is as right as its sample."""
+    rows = [
+        {"id": name, "question": "?", "answer": "4", "samples": [{"correct": c, "score": s} for c, s in samples]}
+        for name, samples in {"a": [(False, 0.2), (True, 0.9)], "b": [(True, 0.1), (False, 0.8)]}.items()
+    ]
+    importing.add("samples", write(tmp_path, *rows), "mine", db=url)
+    frame = studies.outcomes("mine", db=url)
+    assert set(frame["method"]) == {"best_of_n select=best"} and frame["answer"].isna().all()
+    right = frame.set_index(["problem", "budget"])["correct"]
+    assert [bool(right["a", 1]), bool(right["a", 2]), bool(right["b", 1]), bool(right["b", 2])] == [0, 1, 1, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 from tests.unit.test_figures import tables
@@ -51,3 +52,14 @@ def test_pass_at_1_by_position_is_drawn_where_it_is_asked_for(url, monkeypatch):
     assert not at.exception and "pass@1" in chart.proto.spec and " chains of reviser on " in said(at)
     linked = page("revisions", positions="true", study="one")
     assert len(linked.get("plotly_chart")) == 1
+
+
+def test_another_search_leaves_the_study_that_is_looked_at(url):  # noqa: F811
+    asked = RunSpec("", "revisions", 4, 0, {"chains": 2}, "mini-test", "mini-test-0007", model="mini-reviser")
+    first, other = (runs.start(replace(asked, budget=budget), db=url) for budget in (4, 8))
+    at = page("revisions", run=first, study="chains", positions="true")
+    box = at.selectbox(key="revisions_run")
+    box.select_index(1 - box.index).run()
+    assert {name: at.query_params[name] for name in ("run", "study", "positions")} == {
+        "run": other, "study": "chains", "positions": "true"
+    }  # fmt: skip

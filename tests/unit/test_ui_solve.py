@@ -8,6 +8,7 @@ from dataclasses import replace
 from tests.conformance.harness import spec
 from tests.unit.test_ui_pages import field, page, url  # noqa: F401 (a fixture)
 from ttc_core import importing, runs
+from ttc_core.settings import settings
 from ttc_core.store import leases, repository
 from ttc_core.store.database import database
 from ttc_core.ui import difficult
@@ -62,3 +63,28 @@ def test_without_a_study_problems_are_offered_by_their_steps(url):  # noqa: F811
     offered = field(at.selectbox, "form_problem_mini-test_bin 5 (hardest)").options
     steps = [int(line.split(" · ")[1].removesuffix(" steps")) for line in offered]
     assert len(offered) == 100 and steps == sorted(steps) and steps[0] >= 6
+
+
+def test_a_real_model_is_offered_the_verifiers_that_can_read_it(url, tmp_path, monkeypatch):  # noqa: F811
+    """Also behind a choice that stood before: the form never holds one that the model's text means nothing to."""
+    (tmp_path / "mine.toml").write_text('[models.qwen3-0-6b]\nbase_url = "http://127.0.0.1:9"\n')
+    monkeypatch.setenv("TTC_MODELS", str(tmp_path / "mine.toml"))
+    settings.cache_clear()
+    at = page("solve")
+    assert field(at.selectbox, "form_verifier").value == "mini-implicit"
+    field(at.selectbox, "form_model").set_value("qwen3-0-6b").run()
+    verifier = field(at.selectbox, "form_verifier")
+    assert not at.exception and not [one for one in verifier.options if one.startswith("mini-")]
+    assert verifier.value == "self_certainty"
+    at.button(key="form_run").click().run()
+    asked = runs.listing(db=url).rows[0].spec
+    assert (asked.model, asked.verifier) == ("qwen3-0-6b", "self_certainty")
+
+
+def test_a_problem_is_named_whatever_its_id_is_made_of(url):  # noqa: F811
+    about = {"dataset": "math500", "problem_id": "test/algebra/807.json", "question": "What?", "answer": "1"}
+    params = {param.name: param.default for param in runs.catalogue().strategies["best_of_n"][1]}
+    repository.add(database(url), "far", replace(spec("best_of_n", 4), params=params, **about))
+    at = page("trees", run="far")
+    assert not at.exception and any("test/algebra/807.json" in text.value for text in at.caption)
+    assert not any("own question" in text.value for text in at.caption)

@@ -37,13 +37,12 @@ def easiness(pool: Pool, by: str) -> Floats:
     """(P) easiness of each problem; NaN where none of its samples is graded, or has a score to predict from.
 
     Raises:
-        BadValue: neither "oracle" nor "predicted", a problem without samples, or no scores to predict from.
+        BadValue: neither "oracle" nor "predicted", no samples at all, or no scores to predict from.
     """
     if by not in WAYS:
         raise BadValue(f"difficulty goes by {' or '.join(WAYS)}, not {by!r}")
-    sizes = pool.sizes
-    if (sizes == 0).any():
-        raise BadValue(f"problem {pool.problems[int(np.argmin(sizes))]} has no samples to tell its difficulty from")
+    if not pool.valid.any():
+        raise BadValue("no problem has samples to tell its difficulty from")
     if by == "oracle":
         graded = pool.valid if pool.graded is None else pool.valid & pool.graded
         return mean_score(pool.correct.astype(float), graded)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ttc_core.analysis.pipeline import ratio as divided
 from ttc_core.analysis.pool import Floats
 from ttc_core.errors import BadValue
 
@@ -91,10 +92,16 @@ def standings(
         counts = np.concatenate(
             [np.ones((1, len(rows))), rng.multinomial(len(rows), [1 / len(rows)] * len(rows), resamples)]
         )
-        curves = np.array([_interpolated(budgets, curve, at) for curve in counts @ small[rows] / len(rows)])
-        reached = counts @ large[rows] / len(rows)
+        curves = np.array([_interpolated(budgets, curve, at) for curve in _means(counts, small[rows])])
+        reached = _means(counts, large[rows])
         found.append(Standing(len(rows), *map(_bounded, (curves, reached, curves - reached[:, None]))))
     return found
+
+
+def _means(counts: Floats, values: Floats) -> Floats:
+    """(R, ...) means over problems (P, ...) as often as each is drawn, of those that are known."""
+    known = ~np.isnan(values)
+    return divided(counts @ np.where(known, values, 0.0), counts @ known.astype(float))
 
 
 def _bounded(drawn: Floats) -> Floats:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ttc_core.analysis.measured import Measured
-from ttc_core.analysis.pipeline import Binning, Pipeline, chosen, ratio, resampled
+from ttc_core.analysis.pipeline import Binning, Pipeline, chosen, mean_of_known, ratio, resampled
 from ttc_core.analysis.pool import Floats, Ints
 from ttc_core.errors import BadValue
 
@@ -114,8 +114,8 @@ def frontier(
         policy=(taken // len(measured.budgets)).T,
         spent=(taken % len(measured.budgets)).T,
         by_bin=by_bin,
-        regret=_mean(regrets),
-        regret_by_bin=np.stack([_mean(regrets[of[0] == k]) for k in range(binning.count)]),
+        regret=mean_of_known(regrets),
+        regret_by_bin=np.stack([mean_of_known(regrets[of[0] == k]) for k in range(binning.count)]),
         sizes=np.bincount(of[0], minlength=binning.count),
     )
 
@@ -146,12 +146,6 @@ def _regret(measured: Measured, policy: Floats) -> Floats:
     """(P, B) accuracy of the best method of each problem at each budget, less the policy's."""
     with np.errstate(invalid="ignore"):
         return np.asarray(np.fmax.reduce(measured.accuracy, axis=1) - policy)
-
-
-def _mean(values: Floats) -> Floats:
-    """Mean over problems of what is known."""
-    known = ~np.isnan(values)
-    return ratio(np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0).astype(float))
 
 
 def _interval(mean: Floats, drawn: Floats | None) -> Interval:

@@ -83,7 +83,7 @@ def measured(
 
     Arguments:
         outcomes: columns as `ttc_core.studies.outcomes` gives them.
-        baseline: label of the method to compare with; None: best_of_n that chooses by weight.
+        baseline: label of the method to compare with; None: best_of_n that chooses by weight, else another best_of_n.
 
     Raises:
         BadValue: nothing to measure, outcomes of different models or data sets, or no baseline.
@@ -140,11 +140,11 @@ def _baseline(kept: pd.DataFrame, labels: list[str], name: str | None) -> int:
         if name not in labels:
             raise BadValue(f"the study has no method {name!r} (it has: {', '.join(labels)})")
         return labels.index(name)
-    for row in kept.drop_duplicates("method").itertuples():
-        params = json.loads(str(row.params))
-        if row.strategy == "best_of_n" and params.get("select", "weighted") == "weighted":
-            return labels.index(str(row.method))
-    raise BadValue("the study has no best_of_n that chooses by weight", hint="name the baseline to compare with")
+    parallel = kept[kept["strategy"] == "best_of_n"].drop_duplicates("method")
+    by_weight = [json.loads(params).get("select", "weighted") == "weighted" for params in parallel["params"]]
+    if parallel.empty:
+        raise BadValue("the study has no best_of_n", hint="name the baseline to compare with")
+    return labels.index(str((parallel[by_weight] if any(by_weight) else parallel)["method"].iloc[0]))
 
 
 def _limited(found: Measured) -> Measured:

@@ -72,11 +72,11 @@ class Pipeline:
         }
 
     def followed(self) -> Floats:
-        """(P, B) accuracy of the policy on each problem as it is, a mean over pairs of folds."""
+        """(P, B) accuracy of the policy on each problem as it is, a mean over the pairs of folds that tell it."""
         ones = np.ones((1, len(self.order)))
         of, flat = self.placed(ones), self.measured.accuracy.reshape(len(self.order), -1)
         taken = [self.best(*self.totals(ones, of, fold))[0][fold, of[0]] for fold in self.folds]  # (P, B) each
-        return np.asarray(np.mean([np.take_along_axis(flat, best, axis=1) for best in taken], axis=0))
+        return mean_of_known(np.array([np.take_along_axis(flat, best, axis=1) for best in taken]))
 
     def placed(self, counts: Floats) -> Ints:
         """(R, P) bin of each problem in each resample."""
@@ -218,6 +218,12 @@ def resampled(rng: np.random.Generator, p: int, resamples: int) -> Iterator[Floa
     """How often each of p problems is drawn in each resample, (at most _AT_ONCE, P) at a time."""
     for first in range(0, resamples, _AT_ONCE):
         yield rng.multinomial(p, np.full(p, 1 / p), min(_AT_ONCE, resamples - first)).astype(float)
+
+
+def mean_of_known(values: Floats) -> Floats:
+    """Mean over the first axis of what is not NaN; NaN where there is nothing."""
+    known = ~np.isnan(values)
+    return ratio(np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0).astype(float))
 
 
 def ratio(sums: Floats, numbers: Floats) -> Floats:

@@ -23,6 +23,10 @@ class Tables(Protocol):
     def about(self) -> str:
         """Model, verifier, data set, problems and seeds in words, for captions."""
 
+    @property
+    def fewer(self) -> str:
+        """How many problems lack samples for `over_optimised` and `aggregations`, a sentence; "" for none."""
+
     def frontier(self, by: str, majority: bool = False) -> dict[str, Any]:
         """The frontier document; by: oracle or predicted; majority: of methods that choose by majority alone."""
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ttc_core.analysis import compared, comparison, difficulty, documents, frontier, planning, quality, revisions
 from ttc_core.analysis.frontier import RESAMPLES
 from ttc_core.analysis.measured import measured
+from ttc_core.analysis.pipeline import mean_of_known
 from ttc_core.errors import UserError
 from ttc_core.export import chains, revising
 from ttc_core.studies_chosen import Chosen, choose, parameters
+from ttc_core.studies_pools import gathered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,7 @@ class StudyTables:
         chains: gives the attempts of kept searches that revise, out of these outcomes; None: none are kept.
         axis, count, resamples, shares: cost axis, bins of equal size, of the bootstrap, and R of the exchange.
         rated: outcomes of the same model with other verifiers; None if there are none.
+        unrated: the verifier, where the scores of the pool are not its own.
     """
 
     frame: pd.DataFrame
@@ -46,6 +49,7 @@ class StudyTables:
     resamples: int = RESAMPLES
     shares: Sequence[float] = RATIOS
     rated: pd.DataFrame | None = None
+    unrated: str = ""
     _made: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -60,6 +64,13 @@ class StudyTables:
         problems, seeds = self.frame["problem"].nunique(), self.frame["seed"].nunique()
         judged = f" with {verifiers[0]}" if verifiers else ""
         return f"{first['model']}{judged} on {first['dataset']}: {problems:,} problems, {seeds} seed{'s'[: seeds > 1]}."
+
+    @property
+    def fewer(self) -> str:
+        """See Tables."""
+        number = len(self._pool().problems) - len(self._full().problems)
+        few = "1 problem that has" if number == 1 else f"{number:,} problems that have"
+        return f"Left out: {few} fewer than half of the samples. " if number else ""
 
     def frontier(self, by: str, majority: bool = False) -> dict[str, Any]:
         """See Tables."""
@@ -88,7 +99,10 @@ class StudyTables:
     def _exchange(self, by: str, frame: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
         large, name = Chosen("", "", "", "", self.frame, self.others, None).larger()
         if large is None:
-            raise UserError("the study has no outcomes of a larger model")
+            raise UserError(
+                "the study has no single answers of a larger model",
+                hint='the strategy "single" with one asks for them',
+            )
         times = parameters(large) / parameters(self.frame)
         document = documents.exchanges(
             frame, large, self._pool(), self.shares, times, by, self._bins(), resamples=0, baseline=baseline
@@ -97,7 +111,7 @@ class StudyTables:
         found, pool, binning = documents.binned(own, self._pool(), by, self._bins())
         of = difficulty.quantile_bins(binning.values, pool.problems, self._bins()).of
         small = frontier.followed(found, binning)
-        curves = [[float(v) for v in small[of == b].mean(axis=0)] for b in range(self._bins())]
+        curves = [[float(v) for v in mean_of_known(small[of == b])] for b in range(self._bins())]
         return document | {
             "budgets": found.budgets,
             "curves": [[None if math.isnan(v) else v for v in curve] for curve in curves],
@@ -124,7 +138,7 @@ class StudyTables:
 
     def over_optimised(self) -> list[dict[str, float]]:
         """See Tables."""
-        return self._once("over_optimised", lambda: quality.over_optimised(self._scored(), self._powers()))
+        return self._once("over_optimised", lambda: quality.over_optimised(self._full(), self._powers()))
 
     def chosen(self) -> pd.DataFrame:
         """See Tables."""
@@ -133,7 +147,7 @@ class StudyTables:
     def aggregations(self) -> dict[str, Any]:
         """See Tables."""
         ks = self._powers()
-        return self._once("aggregations", lambda: {"ks": ks, **quality.aggregations(self._scored(), ks)})
+        return self._once("aggregations", lambda: {"ks": ks, **quality.aggregations(self._full(), ks)})
 
     def ratios(self, by: str = "oracle", majority: bool = False) -> pd.DataFrame:
         """See Tables."""
@@ -220,6 +234,8 @@ class StudyTables:
 
     def _scored(self) -> Pool:
         pool = self._pool()
+        if self.unrated:
+            raise UserError(f"no sample of the study's pool was scored by {self.unrated}")
         if not len(quality.scored(pool)[0]):
             raise UserError("no sample of the study's pool has a score")
         return pool
@@ -228,8 +244,16 @@ class StudyTables:
         """As many bins as asked for, fewer where there are not enough problems."""
         return max(1, min(self.count, len(self._pool().problems)))
 
+    def _full(self) -> Pool:
+        """The graded samples of the problems that have at least half as many as the one with most."""
+        return self._once("full", lambda: _at_least_half(self._scored().judged()))
+
     def _powers(self) -> list[int]:
-        return [2**i for i in range(int(self._pool().sizes.min()).bit_length())]
+        return [2**i for i in range(int(self._full().sizes.min()).bit_length())]
+
+
+def _at_least_half(pool: Pool) -> Pool:
+    return pool.of([p for p, size in enumerate(pool.sizes.tolist()) if 2 * size >= pool.sizes.max()])
 
 
 def of_study(
@@ -247,8 +271,9 @@ def of_study(
         UnknownName: no such study, model or verifier; UserError: it has no outcomes yet.
     """
     found = choose(study, dataset, model, verifier, db=db)
+    rated = found.rated_rows()
     try:
-        pool = found.pool()
+        pool = gathered(rated) if rated else found.pool()
     except UserError:  # figures that need one say so
         pool = None
     return StudyTables(
@@ -258,6 +283,7 @@ def of_study(
         lambda revised: chains.kept(revised, db),
         resamples=resamples,
         rated=found.rated,
+        unrated=found.verifier if found.verifier and not rated else "",
     )
 
 

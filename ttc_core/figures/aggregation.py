@@ -28,6 +28,6 @@ def info(tables: Tables) -> Info:
     ]
     caption = (
         f"Accuracy of n samples chosen by the last, the least, the product or the mean of their step scores, over all "
-        f"subsets of the pool. {tables.about}"
+        f"subsets of the pool. {tables.fewer}{tables.about}"
     )
     return Info("aggregation", panels, caption, columns=2)

@@ -30,6 +30,7 @@ def info(tables: Tables) -> Info:
         panels.append(Panel("by method", budgets(ticks), Axis("score − accuracy"), [even, *lines]))
     caption = (
         f"Left: mean score and accuracy of the best of n samples by score, over all subsets of the pool. Right: mean "
-        f"score of the answer a method chose less its accuracy; above 0 the verifier is fooled. {tables.about}"
+        f"score of the answer a method chose less its accuracy; above 0 the verifier is fooled. {tables.fewer}"
+        f"{tables.about}"
     )
     return Info("over_optimisation", panels, caption, columns=2)

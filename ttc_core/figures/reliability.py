@@ -20,8 +20,7 @@ def info(tables: Tables) -> Info:
         Series("share of samples", middle, [bar["count"] / total for bar in bars], Style(COLOURS[4], "dot", "square")),
     ]
     panels = [Panel("calibration", Axis("score", limits=(0, 1)), Axis("share", limits=(0, 1)), series)]
-    if found["steps"]:
-        steps = [s for s in found["steps"] if s["auc"] is not None]
+    if steps := [s for s in found["steps"] if s["auc"] is not None]:
         xs = [s["step"] for s in steps]
         line = Series("AUC", xs, [s["auc"] for s in steps], Style(COLOURS[2], "solid", "triangle"))
         chance = Series("chance", [min(xs), max(xs)], [0.5, 0.5], Style(GREY, "dash"), kind="guide")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ttc_core import grading, registry
@@ -114,14 +114,15 @@ def _pools(
     budgets = [2**i for i in range(least.bit_length()) if 2**i <= least]
     params = asdict(registry.build("strategy", "best_of_n", {"select": "weighted" if rated else "majority"}))
     methods.append(NewMethod(MODEL, MODEL if rated else "", "best_of_n", params, "pool", [most], samples=max(1, most)))
-    selects = ("weighted", "best", "majority") if rated else ("majority",)
+    unvoted = [_unvoted(pool) for pool in pools]
+    selects = (("best",) if any(unvoted) else ("weighted", "best", "majority")) if rated else ("majority",)
     for select in selects if budgets else ():
         label = f"best_of_n select={select}"
         asked = (MODEL, MODEL if rated else "", "best_of_n", {**params, "select": select})
         methods.append(NewMethod(*asked, label, budgets, pool=0))
     for i, (problem, pool) in enumerate(zip(problems, pools, strict=True)):
         sampled.append((0, {"problem": i, "seed": 0, "run": None, **columns(pool)}))
-        nodes = {child_id(ROOT, j): _node(j, one) for j, one in enumerate(pool)}
+        nodes = {child_id(ROOT, j): _node(j, one, unvoted[i]) for j, one in enumerate(pool)}
         usage = Usage(len(pool), generated_tokens=sum(one.tokens for one in pool))
         replay = Replay(
             nodes, len(pool), usage, rated=True, known={child_id(ROOT, j): one.tokens for j, one in enumerate(pool)}
@@ -132,11 +133,17 @@ def _pools(
                 verdicts = {child_id(ROOT, j): one.correct for j, one in enumerate(pool)}
                 correct = verdicts[outcome.chosen] if outcome.chosen else (None if problem.answer is None else False)
                 graded = {"correct": correct, "graded_by": None}
+                outcome = replace(outcome, answer=None) if unvoted[i] else outcome
                 tree = Tree(i, method.strategy, (), outcome, replay.cost(), budget=budget)
                 found.append((number, {**_row(tree, graded, ""), "run": None}))
 
 
-def _node(number: int, one: Solution) -> Node:
+def _unvoted(pool: Sequence[Solution]) -> bool:
+    """Whether a problem has verdicts and no answers: each sample then stands for itself, as in `votes.groups`."""
+    return any(one.correct is not None for one in pool) and all(one.answer is None for one in pool)
+
+
+def _node(number: int, one: Solution, unvoted: bool) -> Node:
     """A solution as the node of a search, which best-of-N can look at."""
     steps = tuple(one.steps) or ((one.score,) if one.score is not None else ())
     path = steps if one.score is None or steps[-1:] == (one.score,) else (one.score,)
@@ -145,7 +152,7 @@ def _node(number: int, one: Solution) -> Node:
         ROOT,
         "",
         "end",
-        answer=one.answer,
+        answer=f"sample {number}" if unvoted else one.answer,
         scores=path,
         path_scores=path,
     )

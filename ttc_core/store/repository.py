@@ -14,11 +14,12 @@ from ttc_core.store import trees
 from ttc_core.store.columns import escape
 from ttc_core.store.database import Database
 from ttc_core.store.rows import row_view, spec_row, usage_row
-from ttc_core.store.schema import CandidateRow, RunRow, table
+from ttc_core.store.schema import CandidateRow, MethodRow, OutcomeRow, PoolRow, RunRow, table
 from ttc_core.store.trees import nodes
 from ttc_core.types import Node, Outcome, RunSpec, Usage
 
 runs, candidates = table(RunRow), table(CandidateRow)
+methods, outcomes, pools = table(MethodRow), table(OutcomeRow), table(PoolRow)
 ENDED = ("done", "failed", "stopped")
 _CLEAN = {
     "attempts": 0,
@@ -128,10 +129,12 @@ def request_stop(db: Database, run_id: str) -> None:
     """Stop a pending run at once and ask the worker of a running one to stop; an ended run stays as it is.
 
     Raises:
-        UnknownName: no such run.
+        UnknownName: no such run; UserError: its study works on it.
     """
     with db.write() as connection:
         row = _row(connection, run_id)
+        if row["study"] is not None and row["status"] == "running" and row["heartbeat"] is None:
+            raise UserError(f"run {run_id} is part of a study", hint="pause the study, which works on it")
         silent = abs(db.now(connection) - (row["heartbeat"] or 0.0)) > STALLED_SECONDS
         abandoned = row["status"] == "running" and silent
         if row["status"] == "pending" or abandoned:
@@ -181,8 +184,16 @@ def extend(db: Database, run_id: str, budget: int) -> None:
 
 def remove(db: Database, run_ids: Sequence[str]) -> int:
     """Delete runs with all that belongs to them; returns how many there were. Their space goes back to the disk."""
+    gone = 0
     with db.write() as connection:
-        gone = sum(connection.execute(delete(runs).where(runs.c.id == run_id)).rowcount for run_id in run_ids)
+        for run_id in run_ids:
+            found = connection.execute(delete(runs).where(runs.c.id == run_id).returning(runs.c.study)).first()
+            gone += found is not None
+            if found is not None and found.study is not None:
+                of = select(methods.c.key).where(methods.c.study == found.study)
+                for kept in (outcomes, pools):  # what the study knows of it stays, without its tree
+                    named = (kept.c.method.in_(of), kept.c.run == run_id)
+                    connection.execute(update(kept).where(*named).values(run=None))
     if gone:
         db.give_back_space([runs.name, nodes.name, candidates.name])
     return gone

@@ -84,7 +84,7 @@ def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) 
         return None
     epoch = row["epoch"] + 1
     held = {"status": "running", "owner": worker, "epoch": epoch, "heartbeat": now, "attempts": attempts}
-    connection.execute(mine.values(**held, started=row["started"] or now))
+    connection.execute(mine.values(**held, started=now))
     method, served = _methods(connection, row["method"])
     lease = Lease(row["key"], str(row["key"]), epoch)
     tasks = _tasks(connection, row, method, now)

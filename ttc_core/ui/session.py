@@ -18,6 +18,7 @@ RUN, BESIDE = "run", "beside"  # the places of a page at which a run can be show
 LOOK = ("node", "view", "frame")  # what the address says of a run besides: the step, the view, the replay's moment
 VIEWS = ("tree", "outline", "table")  # of a run; the first is not said
 PLACES = (RUN, *LOOK, BESIDE, *(f"{BESIDE}_{name}" for name in LOOK))
+KEPT = ("study", "positions")  # what stays there besides, whichever run is looked at
 _CSS = Path(__file__).parent / "assets" / "page.css"
 _PAGES = Path(__file__).parents[2] / "pages"
 
@@ -96,7 +97,7 @@ def link(
     said |= {place: run or "", key_of(place, "node"): node or "", key_of(place, "frame"): moment}
     if view is not None:
         said[key_of(place, "view")] = "" if view == VIEWS[0] else view
-    wanted = {key: value for key in PLACES if (value := said.get(key))}
+    wanted = {key: value for key in (*PLACES, *KEPT) if (value := said.get(key))}
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
 

@@ -68,9 +68,15 @@ def ask(catalogue: Catalogue) -> RunSpec:
             for name, card in catalogue.verifiers.items()
             if not card.lacks and (not model or card.judges(catalogue.models[model]))
         }
+        usual = RunSpec("", "", 0).verifier
         verifier = (
             form.choice(
-                FORM, "verifier", "Verifier", list(ready), words=lambda n: f"{n} · {ready[n]}" if ready[n] else n
+                FORM,
+                "verifier",
+                "Verifier",
+                list(ready),
+                wanted=None if usual in ready else "self_certainty",
+                words=lambda n: f"{n} · {ready[n]}" if ready[n] else n,
             )
             or ""
         )
@@ -79,8 +85,8 @@ def ask(catalogue: Catalogue) -> RunSpec:
             "Seed", min_value=0, value=form.first(FORM, "seed", 0), step=1, key=form.key(FORM, "seed"),
             help="the same seed gives the same tree",
         )  # fmt: skip
-        own, usual = f"temperature_{model}", catalogue.models[model].temperature if model else TEMPERATURE
-        hot = form.first(FORM, own, usual)
+        own, heat = f"temperature_{model}", catalogue.models[model].temperature if model else TEMPERATURE
+        hot = form.first(FORM, own, heat)
         temperature = right.number_input("Temperature", 0.0, 10.0, hot, step=0.1, key=form.key(FORM, own))
     return replace(
         spec, strategy=strategy, params=values, budget=int(budget), seed=int(seed), model=model, verifier=verifier,

@@ -126,7 +126,8 @@ def problems(
     pool = found.pool()
     measured, bins = compared.placed(found.outcomes, pool, axis, by, verifier=verifier)
     bin_of = dict(zip(measured.problems, bins.tolist(), strict=True))
-    ease = dict(zip(pool.problems, difficulty.easiness(pool.judged() if by == "oracle" else pool, by), strict=True))
+    told = pool.judged() if by == "oracle" else pool
+    ease = {one: e for one, e in zip(told.problems, difficulty.easiness(told, by), strict=True) if not math.isnan(e)}
     hoped = behind.expected(pool, found.outcomes, *method)
     listed = behind.problems(found.outcomes, found.pool_rows(), method, base)
     return [

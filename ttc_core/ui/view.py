@@ -139,7 +139,7 @@ def _made(view: RunView) -> str:
     spec = view.spec
     strategies = runs.catalogue().strategies
     declared = strategies[spec.strategy][1] if spec.strategy in strategies else []
-    problem = f"`{spec.problem_id}`" if spec.problem_id.replace("-", "").replace("_", "").isalnum() else "own question"
+    problem = words.named(spec.problem_id) if spec.problem_id else "own question"
     made = words.named(words.strategy(spec, {param.name: param.default for param in declared}))
     models = " with ".join(words.named(name) for name in (spec.model, spec.verifier) if name)
     when = [words.ago(view.created)] if view.ended else []  # the head of one under way stays as it is

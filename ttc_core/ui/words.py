@@ -91,9 +91,8 @@ def _parameter(name: str, value: Any) -> str:
 
 
 def lost(view: RunView) -> bool:
-    """Whether a search ended without an answer because every sample of it failed; that is no wrong answer."""
-    none = view.outcome is not None and not view.outcome.candidates
-    return view.status == "done" and view.answer is None and none and view.usage.failed_samples > 0
+    """Whether a search ended without an answer because models failed."""
+    return view.status == "done" and view.outcome is not None and view.outcome.lost(view.usage)
 
 
 def shown(text: str) -> str:
