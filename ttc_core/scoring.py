@@ -14,6 +14,7 @@ from ttc_core.jobs import Engine, Evaluate, Evaluated, EvaluateJob, Job, Reading
 from ttc_core.tree import Tree
 from ttc_core.types import ROOT, Node, NodeId, Problem
 
+UNSENT = -1  # the ticket of what no engine was asked
 # What a search asks of the scheduler: `send(model, make, arguments, receive)` sends the job make(ticket, *arguments) to
 # that model's engine and calls `receive` with the reply.
 Send = Callable[[str, Callable[..., Job], tuple[Any, ...], Callable[[Any], None]], None]
@@ -114,11 +115,7 @@ class Scorer:
         gather = Gather(len(asked), partial(self._received, node_id))
         for i, request in enumerate(asked):
             if isinstance(request, Evaluate):
-                try:
-                    self._evaluate(self._tree.nodes[node_id], request, gather, i)
-                except EngineError as error:  # this solution cannot be laid out for the model
-                    self._fail(node_id, error)
-                    return
+                self._evaluate(self._tree.nodes[node_id], request, gather, i)
             else:
                 answer, truth = self._tree.nodes[node_id].answer, self._problem.answer
                 gather.put(i, grading.grade(answer, truth, self._problem.metadata.get("grader", grading.DEFAULT)))
@@ -132,7 +129,11 @@ class Scorer:
         context: tuple[Segment, ...] = ()
         if asked.layout is not None:
             before = self._tree.text(node.parent) if continued else ""
-            reading = asked.layout(self._problem.question, before, node.text, engine.chat)
+            try:
+                reading = asked.layout(self._problem.question, before, node.text, engine.chat)
+            except EngineError as error:  # this solution cannot be laid out for the model; others may be
+                gather.put(index, Evaluated(UNSENT, error=error))
+                return
         elif continued:
             context = (self._prompt(node.id, asked, engine), *self._tree.segments(node.parent, self._tokenizer))
         else:

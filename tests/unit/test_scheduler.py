@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.conformance.harness import PROBLEM, Result, ScriptedBackend, read_answer, run, spec, take
+from tests.conformance.harness import PROBLEM, Result, ScriptedBackend, ScriptedVerifier, read_answer, run, spec, take
 from ttc_core import registry
 from ttc_core.engines.scripted import Clock, Scripted
-from ttc_core.errors import BudgetExceeded, StrategyFault, UserError
-from ttc_core.jobs import GenerateJob
+from ttc_core.errors import BudgetExceeded, EngineFault, StrategyFault, UserError
+from ttc_core.jobs import Evaluate, GenerateJob
 from ttc_core.scheduler import Failed, Finished, Scheduler
 from ttc_core.types import ROOT, Outcome, Parallel, Prune, RunSpec, Sample, Score
 
@@ -82,6 +82,26 @@ def test_an_exception_in_a_verifier_ends_only_its_search():
 
     result = run([spec("beam_search", 4)], ScriptedBackend(twist=twist))[0]
     assert isinstance(result.error, ZeroDivisionError)
+
+
+def test_a_solution_that_cannot_be_laid_out_for_the_verifiers_model_is_left_out_alone():
+    """As one whose score failed: counted, no answer, and no end of the search."""
+
+    def refused(question, before, text, chat):
+        raise EngineFault("the template cut the step tag off")
+
+    class Picky(ScriptedVerifier):
+        def score(self, problem, node, carry):
+            if node.id == "r.2":
+                yield [Evaluate("scripted-prm", layout=refused)]
+            return (yield from super().score(problem, node, carry))
+
+    backend = ScriptedBackend()
+    backend.verifier = Picky
+    result = run([spec("best_of_n", 4)], backend)[0]
+    assert result.error is None and result.outcome.excluded == 1 and result.usage.failed_scores == 1
+    assert {c.node for c in result.outcome.candidates} == {"r.0", "r.1", "r.3"}
+    assert result.nodes["r.2"].why == "not scored: the template cut the step tag off"
 
 
 def test_scoring_without_a_verifier_is_the_users_mistake():
