@@ -216,8 +216,6 @@ def test_what_cannot_be_measured_is_said():
         measured(frame.assign(model=["a", "b"] * 18))
     with pytest.raises(BadValue, match="no graded outcome"):
         measured(frame.assign(correct=None))
-    with pytest.raises(BadValue, match="no best_of_n"):
-        measured(frame[frame.method != "best_of_n"])
     with pytest.raises(BadValue, match="no method 'mcts'"):
         measured(frame, baseline="mcts")
     with pytest.raises(BadValue, match="do not fill 7 bins"):

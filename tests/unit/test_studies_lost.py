@@ -115,10 +115,18 @@ def test_scores_of_another_verifier_are_not_shown_as_this_ones(name):
         writing.info(name, tables(unrated="mine"))
 
 
-def test_by_majority_alone_there_is_a_baseline_too():
-    frame = worlds.outcomes(np.ones((4, 2, 1)), [4])
-    found = measured(frame[frame["method"] == "best_of_n select=majority"])
-    assert found.methods[found.baseline] == "best_of_n select=majority"
+@pytest.mark.parametrize(
+    ("methods", "baseline"),
+    [
+        (["best_of_n select=majority", "best_of_n"], "best_of_n"),
+        (["beam_search width=4", "best_of_n select=majority"], "best_of_n select=majority"),
+        (["beam_search width=4", "dvts width=4"], "beam_search width=4"),
+    ],
+)
+def test_every_study_has_a_baseline(methods, baseline):
+    frame = worlds.outcomes(np.ones((4, 4, 1)), [4])
+    found = measured(pd.concat([frame[frame["method"] == method] for method in methods]))
+    assert found.methods[found.baseline] == baseline
 
 
 def test_a_deleted_tree_leaves_what_the_study_knows(url, tmp_path):  # noqa: F811

@@ -83,10 +83,11 @@ def measured(
 
     Arguments:
         outcomes: columns as `ttc_core.studies.outcomes` gives them.
-        baseline: label of the method to compare with; None: best_of_n that chooses by weight, else another best_of_n.
+        baseline: label of the method to compare with; None: best_of_n that chooses by weight, else another
+            best_of_n, else the first method.
 
     Raises:
-        BadValue: nothing to measure, outcomes of different models or data sets, or no baseline.
+        BadValue: nothing to measure, outcomes of different models or data sets, or no such baseline.
     """
     for column in ("dataset", "model"):
         if len(names := sorted(outcomes[column].unique())) > 1:
@@ -143,7 +144,7 @@ def _baseline(kept: pd.DataFrame, labels: list[str], name: str | None) -> int:
     parallel = kept[kept["strategy"] == "best_of_n"].drop_duplicates("method")
     by_weight = [json.loads(params).get("select", "weighted") == "weighted" for params in parallel["params"]]
     if parallel.empty:
-        raise BadValue("the study has no best_of_n", hint="name the baseline to compare with")
+        return 0
     return labels.index(str((parallel[by_weight] if any(by_weight) else parallel)["method"].iloc[0]))
 
 
