@@ -44,7 +44,7 @@ def ok(document: Any) -> bytes:
 
 
 @contextlib.contextmanager
-def serving(script: Callable[[Asked, int], Sent]) -> Iterator[Server]:
+def serving(script: Callable[[Asked, int], Sent], port: int = 0) -> Iterator[Server]:
     """A server that answers with what script(request, how many came before) returns."""
 
     class Handler(socketserver.StreamRequestHandler):
@@ -73,7 +73,7 @@ def serving(script: Callable[[Asked, int], Sent]) -> Iterator[Server]:
             """A test's client goes away when it likes."""
 
     lock = threading.Lock()
-    with Threads(("127.0.0.1", 0), Handler) as listening:
+    with Threads(("127.0.0.1", port), Handler) as listening:
         server = Server(f"http://127.0.0.1:{listening.server_address[1]}")
         thread = threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True)
         thread.start()

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.http_server import choice, http, ok, serving, well_behaved
 from ttc_core import models_file, prompts, registry
 from ttc_core.engines.openai_http import OpenAIHTTP, client
-from ttc_core.errors import EngineBusy, EngineFault, UserError
+from ttc_core.errors import EngineBusy, EngineFault, EngineGone, UserError
 from ttc_core.jobs import EvaluateJob, GenerateJob, Reading, Segment
 from ttc_core.models import ModelCard
 from ttc_core.scheduler import Failed, Finished, Recorded, Scheduler
@@ -147,7 +147,21 @@ def test_refused():
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
     reply = ask(engine(f"http://127.0.0.1:{port}", deadline=5))
-    assert type(reply.error) is EngineBusy and "cannot be reached" in str(reply.error)
+    assert type(reply.error) is EngineGone and "cannot be reached" in str(reply.error)
+
+
+def test_a_server_that_is_started_again_is_waited_for(monkeypatch):
+    """Until the deadline, if it answered before: what asks meanwhile is not lost."""
+    monkeypatch.setattr(client, "PAUSE", 0.05)
+    with serving(lambda request, number: ok(CHAT)) as server:
+        far = engine(server.url, deadline=60)
+        assert ask(far).error is None
+        port = int(server.url.rsplit(":", 1)[1])
+    far.submit([GenerateJob(2, (far.prompt(QUESTION),), 1, "end")])
+    assert far.poll(1.0) == [], "several tries were refused by now"
+    with serving(lambda request, number: ok(CHAT), port):
+        [reply] = far.poll(30)
+    assert reply.error is None and reply.text == "\\boxed{2}"
 
 
 @pytest.mark.parametrize("header", ["retry-after: 1", "date"])

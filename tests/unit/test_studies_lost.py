@@ -18,7 +18,7 @@ from ttc_core.analysis.measured import measured
 from ttc_core.analysis.pipeline import Binning
 from ttc_core.bench.searches import POLICY, VERIFIER, ScriptedBackend
 from ttc_core.drawing import presets
-from ttc_core.errors import EngineFault, UnknownName, UserError
+from ttc_core.errors import EngineFault, EngineGone, UnknownName, UserError
 from ttc_core.export import writing
 from ttc_core.store import studies_tables
 from ttc_core.store.database import database
@@ -43,6 +43,19 @@ def test_an_outage_is_no_wrong_answer(url):  # noqa: F811
     down["problem"] = False
     assert carry_out(url, add(url, "up"), backend).status == "done"
     assert studies.outcomes("up", db=url)["correct"].notna().all()
+
+
+def test_a_server_that_is_not_there_fails_units_that_are_done_once_it_is(url):  # noqa: F811
+    """And leaves no outcome that nobody would ever try again."""
+    backend = ScriptedBackend(512)
+    backend.engines[POLICY].fault = lambda job: EngineGone("the server cannot be reached")
+    view = carry_out(url, add(url), backend)
+    assert view.units["failed"] == 12 and studies.outcomes("s", db=url).empty
+    backend.engines[POLICY].fault = lambda job: None
+    studies.resume("s", db=url)
+    assert carry_out(url, "s", backend).status == "done"
+    assert len(studies.outcomes("s", db=url)) == 6 * 2 * (3 + 2 + 2)
+    assert studies.outcomes("s", db=url)["correct"].notna().all()
 
 
 def test_problems_without_samples_stop_no_figure():

@@ -1,6 +1,7 @@
 """One request to a server, tried again where that can help; every way in which it can fail has a name here.
 
-    refused, no route        another try, another server        at most CONNECT tries
+    refused, no route        another try, another server        at most CONNECT tries; where the server has answered
+                             before, until the deadline, as it may be started again. Then the searches end
     429, 408, 425, 500-504   another try, Retry-After obeyed    at most BUSY tries
     time-out, cut connection another try                        at most CUT tries
     no JSON, or other JSON   another try                        at most BROKEN tries, then a fault
@@ -27,7 +28,7 @@ from typing import Any
 from ttc_core.engines.openai_http import hosts
 from ttc_core.engines.openai_http.options import Options
 from ttc_core.engines.openai_http.pool import Endpoint, Pool
-from ttc_core.errors import EngineBusy, EngineError, EngineFault
+from ttc_core.errors import EngineBusy, EngineError, EngineFault, EngineGone
 from ttc_core.settings import settings
 
 CONNECT, BUSY, CUT, BROKEN = 4, 6, 3, 2
@@ -80,7 +81,8 @@ class Client:
         """What `read` makes of the reply's JSON.
 
         Raises:
-            EngineBusy: no try succeeded; EngineFault: the reply is broken or the request was refused.
+            EngineBusy: no try succeeded; EngineGone: the server is not there; EngineFault: the reply is broken or the
+                request was refused.
         """
         last: EngineError = EngineBusy(f"{self.name}'s server has no free place")
         try:
@@ -92,14 +94,16 @@ class Client:
                     except _Again as again:
                         last = again.error
                         tries[again.most] = tries.get(again.most, 0) + 1
-                        if tries[again.most] >= again.most:
+                        restarts = again.most == CONNECT and self.heard > 0
+                        if tries[again.most] >= again.most and not restarts:
                             break
                         pause = self._pause(sum(tries.values()), again.after)
                         if asyncio.get_running_loop().time() + pause > (deadline.when() or 0.0):
                             break  # it would end in the deadline: say so now
                     await asyncio.sleep(pause)
         except TimeoutError as error:
-            raise EngineBusy(f"{self.name} did not answer within {self._options.deadline:g} s: {last}") from error
+            kind = EngineGone if isinstance(last, EngineGone) else EngineBusy
+            raise kind(f"{self.name} did not answer within {self._options.deadline:g} s: {last}") from error
         raise last
 
     async def close(self) -> None:
@@ -141,8 +145,8 @@ class Client:
                         raise EngineFault(f"{self.name}'s server sent more than {MOST // 2**20} MB")
                 return reply.status_code, reply.headers, bytes(body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            busy = EngineBusy(f"{self.name}'s server at {endpoint.url} cannot be reached", hint="is it running?")
-            raise _Again(busy, CONNECT, ill=True) from error
+            gone = EngineGone(f"{self.name}'s server at {endpoint.url} cannot be reached", hint="is it running?")
+            raise _Again(gone, CONNECT, ill=True) from error
         except httpx.TimeoutException as error:
             raise _Again(EngineBusy(f"{self.name}'s server was too slow"), CUT, ill=True) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
