@@ -54,9 +54,7 @@ def start(spec: RunSpec, other: RunSpec | None) -> None:
         session.notice("This search cannot be started", str(error), error.hint)
         return
     st.session_state["form_of"] = setup.shown(started[0], started[1] if other else None)  # the form stays as it is
-    session.link(None)
-    for run_id, place in zip(started, (session.RUN, session.BESIDE), strict=False):
-        session.link(run_id, place=place)
+    session.go(*started)
     st.rerun()
 
 
@@ -77,8 +75,7 @@ def side_by_side(current: RunView, other: RunView) -> None:
 
 def alone(run_id: str) -> None:
     """Show one of two runs only."""
-    session.link(None)
-    session.link(run_id)
+    session.go(run_id)
 
 
 def nothing(asked: RunSpec) -> None:
@@ -108,7 +105,7 @@ current, other, chosen, target = None, None, False, None
 with session.told("This search cannot be shown", "the Trees page lists what is stored"):
     current, other, chosen = shown()
 with st.sidebar, session.told("The form cannot be shown"):
-    if current:
+    if current and (chosen or not setup.begun()):  # what is shown as an example is no reason to undo what was typed
         setup.follow(current, other)
     known = runs.catalogue()
     asked = setup.ask(known)

@@ -48,7 +48,7 @@ def inside(dataset: str, difficulty: str) -> dict[str, Any]:
         st.caption(f"Nobody knows how difficult the problems of {words.named(dataset)} are.")
         return {"dataset": dataset, "problems": []}
     by = measure.told.partition(":")[0]
-    st.caption(f"Difficulty in {words.named(dataset)}: {by[:1].lower()}{by[1:]}.")
+    st.text(words.shown(f"Difficulty in {dataset}: {by[:1].lower()}{by[1:]}."))
     return {"dataset": dataset, "problems": measure.inside(difficult.BINS[difficulty])}
 
 

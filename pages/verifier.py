@@ -81,10 +81,11 @@ def confident(name: str, view: StudyView, verifier: str | None, tables: StudyTab
     shown = pd.DataFrame(found)[["problem", "question", "answer", "gold", "score", "steps", "times"]]
     config = {"score": st.column_config.NumberColumn(format="%.3f"), "gold": "known answer",
               "steps": st.column_config.LineChartColumn("scores of its steps", y_min=0, y_max=1)}  # fmt: skip
-    table = st.dataframe(shown, hide_index=True, key=f"mistakes-{at}", on_select="rerun", selection_mode="single-row",
+    key = f"mistakes-{name}-{verifier}-{at}"  # of this table alone: a selection stays with its key
+    table = st.dataframe(shown, hide_index=True, key=key, on_select="rerun", selection_mode="single-row",
                          column_config=config, height=340)  # fmt: skip
-    if lines := table["selection"]["rows"]:
-        one(found[lines[0]])
+    for line in table["selection"]["rows"]:
+        one(found[line])
 
 
 def one(sample: dict[str, object]) -> None:

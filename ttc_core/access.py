@@ -140,13 +140,22 @@ def why_not(verb: str, ids: Sequence[str] = (), needs: str = "runner") -> str:
     verb: as it is written down, such as "runs.stop"; ids: of what it changes; needs: the role.
     """
     try:
-        if settings().read_only:
-            raise _read_only()
+        check_writable()
         if (known := rules()) is not None:
             Asked(actor(), verb, needs, known, None, ids).permit(lambda: 0)
     except Refused as refusal:
         return str(refusal)
     return ""
+
+
+def check_writable() -> None:
+    """For what changes something and no `changes` guards.
+
+    Raises:
+        Refused: nobody changes anything through this process.
+    """
+    if settings().read_only:
+        raise _read_only()
 
 
 def _read_only() -> Refused:
@@ -170,8 +179,7 @@ def changes(
 
         @functools.wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            if settings().read_only:
-                raise _read_only()
+            check_writable()
             known = rules()
             if known is None:
                 return function(*args, **kwargs)

@@ -48,6 +48,17 @@ class Chosen:
         """The same, or where there are none the samples that another scored, or nobody; [] without any."""
         return self.rated_rows() or studies.pool_rows(self.study, self.dataset, model=self.model, db=self.db)
 
+    def predicts(self) -> None:
+        """Nothing, where the samples' scores are the verifier's own.
+
+        Raises:
+            UserError: difficulty would be predicted by another verifier's.
+        """
+        if self.verifier and not self.rated_rows() and self.pool_rows():
+            raise UserError(
+                f"no sample of the study's pool was scored by {self.verifier}", hint="use the oracle difficulty"
+            )
+
     def pool(self) -> Pool:
         """The same for analysis.
 

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
+from ttc_core import access
 from ttc_core.runs import ensure_database
 from ttc_core.runs_driver import Driver
 from ttc_core.store.database import Database, database
@@ -39,8 +40,9 @@ def work(url: str, *, forever: bool, until: Callable[[], bool] | None = None) ->
         url: of the database, which is created if it is not there.
         until: called between turns; work ends when it returns true. None: when the process is asked to end.
     Raises:
-        StoreFault: the database cannot be written; the runs remain claimable.
+        StoreFault: the database cannot be written; the runs remain claimable. Refused: this process is read-only.
     """
+    access.check_writable()
     until = until or Terminated()
     ensure_database(db=url)
     with Driver(database(url), role="worker") as driver:

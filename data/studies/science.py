@@ -45,8 +45,8 @@ from science_words import (  # noqa: E402
 )
 
 PAGE = REPOSITORY / "docs" / "science.md"
-POLICY, ALONE = (8, 16, 32, 64, 128, 256), (4, 8, 16, 32, 64, 128)  # generations
-SEARCHED, LOOKED = (4, 16, 64, 256), (4, 16, 64)
+POLICY, ALONE = (8, 16, 32, 64, 128, 256), (4, 8, 16, 32, 64, 128, 256)  # generations
+SEARCHED = (4, 16, 64, 256)
 RATIOS = (0.16, 0.79, 22.0)
 NEEDED = (1, 4, 16, 64, 256)  # samples to predict difficulty from
 BEAM, DVTS = "beam_search width=4", "dvts width=4"
@@ -140,14 +140,14 @@ def _bins(own: Chosen) -> str:
 
 def _ahead(own: Chosen) -> str:
     names = ("lookahead_search width=0 k=1", "lookahead_search width=0 k=3")
-    pairs = [(name, n, whole(own, (name, n), ("beam_search width=0", n))) for name in names for n in LOOKED]
+    pairs = [(name, n, whole(own, (name, n), ("beam_search width=0", n))) for name in names for n in SEARCHED]
     verdict = "agrees" if all(d.high < 0 for _, _, d in pairs) else "agrees in part"
     return section(
         "Lookahead search",
         "at equal cost lookahead search is worse than beam search, for its rollouts cost generations.",
         "lookahead less beam search, both with M = sqrt(N), in points:",
         verdict,
-        table(["", *map(str, LOOKED)], [[k, *(difference(d) for name, _, d in pairs if name == k)] for k in names]),
+        table(["", *map(str, SEARCHED)], [[k, *(difference(d) for name, _, d in pairs if name == k)] for k in names]),
     )
 
 

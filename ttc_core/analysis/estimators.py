@@ -55,7 +55,7 @@ class Estimate:
 
 
 def estimate(pool: Pool, metric: str, ks: Sequence[int], draws: int = votes.DRAWS, seed: int = 0) -> Estimate:
-    """The expectation of a metric at every k, from the graded samples of each problem.
+    """The expectation of a metric at every k, from the graded samples of each problem that has some.
 
     Arguments:
         metric: pass, majority, best or weighted.
@@ -70,6 +70,8 @@ def estimate(pool: Pool, metric: str, ks: Sequence[int], draws: int = votes.DRAW
         raise BadValue(f"metric must be one of {', '.join(METRICS)}, not {metric!r}")
     if pool.valid.any() and not (pool := pool.judged()).valid.any():
         raise BadValue("no sample is graded", hint="estimates need the right answers, or whether each sample is right")
+    if pool.valid.any():
+        pool = pool.of(np.flatnonzero(pool.valid.any(axis=1)).tolist())
     check(pool, ks)
     pool = pool.packed()
     if metric in ("best", "weighted") and not np.isfinite(pool.scores[pool.valid]).any():

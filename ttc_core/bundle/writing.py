@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -121,7 +122,8 @@ def _fill(study: str, folder: Path, copy: Database, drawn: Drawn) -> dict[str, A
     _json(folder / "bundle.json", document)
     if about["kind"] == "sweep":
         (folder / "study.toml").write_text(about["source"], "utf-8")
-    (folder / "README.md").write_text(_readme(document, cards), "utf-8")
+    pooled = bool((folder / "data" / "samples.jsonl").stat().st_size)
+    (folder / "README.md").write_text(_readme(document, cards, pooled), "utf-8")
     return document
 
 
@@ -131,21 +133,23 @@ def _draw(study: str, folder: Path, drawn: Drawn, db: str) -> tuple[list[writing
 
 
 def _graders(copy: Database, study: str) -> set[str]:
-    return {row["grader"] for row in studies_tables.pool_rows(copy, study)} or {"numeric"}
+    return studies_tables.graders(copy, study)
 
 
 def _json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", "ascii")
 
 
-def _readme(about: Mapping[str, Any], cards: Mapping[str, Any]) -> str:
-    """What a stranger reads first."""
+def _readme(about: Mapping[str, Any], cards: Mapping[str, Any], pooled: bool) -> str:
+    """What a stranger reads first. pooled: whether there are samples that a study can be made of anew."""
     study, asked, made = about["study"], about["asked"], about["software"]
-    again = f"{PROGRAM} sweep FOLDER/study.toml --name {study}-again"
-    if about["kind"] != "sweep":
-        again = (
-            f"{PROGRAM} import samples FOLDER/data/samples.jsonl --dataset {asked['datasets'][0]} --study {study}-again"
-        )
+    name, anew = shlex.quote(f"{study}-again"), []
+    if about["kind"] == "sweep":
+        anew = ["carried out anew by", f"    {PROGRAM} sweep FOLDER/study.toml --name {name}"]
+    elif pooled:
+        of = shlex.quote(asked["datasets"][0])
+        samples = f"{PROGRAM} import samples FOLDER/data/samples.jsonl --dataset {of} --study {name}"
+        anew = ["made anew from its samples by", f"    {samples}"]
     weights = [f"- {name}: {len(card['sha256'])} files" for name, card in cards.items()]
     figures = [f"- **{one['name']}**: {text.markdown(one['caption'])}" for one in about["figures"]]
     missing = [f"- {one['name']}: {one['why']}" for one in about["left_out"]]
@@ -159,9 +163,7 @@ def _readme(about: Mapping[str, Any], cards: Mapping[str, Any]) -> str:
         f"    {PROGRAM} figures --bundle FILE.zip --out figures",
         "and the study comes into a database, for the pages and every other command, by",
         f"    {PROGRAM} import bundle FILE.zip",
-        "Unpacked into FOLDER, and with the same models, the study is "
-        + ("carried out anew by" if about["kind"] == "sweep" else "made anew from its samples by"),
-        f"    {again}",
+        *([f"Unpacked into FOLDER, and with the same models, the study is {anew[0]}", *anew[1:]] if anew else []),
         "Equal seeds give equal answers on the same kind of machine; seconds differ. `sha256sum -c SHA256SUMS` finds "
         "damage.",
         "## Models and verifiers, with sums of their files in `models.json`",

@@ -23,7 +23,7 @@ def estimate(args: argparse.Namespace) -> int:
     from ttc_core.analysis import documents, estimators
 
     pool = _pool_of_dataset(args)
-    ks = _numbers(args.n, int, "--n") if args.n else _powers(int(pool.sizes.min()))
+    ks = _numbers(args.n, int, "--n") if args.n else _powers(_least(pool))
     metrics = args.metric.split(",") if args.metric else estimators.known(pool)
     document = documents.estimates(pool, ks, metrics)
     if args.json:
@@ -32,6 +32,12 @@ def estimate(args: argparse.Namespace) -> int:
     rows = [[metric, *(_shown(document[metric][str(k)]) for k in ks)] for metric in metrics]
     write_lines([*table(["", *map(str, ks)], rows), *_left_out(document)])
     return 0
+
+
+def _least(pool: Pool) -> int:
+    """Graded samples of the problem that has fewest, of those that have any; 1 where none has."""
+    sizes = pool.judged().sizes
+    return int(sizes[sizes > 0].min(initial=sizes.max(initial=1)) or 1)
 
 
 def difficulty(args: argparse.Namespace) -> int:
@@ -64,6 +70,8 @@ def frontier(args: argparse.Namespace) -> int:
 
     found = _chosen(args)
     frame, pool = found.outcomes, found.pool()
+    if args.by == "predicted" or args.fit:
+        found.predicts()
     document = documents.curves(
         frame,
         pool,
@@ -93,8 +101,10 @@ def frontier(args: argparse.Namespace) -> int:
 
 def _fit(frame: pd.DataFrame, pool: Pool, args: argparse.Namespace) -> None:
     """Write the policy that `compute_optimal` can follow."""
+    from ttc_core import access
     from ttc_core.analysis import fitting
 
+    access.check_writable()
     if not args.fit.replace("-", "").replace("_", "").isalnum():
         raise BadValue(f"a policy's name has letters, digits, - and _, not {args.fit!r}")
     made = fitting.fit(frame, pool, args.probe, args.fit, bins=args.bins, study=args.study)

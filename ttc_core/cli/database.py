@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from ttc_core import access
 from ttc_core.cli.shown import table, write_json, write_lines
 from ttc_core.errors import UserError
 from ttc_core.settings import settings
@@ -24,6 +25,8 @@ def db(args: argparse.Namespace) -> int:
     """One of the three; a database that is not sound is exit code 1."""
     from ttc_core.store.database import database
 
+    if args.action != "check":
+        access.check_writable()
     own = args.db or settings().database_url
     most = 2 if args.action == "copy" else 1
     if len(args.urls) > most or (args.study and args.action != "copy"):

@@ -111,6 +111,9 @@ def _search(args: argparse.Namespace, drawn: Drawn) -> int:
     """The figures of a run, and the way to its answer in LaTeX."""
     from ttc_core.export import searches, writing
 
+    for name in ("only", "saved", "dataset", "model", "verifier"):
+        if getattr(args, name):
+            raise UserError(f"--{name} goes with --study or --bundle: the figures of a run are its tree and its chain")
     found = searches.figures(args.run, drawn.check(), args.db)
     made = writing.write_figures(found, Path(args.out), drawn.formats, drawn.dpi)
     if "tex" in drawn.formats:
@@ -138,15 +141,19 @@ def _chosen(there: Mapping[str, Any], args: argparse.Namespace) -> Mapping[str, 
         return {} if args.only else there
     if unknown := set(args.saved.split(",")) - set(there):
         raise UserError(f"the bundle has no figure that is saved as {min(unknown)!r}")
-    return {name: there[name] for name in args.saved.split(",")}
+    return {name: there[name] | _size(args) for name in args.saved.split(",")}
 
 
 def _saved(name: str, args: argparse.Namespace) -> dict[str, Any]:
     """A saved figure's document, at another size where one is asked for."""
     from ttc_core import saved_figures
 
-    asked = {"preset": args.preset, "family": args.type}
-    return saved_figures.get(name, db=args.db).document() | {key: value for key, value in asked.items() if value}
+    return saved_figures.get(name, db=args.db).document() | _size(args)
+
+
+def _size(args: argparse.Namespace) -> dict[str, Any]:
+    """What of a saved figure's look the command line changes."""
+    return {key: value for key, value in {"preset": args.preset, "family": args.type}.items() if value}
 
 
 def bundle(args: argparse.Namespace) -> int:

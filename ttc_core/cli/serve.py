@@ -48,7 +48,8 @@ def serve(args: argparse.Namespace) -> int:
     worker = _Worker(url)
     try:
         while not ended() and app.poll() is None:
-            worker.watch()
+            if not settings().read_only:  # nobody may ask for anything then
+                worker.watch()
             time.sleep(WATCH_SECONDS)
     finally:
         _end([app, *([worker.process] if worker.process else [])])

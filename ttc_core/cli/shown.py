@@ -18,10 +18,10 @@ def write_json(document: Any) -> None:
 
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Lines on stdout, whatever its encoding can hold."""
+    """Lines on stdout, whatever its encoding can hold, without what could drive a terminal."""
     encoding = sys.stdout.encoding or "utf-8"
     for line in lines:
-        sys.stdout.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stdout.write(printable(line).encode(encoding, "replace").decode(encoding) + "\n")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttc_core import runs, studies
-from ttc_core.cli.shown import table, write_json, write_lines
+from ttc_core.cli.shown import printable, table, write_json, write_lines
 from ttc_core.errors import UserError
 from ttc_core.studies import StudyView
 
@@ -34,6 +34,10 @@ def sweep(args: argparse.Namespace) -> int:
     if args.study is not None and not extends:
         if args.file is not None:
             raise UserError("give either a file or a stored study, not both")
+        if args.dry_run or args.name:
+            raise UserError(
+                f"--{'dry-run' if args.dry_run else 'name'} goes with a study file, not with a stored study"
+            )
         return _stored(args)
     if args.file is None:
         raise UserError("what is the study to be extended to?", hint="sweep FILE.toml --extend STUDY")
@@ -228,7 +232,7 @@ def _show(view: StudyView, args: argparse.Namespace) -> int:
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
 
 

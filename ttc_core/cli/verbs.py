@@ -10,7 +10,7 @@ from typing import Any
 
 from ttc_core import files, runs, runs_documents
 from ttc_core.cli import asked
-from ttc_core.cli.shown import solved, solved_lines, table, usage, write_json, write_lines
+from ttc_core.cli.shown import printable, solved, solved_lines, table, usage, write_json, write_lines
 from ttc_core.errors import UserError
 from ttc_core.models import ModelCard
 from ttc_core.registry import Param
@@ -223,7 +223,8 @@ def _carry_out(run_id: str, args: argparse.Namespace) -> int:
     view = runs.get(run_id, db=args.db)
     write_json(solved(view)) if args.json else write_lines(solved_lines(view))
     if view.status == "failed":
-        sys.stderr.write(f"ttc: run {run_id} failed: {view.error}" + (f" ({view.hint})" if view.hint else "") + "\n")
+        why = view.error + (f" ({view.hint})" if view.hint else "")
+        sys.stderr.write(f"ttc: run {run_id} failed: {printable(why)}\n")
     return 0 if view.status == "done" else 1
 
 

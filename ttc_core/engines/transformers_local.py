@@ -185,6 +185,8 @@ class TransformersLocal:
             temperature=None,
             top_p=None,
             top_k=None,
+            repetition_penalty=1.0,  # what the checkpoint's own settings say of it would change what is likeliest
+            no_repeat_ngram_size=0,
             pad_token_id=self._tokenizer.eos_token_id,
         )[0, len(tokens) :].tolist()
         text = self._tokenizer.decode(written, skip_special_tokens=True)

@@ -68,7 +68,7 @@ def _grown(place: Place, found: list[Any]) -> dict[str, Any]:
 def _below(
     place: Place, problem: Problem, parent: Mapping[str, Any], at: NodeId, above: tuple[float, ...], text: str
 ) -> Iterator[Node]:
-    if len(above) > MAX_DEPTH:
+    if at.count(".") > MAX_DEPTH:
         raise place.wrong(f"a tree of more than {MAX_DEPTH} steps")
     for i, child in enumerate(place.get(parent, "children", list, [])):
         here = place.at(f"node {child_id(at, i)}")

@@ -51,6 +51,17 @@ def pool_rows(db: Database, study: str, dataset: str | None = None) -> list[dict
         return [dict(row) for row in connection.execute(wanted.order_by(*order)).mappings()]
 
 
+def graders(db: Database, study: str) -> set[str]:
+    """What its problems' answers are graded by.
+
+    Raises:
+        UnknownName: no such study.
+    """
+    with db.read() as connection:
+        of = problems.c.study == find(connection, study)["key"]
+        return {*connection.execute(select(problems.c.grader).where(of).distinct()).scalars()}
+
+
 def left(db: Database, study: str, models: Sequence[str]) -> bool:
     """Whether units of these models have not ended yet.
 

@@ -125,7 +125,8 @@ def run_list(rows: Sequence[Mapping[str, Any]], *, key: str, short: bool = False
         on_marked_change=_nothing,
         height="content",
     )
-    return shown.open, list(shown.marked or [])
+    there = {row["id"] for row in rows}
+    return shown.open, [marked for marked in shown.marked or [] if marked in there]
 
 
 _chains = st.components.v2.component(

@@ -70,6 +70,5 @@ def _start(run_id: str, step: str, text: str | None, asked: RunSpec) -> None:
     except TTCError as error:
         session.notice("The search cannot go on from here", str(error), error.hint)
         return
-    session.link(None)
-    session.link(new)
+    session.go(new)
     st.rerun()

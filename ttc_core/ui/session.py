@@ -102,6 +102,13 @@ def link(
         st.query_params.from_dict(wanted)
 
 
+def go(run: str, beside: str | None = None) -> None:
+    """Make the address the permalink of a run, or of two side by side, and of nothing else; one step back undoes it."""
+    wanted = {RUN: run} | ({BESIDE: beside} if beside else {})
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
+
+
 def key_of(place: str, name: str) -> str:
     """What the address calls something of the run at a place."""
     return name if place == RUN else f"{place}_{name}"

@@ -35,6 +35,11 @@ def follow(current: RunView, other: RunView | None = None) -> None:
         form.begin(session.BESIDE, form.values(other.spec))
 
 
+def begun() -> bool:
+    """Whether the form was set to a run since the page was opened."""
+    return "form_of" in st.session_state
+
+
 def shown(run: str, other: str | None) -> str:
     """What the form remembers of the runs that it was set to."""
     return f"{run} {other or ''}"

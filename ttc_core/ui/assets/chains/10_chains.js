@@ -25,7 +25,11 @@ function attempt(S, one) {
   if (one.weight != null && one.weight > 0) foot.append(el("span", "weight", `its answer weighs ${one.weight.toFixed(2)}`, { title: "in the choice among all answers, see the table above" }));
   card.append(head, text, foot);
   if (one.note) card.append(el("p", "note", one.note));
-  card.onclick = () => { if (!String(getSelection())) S.select(one.id); };
+  card.onclick = () => {
+    if (String(getSelection())) return;
+    S.select(one.id);
+    S.box.focus({ preventScroll: true }); // the card that had it is gone
+  };
   return card;
 }
 

@@ -47,7 +47,7 @@ function draw(S) {
   for (const name of ["M", "R"]) {
     q(`.${name} output`).textContent = three(S[name]);
     q(`.${name} input`).setAttribute("aria-valuetext", three(S[name]));
-    if (document.activeElement !== q(`.${name} input`)) q(`.${name} input`).value = toSlider(name, S[name]);
+    if (!q(`.${name} input`).matches(":focus")) q(`.${name} input`).value = toSlider(name, S[name]);
   }
   q(".budget b").textContent = three(budget);
   const small = budget < S.data.budgets[0] ? "less than was measured" : budget > last ? `more than the ${three(last)} that were measured, from where the last accuracy is taken on` : "";

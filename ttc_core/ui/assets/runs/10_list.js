@@ -50,12 +50,15 @@ function fill(S) {
   const body = el("tbody"), top = el("thead");
   top.append(head);
   S.data.rows.forEach((row, index) => body.append(line(S, row, index)));
+  const focused = S.table.getRootNode().activeElement, of = focused?.closest?.("tr")?.dataset.id, what = focused?.localName;
   S.table.replaceChildren(top, body);
+  if (of) [...body.children].find((tr) => tr.dataset.id === of)?.querySelector(what)?.focus({ preventScroll: true });
 }
 
 function press(S, event) {
   const rows = S.data.rows, step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
   if (event.ctrlKey || event.metaKey || event.altKey || !rows.length) return;
+  if (event.target !== S.table && !step) return; // a link or a box has keys of its own
   if (step) S.at = Math.max(0, Math.min(rows.length - 1, (S.at ?? -1) + step));
   else if (event.key === "Enter" && S.at != null) S.open(rows[S.at].id);
   else if (event.key === "x" && S.at != null) toggle(S, rows[S.at].id);
@@ -77,7 +80,12 @@ export default function ({ data, parentElement: root, setStateValue, setTriggerV
   root.querySelector(".list").classList.toggle("short", Boolean(data.short));
   S.setState = setStateValue;
   S.open = (id) => setTriggerValue("open", id);
-  if (S.data !== data) { S.data = data; S.marked = new Set([...S.marked].filter((id) => data.rows.some((row) => row.id === id))); S.at = null; fill(S); }
+  if (S.data !== data) {
+    const kept = [...S.marked].filter((id) => data.rows.some((row) => row.id === id));
+    if (kept.length !== S.marked.size) setStateValue("marked", kept);
+    Object.assign(S, { data, marked: new Set(kept), at: null });
+    fill(S);
+  }
   window.__ttcRuns = { get ids() { return S.data.rows.map((row) => row.id); }, open: (id) => S.open(id) };
   return () => LISTS.delete(root);
 }

@@ -164,7 +164,10 @@ function play(S, on) {
   if (on) {
     const to = (frame) => setFrame(S, frame, { tell: false });
     if (S.frame == null) to(0);
-    S.playing = setInterval(() => { to(S.frame + 1); if (S.frame == null) playOrPause(S); }, 650);
+    S.playing = setInterval(() => {
+      if (S.frame != null) to(S.frame + 1);
+      if (S.frame == null) playOrPause(S); // at the end, or somebody went there
+    }, 650);
   }
   drawBar(S);
 }

@@ -25,7 +25,7 @@ function icon(state, score, S) {
 
 // A row that selects a node: glyph, score with its bar, text.
 function nodeRow(S, node, lead = "") {
-  const row = el("button", "row" + (node.id === S.selected ? " on" : ""), "", { type: "button", title: node.why || "" });
+  const row = el("button", "row" + (node.id === S.selected ? " on" : ""), "", { type: "button", title: node.why || "", "data-id": node.id });
   if (lead !== "") row.append(el("span", "lead", String(lead)));
   row.append(icon(node.state, node.score, S), scoreBar(S, node.score), el("span", "text", oneLine(node.text) || "(empty)", { dir: "auto" }));
   if (S.wrong.has(node.id)) row.append(el("span", "mark wrong", "✗ first wrong"));
@@ -70,13 +70,18 @@ function drawPanel(S) {
   ({ node: nodePanel, answers: answersPanel, depths: depthsPanel })[tab](S, content, node);
   const scroll = side.dataset.of === `${tab} ${S.selected}` && side.querySelector(".content") ? side.querySelector(".content").scrollTop : 0;
   side.dataset.of = `${tab} ${S.selected}`;
+  const able = () => [...side.querySelectorAll("button")], focused = side.getRootNode().activeElement, at = able().indexOf(focused);
   side.replaceChildren(tabs, content);
   content.scrollTop = scroll;
+  if (at < 0) return;
+  const same = able().find((one) => one.dataset.id && one.dataset.id === focused.dataset.id);
+  (same ?? able()[Math.min(at, able().length - 1)]).focus({ preventScroll: true });
 }
 
 const signature = (S, node) => [
   pathTo(S.tree, node.id).map((n) => [n.id, n.score, n.state]),
-  (S.tree.nodes.get(node.parent)?.kids || []).map((n) => [n.id, n.score, n.state]), node.why, node.kids.length,
+  (S.tree.nodes.get(node.parent)?.kids || []).map((n) => [n.id, n.score, n.state, S.data.truth == null ? "" : becameWords(S, n)]), node.why,
+  node.kids.map((n) => [n.id, n.score, n.state]),
 ];
 
 function nodePanel(S, content, node) {

@@ -53,11 +53,12 @@ function outlineRow(S, node) {
   });
   if (node.kids.length) row.setAttribute("aria-expanded", String(!S.folded.has(node.id)));
   row.style.paddingInlineStart = `${8 + (node.column + node.level) * 18}px`;
-  row.append(icon(state, node.score, S), el("span", "oscore", scoreText(node.score)));
+  const now = S.frame == null, score = now || state !== "open" ? node.score : null; // a replay knows nothing of what comes
+  row.append(icon(state, score, S), el("span", "oscore", scoreText(score)));
   row.append(el("span", "otext" + (state === "pruned" ? " pruned" : ""), node.depth ? oneLine(node.text) : node.text, { dir: "auto" }));
-  if (S.wrong.has(node.id)) row.append(el("span", "mark wrong", "✗ first wrong"));
-  if (S.chosenPath.has(node.id) && node.depth) row.append(el("span", "mark chosen", "chosen"));
-  if (node.why) row.append(el("span", "owhy", node.why));
+  if (now && S.wrong.has(node.id)) row.append(el("span", "mark wrong", "✗ first wrong"));
+  if (now && S.chosenPath.has(node.id) && node.depth) row.append(el("span", "mark chosen", "chosen"));
+  if (node.why && (now || state === node.state)) row.append(el("span", "owhy", node.why));
   row.onclick = () => select(S, node.id);
   return row;
 }

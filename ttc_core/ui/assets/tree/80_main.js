@@ -105,12 +105,13 @@ export default function (component) {
   fillWindow(S);
   redraw(S);
   hook(S);
-  return () => { play(S, false); stopAsking(S); S.resize.disconnect(); S.around.disconnect(); removeEventListener("resize", S.fill); cancelAnimationFrame(S.raf); S.raf = 0; MOUNTED.delete(root); };
+  return () => { play(S, false); stopAsking(S); S.resize.disconnect(); S.around.disconnect(); removeEventListener("resize", S.fill); cancelAnimationFrame(S.raf); S.raf = 0; unhook(S); MOUNTED.delete(root); };
 }
 
 // For tests and measurements: what is on screen, and a way to find a node on the page.
 function hook(S) {
   const api = {
+    of: S,
     get run() { return S.run; }, get revision() { return S.rev; }, get nodes() { return S.tree.nodes.size - 1; },
     get selected() { return S.selected; }, get chosen() { return S.chosen; }, get draws() { return S.draws; },
     get applyMs() { return S.applyMs; }, get drawMs() { return S.drawMs; }, get frame() { return S.frame; }, get view() { return S.view; },
@@ -126,4 +127,10 @@ function hook(S) {
   };
   window.__ttc = api;
   (window.__ttcs ??= {})[S.run] = api; // of each run on the page
+}
+
+// Nothing may hold a tree that is no longer on the page.
+function unhook(S) {
+  for (const [run, api] of Object.entries(window.__ttcs ?? {})) if (api.of === S) delete window.__ttcs[run];
+  if (window.__ttc?.of === S) delete window.__ttc;
 }
