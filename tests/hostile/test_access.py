@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ttc_core import access, importing, runs, saved_figures, studies
+from ttc_core.__main__ import main
 from ttc_core.access import Refused, read
 from ttc_core.bundle import reading
 from ttc_core.drawing.looks import Look
@@ -127,6 +129,29 @@ def test_read_only_refuses_every_change(stored, monkeypatch, verb):
         change(verb, **stored)()
     assert runs.get(stored["run_id"]).status == "pending" and len(studies.listing()) == 1
     assert runs.listing().total == 1 and runs.nodes(stored["run_id"]).nodes == ()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["worker"], ["db", "vacuum"], ["db", "copy", "sqlite:///copy.db"], ["frontier", "--study", "s", "--fit", "p"]],
+)
+def test_read_only_holds_for_what_no_role_guards(url, monkeypatch, capsys, tmp_path, words):
+    study = importing_of(tmp_path, url)
+    waiting = runs.start(ASKED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TTC_READ_ONLY", "1")
+    settings.cache_clear()
+    assert main([study if word == "s" else word for word in words]) == 2
+    assert "read-only" in capsys.readouterr().err and runs.get(waiting).status == "pending"
+    assert not (tmp_path / "copy.db").exists()
+
+
+def importing_of(tmp_path, url):
+    """A study of imported samples, enough to fit a policy on; its name."""
+    given = [{"answer": str(i % 2), "score": i / 8} for i in range(8)]
+    rows = [{"id": str(p), "question": "?", "answer": "1", "samples": given} for p in range(6)]
+    (tmp_path / "s.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return importing.add("samples", tmp_path / "s.jsonl", "d", "fitted", db=url)
 
 
 @pytest.mark.parametrize("verb", VERBS)

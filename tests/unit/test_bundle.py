@@ -12,7 +12,7 @@ import zipfile
 import pytest
 
 from tests.unit.test_cli import ttc, url  # noqa: F401 (fixtures)
-from ttc_core import runs, saved_figures, studies
+from ttc_core import importing, runs, saved_figures, studies
 from ttc_core.bundle import archive, provenance, reading, writing
 from ttc_core.drawing.looks import Look
 from ttc_core.errors import UserError
@@ -143,6 +143,9 @@ def test_the_commands_that_its_readme_names(made, ttc, tmp_path):  # noqa: F811
     code, out, err = ttc(*ask, "--saved", "main")
     assert code == 0 and [one["files"] for one in json.loads(out)["figures"]] == [["main.csv"]], err
     assert ttc(*ask, "--saved", "other")[0] == 2
+    ask = ("figures", "--bundle", str(made[1]), "--out", str(tmp_path / "h"), "--format", "svg", "--saved", "main")
+    assert ttc(*ask, "--preset", "neurips")[0] == 0
+    assert b"396pt" in (tmp_path / "h" / "main.svg").read_bytes(), "at the size that is asked for"
     renamed = "ttc: the saved figure 'main' is called 'main-2' here: another one has its name\n"
     for name, told in (("carried", ""), ("other", renamed)):  # twice in one database: its trees are runs of their own
         code, out, err = ttc("import", "bundle", str(made[1]), "--study", name, "--json")
@@ -162,6 +165,24 @@ def test_the_commands_that_its_readme_names(made, ttc, tmp_path):  # noqa: F811
         code, out, err = ttc("bundle", *[word for pair in ask.items() for word in pair])
         assert (code, out) == (2, "") and sentence in err and err.count("\n") == 1, err
         assert not (tmp_path / "z.zip").exists()
+
+
+def test_what_was_imported_says_what_it_can_be_made_of_and_how_it_is_graded(tmp_path):
+    db = database(tmp_path)
+    tree = {"question": "2 + 2?", "final_answer": "x + 1", "reasoning_steps": {
+        "text": "2 + 2?", "children": [{"text": "so \\boxed{x + 1}", "mc_value": 0.5, "children": []}],
+    }}  # fmt: skip
+    (tmp_path / "tree.jsonl").write_text(json.dumps(tree) + "\n")
+    samples = {"id": "1", "question": "?", "answer": "4", "samples": [{"answer": "4", "score": 0.5}]}
+    (tmp_path / "samples.jsonl").write_text(json.dumps(samples) + "\n")
+    importing.add("openr_tree", tmp_path / "tree.jsonl", "it's", "trees", db=db)
+    importing.add("samples", tmp_path / "samples.jsonl", "it's", "samples", db=db)
+    for name, graders in (("trees", {"math"}), ("samples", {"numeric"})):
+        about = writing.write(name, tmp_path / f"{name}.zip", DRAWN, db=db)
+        text = content(tmp_path / f"{name}.zip")["README.md"].decode()
+        assert about["graders"]["here"].keys() == graders
+        assert ("import samples FOLDER/data/samples.jsonl --dataset 'it'\"'\"'s'" in text) is (name == "samples")
+        assert "import bundle FILE.zip" in text
 
 
 def test_a_study_under_way_is_not_bundled(made, tmp_path):

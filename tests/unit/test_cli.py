@@ -13,6 +13,7 @@ import pytest
 from tests.conformance.harness import ScriptedBackend, ScriptedVerifier
 from tests.unit.test_runs import spec, stored, url  # noqa: F401 (a fixture)
 from ttc_core import __main__, runs, runs_driver
+from ttc_core.cli import shown
 from ttc_core.errors import EngineFault
 from ttc_core.settings import REPOSITORY
 
@@ -106,6 +107,12 @@ def test_control_characters_of_a_model_do_not_reach_the_terminal(ttc, url):  # n
     run_id = stored(url, question="\x1b[2Jgone\x07")
     out = ttc("show", run_id)[1] + ttc("list")[1]
     assert "\x1b" not in out and "\x07" not in out and "gone" in out
+
+
+def test_lines_of_every_verb_are_cleaned(capsys):
+    """Whoever wrote them: a server, a model, a file that was imported."""
+    shown.write_lines(["a \x1b]0;gone\x07 b", "two\nlines"])
+    assert capsys.readouterr().out == "a \\x1b]0;gone\\x07 b\ntwo\nlines\n"
 
 
 def test_a_run_becomes_a_file(ttc, url, tmp_path):  # noqa: F811

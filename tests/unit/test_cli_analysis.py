@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit import analysis_worlds as worlds
 from tests.unit.test_cli import ttc, url  # noqa: F401 (fixtures)
-from ttc_core import policies, studies
+from ttc_core import policies, studies, studies_chosen
 from ttc_core.settings import settings
 
 
@@ -236,3 +236,22 @@ def _won(subset, metric, gold):
     for answer, score in voting:
         totals[answer] = totals.get(answer, 0.0) + (1.0 if metric == "majority" else score)
     return bool(totals) and max(totals, key=totals.get) == gold
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_a_problem_without_samples_keeps_nobody_from_an_estimate(ttc, tmp_path, scored):  # noqa: F811
+    """And what is estimated where nothing is said goes by the samples that there are."""
+    given = [{"answer": "2", **({"score": 0.5} if scored else {})}, {"answer": "3"}]
+    rows = [{"id": str(i), "question": "?", "answer": "2", "samples": given * i} for i in range(4)]
+    (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert ttc("import", "samples", str(tmp_path / "x.jsonl"), "--dataset", "d", "--study", "s")[0] == 0
+    found = shown(ttc("estimate", "--dataset", "d", "--json", "--metric", "pass"))
+    assert found["pass"] == {"1": pytest.approx(0.5), "2": pytest.approx((1 + 5 / 6 + 4 / 5) / 3)}
+
+
+def test_difficulty_is_not_predicted_by_another_verifiers_scores(ttc, imported, monkeypatch):  # noqa: F811
+    """Thresholds of a policy would be of scores that its search never sees."""
+    monkeypatch.setattr(studies_chosen.Chosen, "rated_rows", lambda self: [])
+    for words in (["--by", "predicted"], ["--fit", "p"]):
+        code, out, err = ttc("frontier", "--study", "s", *words)
+        assert (code, out) == (2, "") and "no sample of the study's pool was scored by imported" in err

@@ -392,3 +392,13 @@ def test_verdicts_without_answers_are_chosen_among_by_score(url, tmp_path):
     assert set(frame["method"]) == {"best_of_n select=best"} and frame["answer"].isna().all()
     right = frame.set_index(["problem", "budget"])["correct"]
     assert [bool(right["a", 1]), bool(right["a", 2]), bool(right["b", 1]), bool(right["b", 2])] == [0, 1, 1, 0]
+
+
+def test_trees_as_deep_as_nobody_searches_are_refused(url, tmp_path):
+    """Whether or not their steps have values."""
+    texts = ["s" * (i + 1) for i in range(1200)]
+    for value in (0.5, None):
+        steps = [{"solution_prefix": text, "mc_value": value} for text in texts]
+        asked = {"problem": "?", "final_answer": 4, "reasoning_steps": steps}
+        with pytest.raises(UserError, match="a tree of more than 500 steps"):
+            importing.add("openr_tree", write(tmp_path, asked), "openr", "deep", db=url)

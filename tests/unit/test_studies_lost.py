@@ -13,6 +13,7 @@ from tests.unit import analysis_worlds as worlds
 from tests.unit.test_figures import tables
 from tests.unit.test_studies import add, carry_out, url  # noqa: F401 (a fixture)
 from ttc_core import registry, runs, studies, studies_chosen, studies_export
+from ttc_core.__main__ import main
 from ttc_core.analysis import difficulty, exchange, frontier
 from ttc_core.analysis.measured import measured
 from ttc_core.analysis.pipeline import Binning
@@ -183,3 +184,21 @@ def test_a_night_inside_of_a_unit_is_no_work(url, monkeypatch):  # noqa: F811
     assert carry_out(url).status == "done"
     study, rate = studies_tables.pace(database(url), POLICY, VERIFIER)
     assert study == "s" and rate > 6 * 2 * 16 / 3600
+
+
+@pytest.mark.parametrize("action", ["--cancel", "--pause", "--resume"])
+@pytest.mark.parametrize("word", ["--dry-run", "--name=x"])
+def test_what_only_says_something_changes_nothing(database_url, capsys, action, word):
+    runs.ensure_database(db=database_url)
+    add(database_url)
+    assert main(["sweep", action, "s", word, "--db", database_url]) == 2
+    assert "goes with a study file" in capsys.readouterr().err
+    view = studies.progress("s", db=database_url)
+    assert view.status == "running" and view.units["done"] == 0
+
+
+def test_the_figures_of_a_run_take_no_options_of_a_study(database_url, capsys, tmp_path):
+    runs.ensure_database(db=database_url)
+    for option in ("--only", "--saved", "--dataset", "--model", "--verifier"):
+        assert main(["figures", "--run", "r", option, "x", "--out", str(tmp_path), "--db", database_url]) == 2
+        assert f"{option} goes with --study" in capsys.readouterr().err
