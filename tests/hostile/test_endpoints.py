@@ -144,7 +144,7 @@ def test_a_key_is_nowhere_afterwards(database_url, tmp_path, monkeypatch, caplog
                  f"content-type: application/json\r\nx-key: {SENTINEL}")  # fmt: skip
     with serving(lambda request, number: error) as server:
         backend = ScriptedBackend()
-        far = engine(server.url, key_env="A_KEY", logprobs=False, deadline=1.0 if status == 500 else 30.0)
+        far = engine(server.url, key_env="A_KEY", logprobs=False, deadline=30.0 if status == 401 else 1.0)
         backend.engine = lambda name: far
         repository.add(
             database(database_url), "keyed", replace(spec("best_of_n", 2), verifier="", params={"select": "majority"})

@@ -47,6 +47,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.stepwise",
         "ttc_core.tree",
         "ttc_core.treewise",
+        "ttc_core.trying",
     ),
     (
         "ttc_core.strategies",

@@ -517,7 +517,7 @@ def test_the_command_writes_figures_of_a_stored_study(ttc, imported, tmp_path): 
         (["--preset", "nature"], "no preset is called 'nature'"),
         (["--type", "comic"], "the type is serif or sans, not 'comic'"),
         (["--only", "pie"], "no figure is called 'pie'"),
-        (["--only", "exchange"], "the study has no outcomes of a larger model"),
+        (["--only", "exchange"], "the study has no single answers of a larger model"),
         (["--study", "nope"], "no study is called 'nope'"),
         (["--model", "nope"], "the study has no outcomes of the model 'nope'"),
         (["--dpi", "0"], "dots an inch are from 20 to 2400, not 0"),

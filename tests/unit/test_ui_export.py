@@ -43,7 +43,7 @@ def test_the_gallery_shows_what_the_study_has(database_url, samples):  # noqa: F
     assert [h.value for h in linked.subheader] == ["costs", "difficulty"]
     linked.query_params["figure"] = "reliability"  # by the way back
     assert [h.value for h in linked.run().subheader] == ["reliability"]
-    assert "exchange: the study has no outcomes of a larger model" in [t.value for t in at.text]
+    assert "exchange: the study has no single answers of a larger model" in [t.value for t in at.text]
 
 
 def test_all_figures_come_with_the_tables(database_url, samples):  # noqa: F811

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.test_ui_frontier import imported  # noqa: F401 (a fixture)
 from tests.unit.test_ui_pages import meters, page, said, url  # noqa: F401 (a fixture)
 from ttc_core import studies, studies_file
+from ttc_core.errors import BadValue
 from ttc_core.studies_written import Asked, written
 
 ASKED = Asked("mine", "mini-test", 4, ["mini-s"], ["mini-implicit"], {"beam_search": {}}, (4, 16), 1, 0, "none")
@@ -19,12 +20,20 @@ def text(at):
 
 def test_a_written_file_says_what_was_asked():
     strategies = {"beam_search": {"width": [4, 0], "distinct": [False]}, "best_of_n": {"select": ["best"]}}
-    asked = {**vars(ASKED), "strategies": strategies, "verifiers": [], "seeds": 2, "pool": 8, "keep": "sample:2"}
+    asked = {**vars(ASKED), "strategies": strategies, "seeds": 2, "pool": 8, "keep": "sample:2"}
     found = studies_file.parse(written(Asked(**asked)))
     assert (found.name, len(found.problems), found.seeds, found.pool, found.keep) == ("mine", 4, (0, 1), 8, 2)
     labels = ["beam_search distinct=false width=4", "beam_search distinct=false width=0", "best_of_n select=best"]
     assert [method.label for method in found.methods] == labels
-    assert {method.verifier for method in found.methods} == {""} and found.methods[0].budgets == (4, 8, 16)
+    assert found.methods[0].budgets == (4, 8, 16)
+
+
+def test_a_written_file_without_verifiers_has_none():
+    """And one that goes by scores all the same is refused before anything is sampled."""
+    asked = {**vars(ASKED), "strategies": {"best_of_n": {"select": ["majority"]}}, "verifiers": []}
+    assert {method.verifier for method in studies_file.parse(written(Asked(**asked))).methods} == {""}
+    with pytest.raises(BadValue, match="beam_search with these settings goes by scores"):
+        studies_file.parse(written(Asked(**{**asked, "strategies": {"beam_search": {}}})))
 
 
 @pytest.mark.parametrize("name", ['a"b\\c', "", "é\n"])
