@@ -69,6 +69,7 @@ def test_a_figure_is_edited_saved_and_found_again(served, open_page, study, data
     again.locator(f".st-key-figure-{NAME}-2 img").wait_for()
     both = open_page(again.url)
     both.locator(f".st-key-figure-{NAME} img").wait_for()
+    both.wait_for_function("!document.querySelector('[data-testid=stStatusWidget], [data-testid=stSpinner]')")
     both.locator(f".st-key-figure-{NAME}-2").get_by_text("Edit", exact=True).click()
     both.locator(f".st-key-delete-{NAME}-2 button").click()
     both.get_by_role("dialog").get_by_role("button", name="Delete").click()
