@@ -103,7 +103,8 @@ def addresses(database: str) -> dict[str, str]:
     edited = runs.continue_from(wrong, "r.0", db=database)
     huge = runs.start(RunSpec("", "beam_search", 512, dataset="mini-test", problem_id="mini-test-0002"), db=database)
     failed = runs.start(
-        RunSpec("", "best_of_n", 4, params={"select": "majority"}, model="unreachable", **_problem(asked)), db=database
+        RunSpec("", "best_of_n", 4, params={"select": "majority"}, model="unreachable", verifier="", **_problem(asked)),
+        db=database,
     )
     runs.execute([*pair, edited, huge, failed], db=database)
     pages = {path.stem: f"/{path.stem}" for path in sorted((REPOSITORY / "pages").glob("[!_]*.py"))}
