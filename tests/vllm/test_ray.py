@@ -25,11 +25,13 @@ parameters = 213_376
 dtype = "float32"
 step = "\\n"
 final = "Answer: "
+max_tokens = 256
 """
 STUDY = """
 name = "spread"
 datasets = [{ name = "mini-test", problems = 4 }]
 models = ["tiny"]
+verifiers = [""]
 seeds = [0]
 block = 2
 [[strategies]]
