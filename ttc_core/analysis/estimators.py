@@ -68,9 +68,11 @@ def estimate(pool: Pool, metric: str, ks: Sequence[int], draws: int = votes.DRAW
     """
     if metric not in METRICS:
         raise BadValue(f"metric must be one of {', '.join(METRICS)}, not {metric!r}")
-    if pool.valid.any() and not (pool := pool.judged()).valid.any():
-        raise BadValue("no sample is graded", hint="estimates need the right answers, or whether each sample is right")
     if pool.valid.any():
+        pool = pool.judged()
+        if not pool.valid.any():
+            hint = "estimates need the right answers, or whether each sample is right"
+            raise BadValue("no sample is graded", hint=hint)
         pool = pool.of(np.flatnonzero(pool.valid.any(axis=1)).tolist())
     check(pool, ks)
     pool = pool.packed()

@@ -37,7 +37,7 @@ def estimate(args: argparse.Namespace) -> int:
 def _least(pool: Pool) -> int:
     """Graded samples of the problem that has fewest, of those that have any; 1 where none has."""
     sizes = pool.judged().sizes
-    return int(sizes[sizes > 0].min(initial=sizes.max(initial=1)) or 1)
+    return int(sizes[sizes > 0].min()) if sizes.any() else 1
 
 
 def difficulty(args: argparse.Namespace) -> int:
