@@ -81,12 +81,12 @@ def keep(name: str, look: Look, made: Info, saved: bool) -> None:
     may = access.may_change()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if saved:
-            if st.button("Save…", key=f"save-{name}", disabled=not may):
-                told = f"What is saved as {name} is replaced by what the fields say. It cannot be undone."
-                sure.ask("Save over this figure?", told, "Save", lambda: store(name, look, made), "over")
-            if st.button("Delete…", key=f"delete-{name}", disabled=not may):
-                told = f"This removes the saved figure {name}. It cannot be undone."
-                sure.ask("Delete this figure?", told, "Delete", lambda: forget(name), "forget")
+            replaced = (f"What is saved as {name} is replaced by what the fields say.", "Save")
+            removed = (f"This removes the saved figure {name}.", "Delete")
+            st.button("Save…", key=f"save-{name}", disabled=not may, on_click=sure.ask,
+                      args=("Save over this figure?", *replaced, lambda: store(name, look, made), "over"))  # fmt: skip
+            st.button("Delete…", key=f"delete-{name}", disabled=not may, on_click=sure.ask,
+                      args=("Delete this figure?", *removed, lambda: forget(name), "forget"))  # fmt: skip
         st.text_input("Save as", key=f"new-{name}", placeholder="a name", max_chars=80, width=200, disabled=not may)
         st.button("Save as new", key=f"save-as-{name}", on_click=store_new, args=(name, look, made), disabled=not may)
         st.button("Begin anew", key=f"again-{name}", on_click=looks.again, args=(name,))

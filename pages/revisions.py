@@ -10,7 +10,7 @@ from ttc_core.drawing.interactive import plotly
 from ttc_core.export import writing
 from ttc_core.runs_views import RunView
 from ttc_core.types import Node
-from ttc_core.ui import chains, chosen, component, delete, frontier, session, study, view, words
+from ttc_core.ui import chains, chosen, component, frontier, session, study, view, words
 
 ORDER = 3
 TITLE = "Revisions"
@@ -107,7 +107,6 @@ def summary(run: RunView, counts: dict[str, int], drawn: int) -> str:
 
 
 session.open_page("revisions")
-delete.confirmation()
 with session.told("The revisions cannot be shown"):
     run_id = pick(stored())
     if run_id:

@@ -6,7 +6,7 @@ from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import RunView
 from ttc_core.types import RunSpec
-from ttc_core.ui import beside, delete, gate, onward, question, session, setup, view, words
+from ttc_core.ui import beside, gate, question, session, setup, view, words
 
 ORDER = 1
 TITLE = "Solve"
@@ -99,8 +99,6 @@ def nothing(asked: RunSpec) -> None:
 
 
 session.open_page("solve")
-delete.confirmation()
-onward.dialog()
 current, other, chosen, target = None, None, False, None
 with session.told("This search cannot be shown", "the Trees page lists what is stored"):
     current, other, chosen = shown()

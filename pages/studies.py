@@ -10,7 +10,7 @@ from ttc_core import runs, studies
 from ttc_core.export.text import csv_of
 from ttc_core.importing import uploads
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import gate, meters, session, study_form, words
+from ttc_core.ui import gate, meters, session, study_form, sure, words
 
 ORDER = 4
 TITLE = "Studies"
@@ -229,8 +229,9 @@ def actions(view: StudyView) -> None:
                     help="failed units are tried again; nothing that is done is done twice")  # fmt: skip
     if view.status == "paused" and view.why:
         spend_more(view)
-    if view.ended and gate.button("Delete…", "studies.delete", of=[view.id], key="study_delete", type="tertiary"):
-        confirm(view.id)
+    if view.ended:
+        gate.button("Delete…", "studies.delete", of=[view.id], key="study_delete", type="tertiary",
+                    on_click=confirm, args=(view.id,))  # fmt: skip
 
 
 def spend_more(view: StudyView) -> None:
@@ -251,17 +252,17 @@ def change(study: str, limits: list[str]) -> None:
     session.changed()
 
 
-@st.dialog("Delete this study?")
 def confirm(name: str) -> None:
-    """Ask before a study goes."""
-    st.write("This removes the study with its outcomes, pools of samples and trees. It cannot be undone.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep", key="study_delete_no"):
-            st.rerun()
-        if st.button("Delete", key="study_delete_yes", type="primary"):
-            act("delete", name)
-            open_study(None)
-            st.rerun()
+    """Ask before a study goes; for callbacks."""
+    told = "This removes the study with its outcomes, pools of samples and trees."
+    sure.ask("Delete this study?", told, "Delete", lambda: remove(name), "study_delete")
+    session.changed()
+
+
+def remove(name: str) -> None:
+    """Delete a study, and show the list."""
+    act("delete", name)
+    open_study(None)
 
 
 def failures(view: StudyView) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.errors import UnknownName
 from ttc_core.runs_views import RunView
-from ttc_core.ui import component, delete, difficult, form, gate, onward, session, view, words
+from ttc_core.ui import component, delete, difficult, form, gate, session, view, words
 
 ORDER = 2
 TITLE = "Trees"
@@ -171,8 +171,6 @@ def opened(run_id: str) -> None:
 
 
 session.open_page("trees")
-delete.confirmation()
-onward.dialog()
 with session.told("The searches cannot be shown"):
     wanted = session.linked("run")
     if wanted:

@@ -24,7 +24,7 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-START_SECONDS = 60.0
+START_SECONDS = 240.0  # a busy machine is slow, not broken
 SEEN = """() => ({url: location.href, page: document.body.innerText.slice(0, 1500),
   trees: Object.values(window.__ttcs || {}).map(t =>
     ({run: t.run, revision: t.revision, nodes: t.nodes, chosen: t.chosen, selected: t.selected}))})"""

@@ -71,8 +71,14 @@ def test_a_figure_is_edited_saved_and_found_again(served, open_page, study, data
     both.locator(f".st-key-figure-{NAME} img").wait_for()
     both.wait_for_function("!document.querySelector('[data-testid=stStatusWidget], [data-testid=stSpinner]')")
     both.locator(f".st-key-figure-{NAME}-2").get_by_text("Edit", exact=True).click()
-    both.locator(f".st-key-delete-{NAME}-2 button").click()
-    both.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    sure = both.get_by_role("dialog").get_by_role("button", name="Delete")
+    for second in range(90):  # a browser may lose a press on what is being drawn anew
+        if sure.is_visible():
+            break
+        if second % 30 == 0:
+            both.locator(f".st-key-delete-{NAME}-2 button").click()
+        both.wait_for_timeout(1000)
+    sure.click()
     both.locator(f".st-key-figure-{NAME}-2").wait_for(state="detached")
     assert f"{NAME}-2" not in both.url and list(saved_figures.listing(study, db=database)) == [NAME]
     assert both.locator("[data-testid=stException]").count() == 0

@@ -241,7 +241,12 @@ def test_deleting_asks_first(url):
     finished(url)
     at = page("trees", run="done1")
     at.button(key="act_delete").click().run()
+    at.run()  # drawn anew meanwhile, as when a search ends: the question stays
     assert runs.listing(db=url).total == 1
+    at.button(key="delete_no").click().run()
+    at.run()
+    assert runs.listing(db=url).total == 1 and "delete_yes" not in {button.key for button in at.button}
+    at.button(key="act_delete").click().run()
     at.button(key="delete_yes").click().run()
     assert runs.listing(db=url).total == 0
 

@@ -9,29 +9,20 @@ import streamlit as st
 from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.types import RunSpec
-from ttc_core.ui import form, gate, session, words
+from ttc_core.ui import dialogs, form, gate, session, words
 
-_ASKED = "ttc_onward"
 _OF = "onward"  # whose widgets these are
 
 
 def ask(run_id: str, step: str) -> None:
-    """Have the dialog shown by the next drawing of the page; for callbacks."""
-    st.session_state[_ASKED] = (run_id, step)
+    """Have the next drawing of the page show the dialog; for callbacks."""
+    with session.trouble("go on from here"):
+        form.begin(_OF, form.values(runs.get(run_id).spec))
+        dialogs.open_("Go on from this step", _body, run_id, step, width="medium")
     session.changed()
 
 
-def dialog() -> None:
-    """The dialog, if one was asked for; every page that shows a tree calls this once."""
-    wanted = st.session_state.pop(_ASKED, None)
-    if wanted:
-        with session.told("The search cannot go on from here"):
-            form.begin(_OF, form.values(runs.get(wanted[0]).spec))
-            _dialog(*wanted)
-
-
-@st.dialog("Go on from this step", width="medium")
-def _dialog(run_id: str, step: str) -> None:
+def _body(run_id: str, step: str) -> None:
     with session.told("The search cannot go on from here"):
         spec = runs.get(run_id).spec
         *before, last = runs.steps_to(run_id, step)
@@ -70,5 +61,6 @@ def _start(run_id: str, step: str, text: str | None, asked: RunSpec) -> None:
     except TTCError as error:
         session.notice("The search cannot go on from here", str(error), error.hint)
         return
+    dialogs.close()
     session.go(new)
     st.rerun()

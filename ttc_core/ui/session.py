@@ -11,7 +11,7 @@ import streamlit as st
 
 from ttc_core import runs
 from ttc_core.errors import TTCError
-from ttc_core.ui import keys, words
+from ttc_core.ui import dialogs, keys, words
 from ttc_core.ui.tree import Feed
 
 RUN, BESIDE = "run", "beside"  # the places of a page at which a run can be shown, as the address calls them
@@ -26,7 +26,7 @@ _PAGES = Path(__file__).parents[2] / "pages"
 def open_page(name: str) -> None:
     """To be called first by every page, however it is reached: whoever may not look gets no further.
 
-    Then the page's style, and feeds start anew where another page was shown before.
+    Then the page's style, feeds start anew where another page was shown before, and the dialog that is open.
     """
     from ttc_core.ui import gate  # which says what it says by this module
 
@@ -39,6 +39,8 @@ def open_page(name: str) -> None:
         st.session_state["ttc_page"] = name
         for remembered in ("ttc_feeds", "form_of"):
             st.session_state.pop(remembered, None)
+        dialogs.close()
+    dialogs.draw()
     problem = st.session_state.pop("ttc_problem", None)
     if problem:
         notice(*problem)

@@ -6,27 +6,24 @@ from collections.abc import Callable
 
 import streamlit as st
 
-_DECIDED = "ttc_decided"
+from ttc_core.ui import dialogs
 
 
 def ask(title: str, told: str, yes: str, act: Callable[[], None], key: str) -> None:
-    """Open a dialog that calls `act` where somebody confirms; called once, in the drawing in which it was asked for.
+    """Have the next drawing of the page ask, and call `act` where somebody confirms; for callbacks.
 
     yes: the label of the button that does it; key: of the two buttons, with "_no" and "_yes".
     """
-    st.session_state.pop(_DECIDED, None)
-    st.dialog(title)(_body)(told, yes, act, key)
+    dialogs.open_(title, _body, f"{told} It cannot be undone.", yes, act, key)
 
 
 def _body(told: str, yes: str, act: Callable[[], None], key: str) -> None:
-    if st.session_state.pop(_DECIDED, False):
-        st.rerun()  # closes it
     st.text(told)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button("Keep", key=f"{key}_no", on_click=_decide)
-        st.button(yes, key=f"{key}_yes", type="primary", on_click=_decide, args=(act,))
+        st.button("Keep", key=f"{key}_no", on_click=dialogs.close)
+        st.button(yes, key=f"{key}_yes", type="primary", on_click=_do, args=(act,))
 
 
-def _decide(act: Callable[[], None] = lambda: None) -> None:
-    st.session_state[_DECIDED] = True
+def _do(act: Callable[[], None]) -> None:
+    dialogs.close()
     act()
