@@ -68,7 +68,7 @@ def confident(name: str, view: StudyView, verifier: str | None, tables: StudyTab
     full = [b for b, bar in enumerate(bars) if bar["count"]]
     st.subheader("Confident mistakes", anchor="mistakes")
     at = pick_bar(full)
-    kept = examples.mistakes(study.pool_rows(name, study.revision(view), verifier), at, len(bars))
+    kept = examples.mistakes(study.rated_rows(name, study.revision(view), verifier), at, len(bars))
     found = words.shown_rows(kept)
     bar = bars[at]
     st.caption(

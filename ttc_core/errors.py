@@ -7,7 +7,7 @@
     ├── EngineError          a model could not answer (retryable by class)
     │   ├── EngineBusy       overloaded, rate-limited, timed out          retryable
     │   │   └── EngineSilent it has answered nothing for so long that it is taken to hang
-    │   │       └── EngineGone its process has ended, its server is not there
+    │   │       └── EngineGone its process has ended, its server is not there or lets nobody in
     │   └── EngineFault      broken reply, crashed or refused request     not retryable
     ├── BudgetExceeded       a strategy asked for more than its budget: a bug in the strategy
     ├── StrategyFault        a strategy broke its contract: a bug in the strategy
@@ -58,7 +58,8 @@ class EngineSilent(EngineBusy):
 
 
 class EngineGone(EngineSilent):
-    """Its process has ended, or its server is not there: the searches that wait for it end, to be tried again."""
+    """Its process has ended, or its server is not there or knows neither key nor model: the searches that wait for it
+    end, to be tried again."""
 
 
 class EngineFault(EngineError):

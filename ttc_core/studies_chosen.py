@@ -48,27 +48,17 @@ class Chosen:
         """The same, or where there are none the samples that another scored, or nobody; [] without any."""
         return self.rated_rows() or studies.pool_rows(self.study, self.dataset, model=self.model, db=self.db)
 
-    def predicts(self) -> None:
-        """Nothing, where the samples' scores are the verifier's own.
-
-        Raises:
-            UserError: difficulty would be predicted by another verifier's.
-        """
-        if self.verifier and not self.rated_rows() and self.pool_rows():
-            raise UserError(
-                f"no sample of the study's pool was scored by {self.verifier}", hint="use the oracle difficulty"
-            )
-
     def pool(self) -> Pool:
-        """The same for analysis.
+        """The same for analysis: scores in it are the verifier's own, or where there is none whoever's there are.
 
         Raises:
             UserError: there are none.
         """
-        rows = self.pool_rows()
-        if not rows:
-            return studies.pool(self.study, self.dataset, model=self.model, db=self.db)  # says so
-        return studies_pools.gathered(rows)
+        rows = self.rated_rows()
+        if rows:
+            return studies_pools.gathered(rows)
+        found = studies.pool(self.study, self.dataset, model=self.model, db=self.db)
+        return found.unscored() if self.verifier else found
 
     def larger_ones(self) -> list[str]:
         """Models of the study that have more parameters, the largest first."""

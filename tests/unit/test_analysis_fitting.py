@@ -120,8 +120,8 @@ def test_what_no_policy_can_be_fitted_from():
         fitting.fit(outcomes, samples, probe=9)
     with pytest.raises(BadValue, match="with one verifier, not none"):
         fitting.fit(outcomes.assign(verifier=""), samples, probe=4)
-    samples.scores[:] = math.nan
-    assert fitting.fit(outcomes, samples, probe=4)["thresholds"] == []
+    with pytest.raises(BadValue, match="no sample has a score by this verifier"):
+        fitting.fit(outcomes, samples.unscored(), probe=4)
     samples.scores[:] = 3 * np.arange(8)
     with pytest.raises(BadValue, match="thresholds must be numbers"):
         fitting.fit(outcomes, samples, probe=4)

@@ -254,4 +254,4 @@ def test_difficulty_is_not_predicted_by_another_verifiers_scores(ttc, imported, 
     monkeypatch.setattr(studies_chosen.Chosen, "rated_rows", lambda self: [])
     for words in (["--by", "predicted"], ["--fit", "p"]):
         code, out, err = ttc("frontier", "--study", "s", *words)
-        assert (code, out) == (2, "") and "no sample of the study's pool was scored by imported" in err
+        assert (code, out) == (2, "") and "no sample has a score by this verifier" in err

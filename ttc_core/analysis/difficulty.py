@@ -48,8 +48,13 @@ def easiness(pool: Pool, by: str) -> Floats:
         return mean_score(pool.correct.astype(float), graded)
     scored = pool.valid & np.isfinite(pool.scores)
     if not scored.any():
-        raise BadValue("no sample has a score to predict difficulty from", hint="use the oracle difficulty")
+        raise unscored()
     return mean_score(pool.scores, scored)
+
+
+def unscored() -> BadValue:
+    """That there is nothing to predict from."""
+    return BadValue("no sample has a score by this verifier to predict from", hint="use the oracle difficulty")
 
 
 def mean_score(scores: Floats, scored: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:

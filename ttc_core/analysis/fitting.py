@@ -50,6 +50,8 @@ def fit(
     place = {p: i for i, p in enumerate(pool.problems)}
     found = found.of([p for p in found.problems if p in place])
     scores = predicted(pool.rescored(aggregate).of([place[p] for p in found.problems]), probe)
+    if np.isnan(scores).all():
+        raise difficulty.unscored()
     methods = own.drop_duplicates("method").set_index("method").loc[found.methods]
     candidates = list(zip(methods["strategy"], map(json.loads, methods["params"]), strict=True))
     rated = [v for v in own["verifier"].fillna("").unique() if v]

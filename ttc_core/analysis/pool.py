@@ -80,6 +80,10 @@ class Pool:
             [self.problems[p] for p in rows], **parts, steps=[self.steps[p] for p in rows] if self.steps else []
         )
 
+    def unscored(self) -> Pool:
+        """The same samples without their scores."""
+        return replace(self, scores=np.full(self.scores.shape, np.nan), steps=[])
+
     def packed(self) -> Pool:
         """The same with every problem's samples before its empty places, in their order."""
         order = np.argsort(~self.valid, axis=1, kind="stable")

@@ -70,8 +70,6 @@ def frontier(args: argparse.Namespace) -> int:
 
     found = _chosen(args)
     frame, pool = found.outcomes, found.pool()
-    if args.by == "predicted" or args.fit:
-        found.predicts()
     document = documents.curves(
         frame,
         pool,

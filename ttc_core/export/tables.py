@@ -14,7 +14,6 @@ from ttc_core.analysis.pipeline import mean_of_known
 from ttc_core.errors import UserError
 from ttc_core.export import chains, revising
 from ttc_core.studies_chosen import Chosen, choose, parameters
-from ttc_core.studies_pools import gathered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +36,6 @@ class StudyTables:
         chains: gives the attempts of kept searches that revise, out of these outcomes; None: none are kept.
         axis, count, resamples, shares: cost axis, bins of equal size, of the bootstrap, and R of the exchange.
         rated: outcomes of the same model with other verifiers; None if there are none.
-        unrated: the verifier, where the scores of the pool are not its own.
     """
 
     frame: pd.DataFrame
@@ -49,7 +47,6 @@ class StudyTables:
     resamples: int = RESAMPLES
     shares: Sequence[float] = RATIOS
     rated: pd.DataFrame | None = None
-    unrated: str = ""
     _made: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -234,10 +231,8 @@ class StudyTables:
 
     def _scored(self) -> Pool:
         pool = self._pool()
-        if self.unrated:
-            raise UserError(f"no sample of the study's pool was scored by {self.unrated}")
         if not len(quality.scored(pool)[0]):
-            raise UserError("no sample of the study's pool has a score")
+            raise UserError("no sample of the study's pool has a score by this verifier")
         return pool
 
     def _bins(self) -> int:
@@ -271,9 +266,8 @@ def of_study(
         UnknownName: no such study, model or verifier; UserError: it has no outcomes yet.
     """
     found = choose(study, dataset, model, verifier, db=db)
-    rated = found.rated_rows()
     try:
-        pool = gathered(rated) if rated else found.pool()
+        pool = found.pool()
     except UserError:  # figures that need one say so
         pool = None
     return StudyTables(
@@ -283,7 +277,6 @@ def of_study(
         lambda revised: chains.kept(revised, db),
         resamples=resamples,
         rated=found.rated,
-        unrated=found.verifier if found.verifier and not rated else "",
     )
 
 

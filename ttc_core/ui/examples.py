@@ -18,7 +18,7 @@ def mistakes(rows: Sequence[Mapping[str, Any]], at: int, count: int, most: int =
     """Samples of one bar that came out against it, the most confident first, one of each answer to a problem.
 
     Arguments:
-        rows: of `Chosen.pool_rows`.
+        rows: of `Chosen.rated_rows`.
         at: the bar, of `count`: in the upper half wrong samples are mistakes, in the lower half right ones.
         most: samples at most.
 

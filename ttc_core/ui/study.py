@@ -164,9 +164,9 @@ def standings(study: str, revision: str, by: str, larger: str | None) -> dict[st
 
 
 @st.cache_resource(show_spinner="Reading the samples", max_entries=4)
-def pool_rows(study: str, revision: str, verifier: str | None) -> list[dict[str, Any]]:
-    """Its samples as stored; not to be changed."""
-    return chosen(study, revision, verifier).pool_rows()
+def rated_rows(study: str, revision: str, verifier: str | None) -> list[dict[str, Any]]:
+    """Its samples that the verifier scored, as stored; not to be changed."""
+    return chosen(study, revision, verifier).rated_rows()
 
 
 def _of(found: Chosen) -> str:

@@ -81,8 +81,8 @@ class Client:
         """What `read` makes of the reply's JSON.
 
         Raises:
-            EngineBusy: no try succeeded; EngineGone: the server is not there; EngineFault: the reply is broken or the
-                request was refused.
+            EngineBusy: no try succeeded; EngineGone: the server is not there, does not know the key or the model;
+                EngineFault: the reply is broken or the request was refused.
         """
         last: EngineError = EngineBusy(f"{self.name}'s server has no free place")
         try:
@@ -166,7 +166,8 @@ class Client:
                 f"{self.name}'s server at {endpoint.url} sends requests elsewhere, which is not followed",
                 hint="set base_url to the address it really has",
             )
-        raise EngineFault(f"{self.name}'s server refused the request ({status}){said}", hint=HINTS.get(status, ""))
+        kind = EngineGone if status in HINTS else EngineFault  # those it would answer to every request
+        raise kind(f"{self.name}'s server refused the request ({status}){said}", hint=HINTS.get(status, ""))
 
     def _said(self, body: bytes) -> str:
         """The server's own words, short, and never the key."""
