@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.hostile.payloads import SHORT
+from tests.unit.figure_worlds import PROBLEMS, tables
 from tests.unit.test_cli import ttc, url  # noqa: F401 (fixtures)
 from tests.unit.test_cli_analysis import imported, samples  # noqa: F401 (fixtures)
-from tests.unit.test_figures import PROBLEMS, tables
 from ttc_core import registry, saved_figures
 from ttc_core.analysis import comparison, planning
 from ttc_core.analysis.measured import measured

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.unit import analysis_worlds as worlds
-from tests.unit.test_figures import tables
+from tests.unit.figure_worlds import tables
 from tests.unit.test_studies import add, carry_out, url  # noqa: F401 (a fixture)
 from ttc_core import registry, runs, studies, studies_chosen, studies_export
 from ttc_core.__main__ import main

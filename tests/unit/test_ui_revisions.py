@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
-from tests.unit.test_figures import tables
+from tests.unit.figure_worlds import tables
 from tests.unit.test_ui_pages import component, page, said, url  # noqa: F401 (a fixture)
 from ttc_core import runs
 from ttc_core.figures import revision_positions
