@@ -3,12 +3,14 @@
     OPENBLAS_NUM_THREADS=1 python -m benchmarks.policy [--problems 200]
 
 For every budget: accuracy of `compute_optimal` on mini-test with its standard error, the generations that it spent, and
-on the same problems the accuracy of best-of-N weighted and DVTS with all of the budget, from the sample study.
+on the same problems the accuracy of best-of-N weighted and DVTS with all of the budget, from the sample study. It is
+written to `benchmarks/results/policy.json`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from ttc_core.store.migrate import ensure
 from ttc_core.store.transfer import copy_file
 
 BUDGETS = (1, 2, 4, 8, 16, 32, 64)
+RESULTS = REPOSITORY / "benchmarks" / "results" / "policy.json"
 OTHERS = ("best_of_n select=weighted", "dvts width=4")
 
 
@@ -32,13 +35,17 @@ def main() -> None:
     problems = registry.get("dataset", "mini-test")()[: parser.parse_args().problems]
     others = _others([problem.id for problem in problems])
     print(f"{len(problems)} problems: compute_optimal, spent, {', '.join(OTHERS)}")
+    report = []
     for budget in BUDGETS:
         found = searched(problems, "compute_optimal", budget, {}, "mini-implicit")
         share = right(problems, found)
         error = share.std() / np.sqrt(len(share))
         spent = np.mean([one.usage.generations for one in found])
         beside = "   ".join(f"{others.get((name, budget), float('nan')):.3f}" for name in OTHERS)
+        row = {"budget": budget, "right": share.mean(), "error": error, "spent": spent}
+        report.append({name: round(float(value), 4) for name, value in row.items()})
         print(f"N = {budget:3}   {share.mean():.3f} ± {error:.3f}   {spent:5.1f}   {beside}", flush=True)
+    RESULTS.write_text(json.dumps({"problems": len(problems), "budgets": report}, indent=1) + "\n")
 
 
 def _others(ids: list[str]) -> dict[tuple[str, int], float]:

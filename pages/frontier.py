@@ -47,7 +47,7 @@ def documents(names: list[str], views: Mapping[str, StudyView], how: Mapping[str
             found[name] = study.frontier(**of) | {"rows": study.rows(**of)}
         except TTCError as error:
             hint = error.hint or "the Studies page shows what the study holds"
-            session.notice("This study cannot be drawn", f"{name}: {error}", hint, key=f"study-{len(found)}")
+            session.notice("This study cannot be drawn", f"{name}: {error}", hint, key=f"study-{name}")
     return found
 
 

@@ -114,9 +114,7 @@ def row(view: RunView) -> dict[str, Any]:
 
 def one_study(view: StudyView) -> None:
     """Name, state and accuracy; a bar while it is under way."""
-    with st.container(
-        horizontal=True, vertical_alignment="center", gap="small", key=f"study-{view.id.replace('.', '_')}"
-    ):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"study-{view.id}"):
         st.page_link(session.page("studies"), label=view.id, query_params={"study": view.id})
         st.badge(view.status, color=COLOURS[view.status])
         st.caption(f"{words.count(view.outcomes)} outcomes · {words.ago(view.created)}", width="content")

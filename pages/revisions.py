@@ -27,13 +27,13 @@ def stored() -> dict[str, RunView]:
 
 
 def label(run: RunView) -> str:
-    """A run in the picker."""
+    """A run in the picker, which takes equal labels for one: its id tells two of one question apart."""
     verdict = {True: "✓", False: "✗", None: "·"}[run.correct]
     question = " ".join(run.spec.question.split())
     named = run.spec.problem_id or "own question"
     _, declared = runs.catalogue().strategies[run.spec.strategy]
     made = words.strategy(run.spec, {param.name: param.default for param in declared})
-    return words.shown(f"{verdict} {named} · {made}, {run.spec.budget} attempts · {question}")
+    return words.shown(f"{verdict} {named} · {made}, {run.spec.budget} attempts · {question} · {run.id}")
 
 
 def pick(known: dict[str, RunView]) -> str | None:

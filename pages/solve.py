@@ -21,7 +21,10 @@ def shown() -> tuple[RunView | None, RunView | None, bool]:
     """The run to show, the one beside it, and whether it was chosen (linked or started here) or is an example."""
     wanted, other = session.linked(session.RUN), session.linked(session.BESIDE)
     if wanted:
-        return runs.get(wanted), runs.get(other) if other else None, True
+        first, second = runs.get(wanted), None
+        with session.told("The search beside this one cannot be shown"):
+            second = runs.get(other) if other else None
+        return first, second, True
     latest = runs.listing(status="done", alone=True, limit=1).rows
     return (runs.get(latest[0].id), None, False) if latest else (None, None, False)
 

@@ -66,7 +66,7 @@ def listing() -> None:
 
 def one(view: StudyView) -> None:
     """A line of the list: what it is about, how far it is, and where its results are shown."""
-    with st.container(border=True, key=f"study-{view.id.replace('.', '_')}"):
+    with st.container(border=True, key=f"study-{view.id}"):
         name, state, of, number, results, opened = st.columns([2, 0.9, 2.6, 2.7, 1.5, 0.9], vertical_alignment="center")
         name.markdown(f"**{words.named(view.id)}**")
         state.badge(view.status, color=COLOURS[view.status])
@@ -254,15 +254,17 @@ def change(study: str, limits: list[str]) -> None:
 
 def confirm(name: str) -> None:
     """Ask before a study goes; for callbacks."""
-    told = "This removes the study with its outcomes, pools of samples and trees."
+    told = f"This removes the study {name} with its outcomes, pools of samples and trees."
     sure.ask("Delete this study?", told, "Delete", lambda: remove(name), "study_delete")
     session.changed()
 
 
 def remove(name: str) -> None:
     """Delete a study, and show the list."""
-    act("delete", name)
-    open_study(None)
+    with session.trouble("delete the study"):
+        studies.delete(name)
+        open_study(None)
+    session.changed()
 
 
 def failures(view: StudyView) -> None:

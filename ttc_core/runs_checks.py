@@ -18,7 +18,7 @@ from ttc_core.types import Problem, RunSpec
 
 MAX_BUDGET = 65_536  # generations; beyond this a tree is no longer something to look at
 MAX_QUESTION = 20_000  # characters
-MAX_SEED = 2**63 - 1
+MAX_SEED = 2**53 - 1  # larger ones are no numbers in a browser, nor in JSON for all who read it
 MAX_TEMPERATURE = 10.0
 
 

@@ -96,7 +96,7 @@ def test_what_equals_a_number_in_other_words_is_right_and_votes_for_it(url, tmp_
     files = tmp_path / "out"
     studies_export.write("mine", files, db=url)
     first = json.loads((files / "samples.jsonl").read_text().splitlines()[0])["samples"]
-    assert "graded_by" not in first[1] and first[3]["graded_by"].startswith("math-2/")
+    assert "graded_by" not in first[1] and first[3]["graded_by"].startswith("math-3/")
 
 
 def test_an_export_comes_in_again(url, tmp_path):

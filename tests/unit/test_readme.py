@@ -179,6 +179,37 @@ def test_every_setting_is_documented_with_its_default(monkeypatch):
     assert "TTC_DATABASE_URL" in os.environ
 
 
+def test_what_was_measured_is_what_the_benchmarks_wrote():
+    text = " ".join(TEXT.split())
+    results = REPOSITORY / "benchmarks" / "results"
+    made = json.loads((results / "analysis.json").read_text("utf-8"))
+    shares = made["coverage"]["held"]
+    held = {name: f"{100 * sum(of) / len(of):.1f} %" for name, of in shares.items()}
+    one, policy, gain, multiple = (held[name] for name in ("method 0", "optimal", "gain", "efficiency"))
+    assert (
+        f"hold the truth in {one} of {made['coverage']['studies']} studies, those of the policy in {policy}, "
+        f"of its gain in {gain} and of the efficiency multiple in {multiple}" in text
+    )
+    noise = made["noise"]["with cross-validation"]
+    points = sorted(zip(noise["mean gain"], noise["standard error"], strict=True))
+    least, most = (" ± ".join(f"{100 * value:.2f}" for value in of) for of in (points[0], points[-1]))
+    holds = int(100 * min(noise["interval holds 1"]))
+    assert f"gains {least} to {most} points by budget, and the interval of the multiple holds 1 in {holds} %" in text
+    speed = {what: f"{of['processor']:.2f} s" for what, of in made["speed"].items()}
+    for what, said in {
+        "pass and best of 5 pools at 9 budgets, difficulty, frontier in 5 bins": "take {}",
+        "both votes of one pool, 64 drawn subsets a problem": "both votes of one pool {}",
+        "pass, best and both votes of 5 pools, difficulty, frontier": "all of it for 5 pools {}",
+        "1,000 resamples through the pipeline, 20 pairs of folds": "1,000 resamples over 20 pairs of folds {}",
+    }.items():
+        assert said.format(speed[what]) in text
+    made = json.loads((results / "policy.json").read_text("utf-8"))
+    assert f"Followed on {made['problems']} test problems" in text
+    *first, last = (f"{100 * of['right']:.1f}" for of in made["budgets"])
+    errors = sorted(100 * of["error"] for of in made["budgets"])
+    assert f"{', '.join(first)} and {last} %, each ± {errors[0]:.1f} to {errors[-1]:.1f}" in text
+
+
 def test_the_bundled_data_sets_are_named_rightly():
     for name in set(re.findall(r"--dataset (\S+)", TEXT)):
         assert name in registry.names("dataset")

@@ -6,7 +6,6 @@ run keeps the name, and each result the version. Without a name answers are numb
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from types import ModuleType
 
@@ -28,7 +27,8 @@ GRADERS: Mapping[str, ModuleType] = {
 
 def canonical(answer: str, grader: str = DEFAULT) -> str | None:
     """One spelling for equal answers, itself canonical; None when this grader sees no answer in it."""
-    return _canonical(answer, grader) if len(answer) <= MAX_ANSWER else None
+    found: str | None = _of(grader).canonical(answer) if len(answer) <= MAX_ANSWER else None
+    return found
 
 
 def grade(answer: str | None, gold: str | None, grader: str = DEFAULT) -> bool | None:
@@ -48,12 +48,6 @@ def read(text: str, grader: str = DEFAULT) -> str | None:
 def version(grader: str = DEFAULT) -> str:
     """What a stored grade means: changes whenever the grader might say something else."""
     found: str = _of(grader).version()
-    return found
-
-
-@functools.lru_cache(16_384)  # many solutions give the same answer
-def _canonical(answer: str, grader: str) -> str | None:
-    found: str | None = _of(grader).canonical(answer)
     return found
 
 

@@ -23,9 +23,9 @@ def version() -> str:
     from importlib import metadata
 
     try:
-        return f"math-2/math-verify-{metadata.version('math-verify')}"
+        return f"math-3/math-verify-{metadata.version('math-verify')}"
     except metadata.PackageNotFoundError:
-        return "math-2/none"
+        return "math-3/none"
 
 
 def canonical(answer: str) -> str | None:
@@ -47,7 +47,6 @@ def grade(answer: str | None, gold: str | None) -> bool | None:
     return answer is not None and _graded(_tidied(answer), _tidied(gold))
 
 
-@functools.lru_cache(65_536)
 def _spelled(text: str) -> str:
     number = numeric.canonical(text)
     if number is not None and "%" not in text:
@@ -58,7 +57,6 @@ def _spelled(text: str) -> str:
     return numeric.canonical(found) or found
 
 
-@functools.lru_cache(65_536)
 def _graded(answer: str, gold: str) -> bool | None:
     if not answer:
         return False
@@ -74,13 +72,28 @@ def _graded(answer: str, gold: str) -> bool | None:
 def _asked(**request: str) -> Mapping[str, Any]:
     if any(_depth(text) > DEEPEST for text in request.values()):
         return {}  # the parser would need all its time
+    try:
+        return _answered(**request)
+    except _Lost:
+        return {}
+
+
+class _Lost(Exception):
+    """No reply this time; there may be one the next."""
+
+
+@functools.lru_cache(65_536)
+def _answered(**request: str) -> Mapping[str, Any]:
     from ttc_core.grading.pool import NoGrader, pool  # not needed for most problems, and slow to load
 
     try:
-        return pool().ask(**request)
+        found = pool().ask(**request)
     except NoGrader as error:  # the search goes on: its answers are compared as they are written, and stay ungraded
         _say(str(error))
-        return {}
+        raise _Lost from error
+    if found.get("failed") in ("killed", "memory"):
+        raise _Lost
+    return found
 
 
 def _depth(text: str) -> int:

@@ -57,6 +57,7 @@ class Mathematics:
         self.verify_module = importlib.import_module("math_verify")
         self.grader = importlib.import_module("math_verify.grader")
         self.sympy = importlib.import_module("sympy")
+        importlib.import_module("sympy.physics.units")  # simplify does so later; its names are read by what is replaced
         logging.disable(logging.CRITICAL)
         self.config = [self.verify_module.LatexExtractionConfig()]
         self._disarm()

@@ -14,6 +14,7 @@ What counts as the same number, on purpose:
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from fractions import Fraction
@@ -40,6 +41,7 @@ def version() -> str:
     return "numeric-2"
 
 
+@functools.lru_cache(16_384)  # many solutions give the same answer
 def canonical(answer: str) -> str | None:
     """One spelling per number: "84", "-0.75", "1/3"; None when the answer is not one number.
 

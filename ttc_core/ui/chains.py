@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ttc_core import grading
 from ttc_core.analysis.chains import paths
 from ttc_core.runs_views import RunView
 from ttc_core.types import Node, NodeId
@@ -36,12 +37,10 @@ def difference(before: str, after: str) -> list[tuple[str, str]]:
 
 
 def right(view: RunView, answer: str | None) -> bool | None:
-    """Whether an attempt's answer is right, as far as is known without grading it anew: None when it is not."""
-    if view.spec.answer is None or answer is None:
-        return None if view.spec.answer is None else False
+    """Whether an attempt's answer is right; None where nobody can say."""
     if view.outcome is not None and answer == view.outcome.answer and view.correct is not None:
         return view.correct
-    return answer == view.spec.answer
+    return grading.grade(answer, view.spec.answer, view.spec.grader)
 
 
 def turn(before: bool | None, now: bool | None) -> str:

@@ -12,11 +12,12 @@ from typing import Any, Literal
 import streamlit as st
 
 _OPEN = "ttc_dialog"
+_OF = ("run", "beside", "study")  # of the address: what a dialog is about
 
 
 def open_(title: str, body: Callable[..., None], *args: Any, width: Literal["small", "medium"] = "small") -> None:
     """Have the next drawing of the page show a dialog that `body(*args)` fills; for callbacks."""
-    st.session_state[_OPEN] = (title, body, args, width)
+    st.session_state[_OPEN] = (_about(), title, body, args, width)
 
 
 def close() -> None:
@@ -25,10 +26,16 @@ def close() -> None:
 
 
 def draw() -> None:
-    """The dialog, where one is open; `session.open_page` calls it."""
-    if _OPEN in st.session_state:
-        title, body, args, width = st.session_state[_OPEN]
+    """The dialog, where one is open; `session.open_page` calls it. It closes where something else is shown by now."""
+    about, title, body, args, width = st.session_state.get(_OPEN, (None, "", None, (), "small"))
+    if about != _about():
+        close()
+    elif body is not None:
         st.dialog(title, width=width, on_dismiss=close)(_inside)(body, args)
+
+
+def _about() -> list[list[str]]:
+    return [st.query_params.get_all(name) for name in _OF]
 
 
 def _inside(body: Callable[..., None], args: tuple[Any, ...]) -> None:

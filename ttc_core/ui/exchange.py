@@ -43,7 +43,8 @@ def payload(
 
 
 def place(text: str | None, default: float, ends: tuple[float, float]) -> float:
-    """Where a slider stands by the address; what is no number there, or out of range, is as if nothing were."""
+    """Where a slider stands, in the digits of an address; what is no number there, or out of range, is as nothing."""
+    default = float(f"{default:g}")
     try:
         value = float(text or "")
     except ValueError:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ttc_core import runs
+from ttc_core import runs, runs_checks
 from ttc_core.errors import TTCError
 from ttc_core.types import RunSpec
 from ttc_core.ui import dialogs, form, gate, session, words
@@ -49,7 +49,7 @@ def _settings(spec: RunSpec) -> RunSpec:
     strategy = form.choice(_OF, "strategy", "Strategy", names, place=left, words=words.method)
     budgets = sorted({*form.BUDGETS, spec.budget})
     budget = form.choice(_OF, "budget", "Budget", budgets, place=middle, help="generations")
-    first = form.first(_OF, "seed", spec.seed)
+    first = min(form.first(_OF, "seed", spec.seed), runs_checks.MAX_SEED)
     seed = right.number_input("Seed", min_value=0, value=first, step=1, key=form.key(_OF, "seed"))
     values = form.ask(_OF, strategy, known.strategies[strategy][1])
     return replace(spec, strategy=strategy, params=values, budget=int(budget), seed=int(seed))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ttc_core import runs
+from ttc_core import runs, runs_checks
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import Catalogue, RunView
 from ttc_core.types import TEMPERATURE, Problem, RunSpec
@@ -87,8 +87,8 @@ def ask(catalogue: Catalogue) -> RunSpec:
         )
         left, right = st.columns(2, gap="small")
         seed = left.number_input(
-            "Seed", min_value=0, value=form.first(FORM, "seed", 0), step=1, key=form.key(FORM, "seed"),
-            help="the same seed gives the same tree",
+            "Seed", min_value=0, value=min(form.first(FORM, "seed", 0), runs_checks.MAX_SEED), step=1,
+            key=form.key(FORM, "seed"), help="the same seed gives the same tree",
         )  # fmt: skip
         own, heat = f"temperature_{model}", catalogue.models[model].temperature if model else TEMPERATURE
         hot = form.first(FORM, own, heat)

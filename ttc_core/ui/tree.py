@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ttc_core import grading
 from ttc_core.tree import steps_of
-from ttc_core.types import GIVEN, ROOT, Node, Outcome
+from ttc_core.types import GIVEN, ROOT, Node, Outcome, RunSpec
 
 Row = tuple[str, str, str, float | None, str, str, str | None, float | None, int, str, str, int, int]
 KEEP = 2  # a payload repeats the changes of the one before it, which Streamlit may have merged away unsent
@@ -90,6 +91,7 @@ class Feed:
 
     run: str
     sent: list[int] = field(default_factory=list)
+    right: set[str] = field(default_factory=set)
 
     def since(self) -> int:
         """The revision to read changes from: that of the payload before the last, so that payloads overlap."""
@@ -98,6 +100,12 @@ class Feed:
     def reset(self) -> None:
         """Start from nothing next time."""
         self.sent.clear()
+
+    def rights(self, nodes: Sequence[Node], spec: RunSpec) -> list[str]:
+        """The right ones of all answers that the search has given so far, these changed nodes included."""
+        given = {node.answer for node in nodes if node.answer is not None} - self.right
+        self.right |= {answer for answer in given if grading.grade(answer, spec.answer, spec.grader)}
+        return sorted(self.right)
 
     def payload(
         self, nodes: Sequence[Node], revision: int, facts: Mapping[str, Any], prefix: Sequence[str] = ()

@@ -78,7 +78,7 @@ def _look(run_id: str, shown: Shown, place: DeltaGenerator, said: tuple[Any, ...
         if st.session_state.pop("ttc_changed", False) or _said(view) != said:
             st.rerun()
         meters.show(used(view), place)
-        _trouble(view)
+        _trouble(view, shown)
         (shown.body or (lambda view: _tree(view, shown)))(view)
 
 
@@ -237,21 +237,24 @@ def raising(view: RunView, budget: int | None) -> str:
     return f"{'Continue' if view.ended else 'Raise'} to {budget}"
 
 
-def _trouble(view: RunView) -> None:
+def _trouble(view: RunView, shown: Shown) -> None:
     """Say plainly when nothing will come, and what to do."""
     if view.status == "failed":
-        session.notice("The search failed", view.error or "no reason was recorded", view.hint)
+        session.notice("The search failed", view.error or "no reason was recorded", view.hint,
+                       key=shown.key("failed"))  # fmt: skip
     if words.lost(view):
         why = Counter(node.why for node in runs.nodes(view.id).nodes if node.state == "failed" and node.why)
         session.notice(
             "No answer: all samples failed", why.most_common(1)[0][0] if why else "no reason was recorded",
             f"the Models page examines whether {view.spec.model} works; then run the search anew",
+            key=shown.key("lost"),
         )  # fmt: skip
     if view.ended:
         return
     worker = runs.worker_state()
     if view.stalled or (view.status == "pending" and not worker.alive):
-        session.notice("Nobody is working on this search", *stalled_words(view, worker.heartbeat_age), kind="warning")
+        session.notice("Nobody is working on this search", *stalled_words(view, worker.heartbeat_age), kind="warning",
+                       key=shown.key("nobody"))  # fmt: skip
 
 
 def stalled_words(view: RunView, worker_age: float | None) -> tuple[str, str]:
@@ -275,6 +278,7 @@ def _tree(view: RunView, shown: Shown) -> None:
         "message": empty_words(view),
         "outcome": tree.outcome_json(view.outcome),
         "truth": view.spec.answer,
+        "rights": feed.rights(delta.nodes, view.spec),
         "correct": view.correct,
         "rule": words.rule(view.spec),
         "select": node,

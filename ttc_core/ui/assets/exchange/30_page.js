@@ -91,7 +91,7 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
   S.tell = (value) => setTriggerValue("left", value);
   S.data = data;
   // What the server tells of a place left here may be older than the latest one.
-  const heard = S.pending.indexOf(String([data.M, data.R]));
+  const heard = S.pending.lastIndexOf(String([data.M, data.R]));
   if (heard >= 0) S.pending.splice(0, heard + 1);
   else if (!S.pending.length) [S.M, S.R] = [data.M, data.R];
   if (first) { S.resized?.disconnect(); for (const box of S.box.querySelectorAll(".presets")) box.replaceChildren(); begin(S); }

@@ -143,7 +143,7 @@ function listen(S) {
 
 function receive(S, place) {
   const told = JSON.stringify({ at: place.at, bin: place.bin, point: place.point, off: place.off });
-  const heard = S.pending.indexOf(told);
+  const heard = S.pending.lastIndexOf(told);
   if (heard >= 0) { S.pending.splice(0, heard + 1); return; }
   if (S.pending.length) return; // older than what was changed here since
   S.at = Math.max(0, S.data.budgets.findLastIndex((budget) => within(budget, place.at)));

@@ -46,7 +46,7 @@ function toggle(S, id) {
 function fill(S) {
   const head = el("tr");
   for (const [className, title] of [["mark", ""], ["question", "Question"], ["answer", "Answer"], ["problem", "Problem"], ["strategy", "Strategy"],
-    ["number", "Budget"], ["number", "Steps"], ["number", "Tokens"], ["status", "Status"], ["when", ""]]) head.append(el("th", className, title));
+    ["number", "Budget"], ["number", "Nodes"], ["number", "Tokens"], ["status", "Status"], ["when", ""]]) head.append(el("th", className, title));
   const body = el("tbody"), top = el("thead");
   top.append(head);
   S.data.rows.forEach((row, index) => body.append(line(S, row, index)));

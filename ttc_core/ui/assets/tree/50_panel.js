@@ -56,7 +56,7 @@ function drawPanel(S) {
   const { side } = S, node = S.tree.nodes.get(S.selected);
   const tab = S.tab === "node" && !node ? "answers" : S.tab;
   const seenOf = { node: () => signature(S, node), answers: () => answerSignature(S), depths: () => S.rev }[tab]();
-  const sign = JSON.stringify([tab, S.run, S.selected, S.theme.dark, S.data.outcome, S.data.truth, S.wrong.size, seenOf]);
+  const sign = JSON.stringify([tab, S.run, S.selected, S.theme.dark, S.data.outcome, S.data.truth, S.data.rights, S.wrong.size, seenOf]);
   if (sign === S.panelSign) return;
   S.panelSign = sign;
   const tabs = el("div", "tabs", "", { role: "tablist" });
@@ -135,7 +135,7 @@ function becameWords(S, node) {
   return finished ? `${right}/${finished} right` : "";
 }
 
-const isRight = (S, answer) => answer === S.data.truth || (S.data.correct === true && answer === S.data.outcome?.answer);
+const isRight = (S, answer) => !!S.data.rights?.includes(answer) || (S.data.correct === true && answer === S.data.outcome?.answer);
 
 function onwardButton(S, node) {
   const button = el("button", "onward", node.finish === "end" ? "Edit and go on…" : "Go on from here…", {
@@ -179,13 +179,15 @@ function answerGroups(S) {
   return [...groups.values()].sort((a, b) => size(b) - size(a));
 }
 
-const answerSignature = (S) => (S.data.outcome ? [S.data.outcome.candidates.length, S.data.wrong?.length, S.rev] : answerGroups(S).map((g) => [g.answer, g.members.length]));
+const answerSignature = (S) => (S.data.outcome ? [S.data.outcome.candidates.length, S.data.wrong?.length, S.rev] : [S.data.live, failed(S).length, answerGroups(S).map((g) => [g.answer, g.members.length])]);
+
+const failed = (S) => [...S.tree.nodes.values()].filter((n) => n.state === "failed");
 
 function answersPanel(S, content) {
   const groups = answerGroups(S), outcome = S.data.outcome;
   if (!groups.length) {
     content.append(el("p", "quiet", S.data.live ? "No solution has finished yet." : "No solution was finished."));
-    for (const why of new Set([...S.tree.nodes.values()].filter((n) => n.state === "failed").map((n) => n.why))) {
+    for (const why of new Set(failed(S).map((n) => n.why))) {
       content.append(el("p", "why wrong", why || "A sample failed."));
     }
     return;

@@ -21,13 +21,13 @@ function whyWrong(S, content) {
   const slip = S.chosen && solutionTo(S.tree, S.chosen).find((node) => S.wrong.has(node.id));
   if (slip) { say(`The chosen solution goes wrong at step ${slip.column}:`); part.append(nodeRow(S, slip)); }
   if (rights.length) {
-    const many = rights.length === 1 ? "solution is" : "solutions are";
-    say(`${rights.length} of ${outcome.candidates.length} finished ${many} right, but weighed less:`);
+    const many = rights.length === 1 ? "is right, but was" : "are right, but were";
+    say(`${rights.length} of ${outcome.candidates.length} finished solutions ${many} not chosen:`);
     for (const [id] of rights.slice(0, 4)) if (S.tree.nodes.has(id)) part.append(nodeRow(S, S.tree.nodes.get(id)));
   } else {
     const last = furthestRight(S);
     say("No right solution was finished." + (last ? ` The furthest step that is right so far, step ${last.column}, ` : "") +
-      (!last ? " Every first step is wrong." : last.state === "pruned" ? `was pruned${last.why ? ` (${last.why})` : ""}:` : "has only wrong continuations:"));
+      (!last ? " Every first step is wrong." : last.state === "pruned" ? `was pruned${last.why ? ` (${last.why})` : ""}:` : last.kids.length ? "has only wrong continuations:" : "was not gone on from:"));
     if (last) part.append(nodeRow(S, last));
   }
   content.append(part);
