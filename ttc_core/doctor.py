@@ -203,7 +203,8 @@ def _seeds(probes: Probes, engine: Engine, prompt: Segment) -> Sequence[Check]:
 def _logprobs(probes: Probes, engine: Engine, prompt: Segment, whole: Generated) -> Sequence[Check]:
     if whole.logprob is None:
         return [Check("log-probabilities", None, "none", "self_certainty and confidence votes need them")]
-    checks = [Check("log-probabilities", True, f"{whole.logprob:.2f} for the whole solution")]
+    counted = "" if whole.tokens else 'self_certainty needs the tokens\' ids too, or measure = "confidence"'
+    checks = [Check("log-probabilities", not counted or None, f"{whole.logprob:.2f} for the whole solution", counted)]
     sure = probes.generate(engine, (prompt,), until="end", confidence=LIKELIEST).confidences
     advice = "" if sure else "confidence votes need the likeliest tokens at each place"
     return [*checks, Check("confidences", True if sure else None, f"of {len(sure)} tokens", advice)]

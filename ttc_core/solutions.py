@@ -81,9 +81,11 @@ def after(
     told: set[NodeId] = set()
     outcome: Outcome = yield from _apart(_knowing(strategy.run(problem, Budget(inner), rng), failed, told), mark)
     excluded = outcome.excluded + len(failed - told)
-    if again or getattr(strategy, "select", "") not in SELECTS:
+    kept = range(min(done, inner) if again else done)  # who asks for all of them may take fewer
+    others = [node for i in kept if (node := found[i]) is not None and i not in again]
+    if not others or getattr(strategy, "select", "") not in SELECTS:
         return replace(outcome, excluded=excluded)
-    before = candidates([node for node in found if node is not None], getattr(strategy, "aggregate", "last"))
+    before = candidates(others, getattr(strategy, "aggregate", "last"))
     return choose([*before, *outcome.candidates], strategy.select, excluded)
 
 

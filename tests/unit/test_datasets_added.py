@@ -281,6 +281,16 @@ def test_rows_of_benchmarks_in_their_own_words():
     assert olympiad({"question": "q", "final_answer": ["1"], "image_1": b"png"}) is None
 
 
+def test_worked_solutions_in_the_form_of_gsm8k_have_their_answer_at_the_end_under_any_name(folder):
+    rows = [
+        {"question": f"{i} more than 2?", "answer": f"2 + {i} = {i + 2}\n" * 300 + f"#### {i + 2}"} for i in range(3)
+    ]
+    runs.add_dataset("some-of-gsm8k", jsonl(folder / "some.jsonl", rows))
+    found = runs.problems("some-of-gsm8k")
+    assert [problem.answer for problem in found] == ["2", "3", "4"]
+    assert {problem.metadata["grader"] for problem in found} == {"numeric"}
+
+
 def test_gpqa_gets_its_letters():
     row = {"Question": "Which?", "Correct Answer": "right", "Record ID": "rec1", "Canary String": "x"}
     row |= {f"Incorrect Answer {i}": f"wrong {i}" for i in (1, 2, 3)}

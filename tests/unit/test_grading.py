@@ -102,6 +102,11 @@ def test_what_is_no_number(written):
         ("So the answer is: 42. I hope it is correct.", "42"),
         ("Final Answer: The final answer is $42$. I hope it is correct.", "$42$"),
         ("# Answer\n\n42", "42"),
+        ("#### Final Answer\n\n84", "84"),
+        ("\\boxed{12}.\n\n#### Check\n3 * 4 = 12", "12"),
+        ("#### Step 1\n3 * 4\n#### 2. Sum\nSo the answer is 12", "12"),
+        ("3 * 4 = 12\n#### 12 eggs\n\nQuestion: What now?", "12 eggs"),
+        ("#### Check\nby hand\n#### east\n", "east"),
         ("Answer: 42\nThe answer is right.", "42"),
     ],
 )

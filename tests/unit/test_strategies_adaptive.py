@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.conformance.harness import PROBLEM, ScriptedBackend, rng, run, spec
+from tests.conformance.harness import PROBLEM, ScriptedBackend, drive, rng, run, spec
 from tests.unit.test_cli import but, ttc  # noqa: F401 (a fixture)
 from tests.unit.test_runs import url  # noqa: F401 (a fixture)
-from tests.unit.test_strategies_golden import search
+from tests.unit.test_strategies_golden import World, search
 from ttc_core import policies, registry, solutions
 from ttc_core.analysis import pipeline
 from ttc_core.errors import BadValue, UnknownName
@@ -20,7 +20,7 @@ from ttc_core.jobs import GenerateJob
 from ttc_core.lab import policy_fitting
 from ttc_core.policies import Choice, Policy
 from ttc_core.settings import REPOSITORY, settings
-from ttc_core.types import ROOT, Budget, Candidate, Outcome, Prune, Sample
+from ttc_core.types import ROOT, Budget, Candidate, Node, Outcome, Prune, Sample
 
 BEAM = {"strategy": "beam_search", "params": {"width": 2}}
 WEIGHTED = {"strategy": "best_of_n", "params": {"select": "weighted"}}
@@ -388,6 +388,28 @@ def test_another_strategy_takes_over_for_the_last_round():
     assert samples(log)[2:] == [(ROOT, 0, 2, "step", mark)]
     assert outcome.answer == "8" and [c.weight for c in outcome.candidates] == pytest.approx([0.3, 0.8, 0.8, 0.7])
     assert samples(search("escalate", {**table, "r.1": ("b", "7", 0.95)}, 4, last="beam_search")[1])[2:] == []
+
+
+class Anything(dict):
+    """A table in which everything else is a bad wrong answer."""
+
+    def __contains__(self, key):
+        return True
+
+    def __missing__(self, key):
+        return "a", "8", 0.1
+
+
+@pytest.mark.parametrize(("name", "params"), [("revisions", {"chains": 2}), ("sequential_revisions", {})])
+def test_what_asks_for_some_solutions_again_lets_the_others_vote(name, params):
+    given = {"r.2": ("a", "7", 0.9), "r.3": ("a", "7", 0.9)}
+    probed = [("8", 0.1), ("8", 0.1), ("7", 0.9), ("7", 0.9)]
+    found = [
+        Node(f"r.{i}", ROOT, "a", "end", answer=a, path_scores=(p,), scores=(p,)) for i, (a, p) in enumerate(probed)
+    ]
+    search = solutions.after(found, name, {**params, "select": "weighted"}, PROBLEM, Budget(8), rng())
+    outcome, _ = drive(search, World(Anything(given)))
+    assert outcome.answer == "7" and {"r.2", "r.3"} <= {candidate.node for candidate in outcome.candidates}
 
 
 @pytest.mark.parametrize("budget", [1, 2, 3, 5, 8, 13])

@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 class Benchmark:
     """A data set that is known by name.
 
-    grader     of its answers; it also says how a prompt asks for them: "math" and "numeric" boxed, "choice" a letter
+    grader     of its answers; it also says how a prompt asks for them: "math" boxed, "choice" a letter
     problems   how many there are
     digest     `digest` of its questions and answers where a copy was at hand, "" where none was
     hub        repository, configuration (None: the default) and split on the Hugging Face hub
@@ -77,7 +77,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     ),
     "gsm8k": Benchmark(
         "GSM8K: 1,319 grade-school word problems (Cobbe et al. 2021, the test set).",
-        "numeric", 1319, ("openai/gsm8k", "main", "test"),
+        "math", 1319, ("openai/gsm8k", "main", "test"),
         digest="2fcf662fe6ff9b4e332fff23e6d22c6e816d68d0fd7da0a20020980413efc330", convert=_after_hashes,
     ),
     "aime24": Benchmark(

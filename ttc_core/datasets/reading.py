@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ttc_core import grading
 from ttc_core.errors import UserError
 
 MAX_BYTES = 256 << 20
@@ -68,10 +69,11 @@ def record(where: str, row: Row, columns: Mapping[str, str], number: str) -> dic
         key: _column(where, row, key, columns.get(key), usual)
         for key, usual in (("question", QUESTIONS), ("answer", ANSWERS), ("id", IDS))
     }
+    answer = str(names["answer"])
     made = {
         "id": number if names["id"] is None else _text(where, row, str(names["id"]), MAX_ID),
         "question": _text(where, row, str(names["question"]), MAX_QUESTION),
-        "answer": _text(where, row, str(names["answer"]), MAX_ANSWER),
+        "answer": _text(where, {answer: _final(row[answer])}, answer, MAX_ANSWER),
     }
     rest = {str(k): _plain(v) for k, v in row.items() if k not in names.values() and k not in (*made, "grader")}
     return {**made, **rest}
@@ -101,6 +103,11 @@ def _text(where: str, row: Row, name: str, most: int) -> str:
     if len(text) > most:
         raise BadFile(f"{where}: {name!r} has {len(text):,} characters; at most {most:,} are possible")
     return text
+
+
+def _final(value: Any) -> Any:
+    """Of a worked solution in GSM8K's form its answer."""
+    return grading.gold(value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:

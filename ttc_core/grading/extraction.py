@@ -12,8 +12,9 @@ _ANSWER_LINE = re.compile(
     r"^[ \t>*_#]*(?:final[ \t]+)?answer[ \t*_]*[:\uff1a][ \t*_]*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE
 )
 _HASH_LINE = re.compile(r"^####[ \t]*(?=\S)([^\n]*)", re.MULTILINE)
-_HEADING = re.compile(r"^#{1,3}[ \t]*(?:final[ \t]+)?answer[ \t]*\n\s*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6}[ \t]*(?:final[ \t]+)?answer[ \t]*\n\s*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE)
 _MARKED = (_ANSWER_LINE, _HASH_LINE, _HEADING)
+_TITLE = re.compile(r"(?:[0-9]+[.):][ \t]+)?[*_]*[^\W\d_]{2}")  # of Markdown, which four hashes make too
 _SAID = re.compile(r"\banswer is[ \t]*:?[ \t]*(?=\S)([^\n]*)", re.IGNORECASE)
 _HOPE = re.compile(r"\.?[ \t]*I hope it is correct.{0,3}$", re.IGNORECASE)
 _BOX = "\\boxed{"
@@ -26,7 +27,7 @@ def extract(text: str) -> str | None:
     what follows the last "the answer is".
     """
     tail = text[-TAIL:]
-    found = [match.span(1) for pattern in _MARKED for match in pattern.finditer(tail)]
+    found = [m.span(1) for pattern in _MARKED for m in pattern.finditer(tail) if pattern is not _HASH_LINE or _final(m)]
     boxed = _last_box(tail)
     if boxed is not None:
         found.append(boxed)
@@ -40,6 +41,17 @@ def extract(text: str) -> str | None:
     if said:
         written = written[said[-1][0] :]
     return _HOPE.sub("", written).strip(" \t\r*_`") or None
+
+
+def _final(line: re.Match[str]) -> bool:
+    """Whether what stands behind four hashes is an answer: it has no words, or nothing comes after it."""
+    return not _TITLE.match(line[1]) or not line.string[line.end() :].strip()
+
+
+def gold(answer: str) -> str:
+    """A right answer as a data set has it; of a worked solution that ends in "#### 18", as GSM8K's do, the "18"."""
+    lines = answer.strip().rsplit("\n", 1)
+    return lines[-1].removeprefix("####").strip() or answer if lines[-1].startswith("####") else answer
 
 
 def _last_box(text: str) -> tuple[int, int] | None:

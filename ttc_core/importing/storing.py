@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -54,20 +55,29 @@ def store(
     sampled: list[tuple[int, dict[str, Any]]] = []
     if pools:
         _pools(problems, pools, methods, found, sampled)
-    places: dict[tuple[str, ...], int] = {}
+    places: dict[tuple[str, str, str], int] = {}
+    first = len(methods)
     for tree in trees:
-        key = (tree.model, tree.verifier, tree.strategy)
-        if key not in places:
-            places[key] = len(methods)
-            methods.append(NewMethod(*key, {}, tree.strategy, [tree.budget]))
+        places.setdefault(_key(tree), first + len(places))
+    for key in places:
+        budgets = sorted({tree.budget for tree in trees if _key(tree) == key})
+        methods.append(NewMethod(*key, {}, key[2], budgets))
     asked = NewStudy(name, format, source, {}, problems, methods, extras=extras)
     study = stored.create(connection, asked, found, sampled)
     rows = []
+    seeds: Counter[tuple[int, int, int]] = Counter()  # of several searches alike
     for number, tree in enumerate(trees):
         run_id = f"s{study}-t{number}"
         graded = _put(connection, study, run_id, problems[tree.problem], tree)
-        rows.append((places[(tree.model, tree.verifier, tree.strategy)], _row(tree, graded, run_id)))
+        alike = (places[_key(tree)], tree.problem, tree.budget)
+        rows.append((alike[0], {**_row(tree, graded, run_id), "seed": seeds[alike]}))
+        seeds[alike] += 1
     stored.add_outcomes(connection, study, rows)
+
+
+def _key(tree: Tree) -> tuple[str, str, str]:
+    """What tells methods apart."""
+    return tree.model, tree.verifier, tree.strategy
 
 
 def _put(connection: Connection, study: int, run_id: str, problem: Problem, tree: Tree) -> dict[str, Any]:
@@ -115,7 +125,9 @@ def _pools(
     params = asdict(registry.build("strategy", "best_of_n", {"select": "weighted" if rated else "majority"}))
     methods.append(NewMethod(MODEL, MODEL if rated else "", "best_of_n", params, "pool", [most], samples=max(1, most)))
     unvoted = [_unvoted(pool) for pool in pools]
-    selects = (("best",) if any(unvoted) else ("weighted", "best", "majority")) if rated else ("majority",)
+    signed = any(one.score is not None and one.score < 0 for pool in pools for one in pool)
+    voting = ("best", "majority") if signed else ("weighted", "best", "majority")  # a negative weight votes against
+    selects = (("best",) if any(unvoted) else voting) if rated else ("majority",)
     for select in selects if budgets else ():
         label = f"best_of_n select={select}"
         asked = (MODEL, MODEL if rated else "", "best_of_n", {**params, "select": select})
@@ -131,7 +143,8 @@ def _pools(
             for budget in budgets:
                 outcome = replay.run(method.strategy, method.params, problem, budget, 0)
                 verdicts = {child_id(ROOT, j): one.correct for j, one in enumerate(pool)}
-                correct = verdicts[outcome.chosen] if outcome.chosen else (None if problem.answer is None else False)
+                unknown = problem.answer is None or outcome.lost(replay.cost())
+                correct = verdicts[outcome.chosen] if outcome.chosen else None if unknown else False
                 graded = {"correct": correct, "graded_by": None}
                 outcome = replace(outcome, answer=None) if unvoted[i] else outcome
                 tree = Tree(i, method.strategy, (), outcome, replay.cost(), budget=budget)
@@ -139,8 +152,8 @@ def _pools(
 
 
 def _unvoted(pool: Sequence[Solution]) -> bool:
-    """Whether a problem has verdicts and no answers: each sample then stands for itself, as in `votes.groups`."""
-    return any(one.correct is not None for one in pool) and all(one.answer is None for one in pool)
+    """Whether samples are said to be right and none has an answer: each is an answer then, as in `votes.groups`."""
+    return any(one.correct is True for one in pool) and all(one.answer is None for one in pool)
 
 
 def _node(number: int, one: Solution, unvoted: bool) -> Node:

@@ -32,7 +32,9 @@ def read(path: Path, dataset: str) -> Imported:
         place = top.at(f"example {i}")
         example = _mapping(place, example)
         for budget, payload in place.get(example, "payloads", dict).items():
-            _payload(place.at(f"payload {budget}"), _mapping(place, payload), example, found, asked)
+            here = place.at(f"payload {budget}")
+            said = int(budget) if budget.isdecimal() and len(budget) < 7 else 0
+            _payload(here, _mapping(here, payload), example, found, asked, said)
     return found
 
 
@@ -48,8 +50,9 @@ def _examples(top: Place, document: Any) -> list[Any]:
 
 
 def _payload(
-    place: Place, payload: Mapping[str, Any], example: Mapping[str, Any], found: Imported, asked: Asked
+    place: Place, payload: Mapping[str, Any], example: Mapping[str, Any], found: Imported, asked: Asked, budget: int
 ) -> None:
+    """budget: what the payload is called, 0 where that is no number."""
     scenario = place.get(payload, "scenario", dict)
     name, shared = str(place.get(example, "id", (str, int))), place.get(scenario, "shared_prompt", str, "")
     question = place.get(scenario, "prompt", str).removeprefix(shared).strip().removeprefix("Question:").strip()
@@ -59,12 +62,14 @@ def _payload(
         found.problems.append(asked.problem(place, name, question, None if gold is None else str(gold)))
         found.extras.append({key: example[key] for key in ("title", "description") if key in example})
         known = [len(found.problems) - 1]
+    elif found.problems[known[0]].question != question:
+        raise place.wrong(f"the id {name!r} was used before, for another question")
     for i, strategy in enumerate(place.get(payload, "strategies", list)):
         here = place.at(f"strategy {i}")
-        found.trees.append(_tree(here, known[0], found.problems[known[0]], _mapping(here, strategy)))
+        found.trees.append(_tree(here, known[0], found.problems[known[0]], _mapping(here, strategy), budget))
 
 
-def _tree(place: Place, number: int, problem: Problem, strategy: Mapping[str, Any]) -> Tree:
+def _tree(place: Place, number: int, problem: Problem, strategy: Mapping[str, Any], budget: int) -> Tree:
     run = place.get(strategy, "run", dict)
     final = place.get(run, "final", dict, {})
     grown = _Grown(problem)
@@ -90,7 +95,7 @@ def _tree(place: Place, number: int, problem: Problem, strategy: Mapping[str, An
         usage=usage,
         model=place.get(run, "model_id", str, "imported"),
         verifier=place.get(strategy, "scorer_id", str, ""),
-        budget=max(1, place.get(run, "budget", int, grown.widest)),
+        budget=max(1, place.get(run, "budget", int, budget or grown.widest)),
     )
 
 

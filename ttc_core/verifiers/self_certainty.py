@@ -61,7 +61,12 @@ class SelfCertainty:
         count = len(node.confidences) if self.confidence else len(node.tokens) or len(node.confidences)
         found = math.fsum(node.confidences) if self.confidence else node.logprob
         if not count or found is None or not math.isfinite(found):
-            raise EngineFault("the policy's engine gave no log-probabilities of the sampled tokens")
+            raise EngineFault(
+                f"the policy's engine gave no {'confidences' if self.confidence else 'tokens with log-probabilities'}",
+                hint=""
+                if self.confidence
+                else 'measure = "confidence" needs no tokens, only the likeliest at each place',
+            )
         total, tokens = total + found, tokens + count
         mean = total / tokens
         value = 1 - math.exp(-max(0.0, mean)) if self.confidence else math.exp(min(0.0, mean))
