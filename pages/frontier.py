@@ -91,6 +91,11 @@ def about(name: str, of: Mapping[str, Any], named: bool) -> str:
     return (
         (f"{words.named(name)}: " if named else "")
         + f"{of['of']}; {words.count(of['problems'])} problems."
+        + (
+            f" Not all was run on all of them: one value rests on {words.count(of['fewest'])}."
+            if of["fewest"] < of["problems"]
+            else ""
+        )
         + (f" Left out for want of a verdict or of samples: {', '.join(left_out)}." if left_out else "")
     )
 

@@ -178,9 +178,13 @@ def _analysis(made: Mapping[str, argparse.ArgumentParser]) -> None:
     for name in ANALYSIS:
         verb, pooled = made[name], name in ("estimate", "difficulty")
         verb.add_argument("--dataset", metavar="D", required=pooled)
-        verb.add_argument("--study", metavar="S", required=not pooled, help="default: the newest with such samples")
-        verb.add_argument("--model", metavar="M", help="default: the study's first" if pooled else "default: the small")
-        verb.add_argument("--verifier", metavar="V", help="whose scores; default: the study's first")
+        usual = "the study's first" if pooled else "the one with most outcomes"
+        newest = "default: the newest with such samples" if pooled else "whose outcomes"
+        verb.add_argument("--study", metavar="S", required=not pooled, help=newest)
+        verb.add_argument(
+            "--model", metavar="M", help=f"default: {usual}{'' if pooled else ', of equals the smallest'}"
+        )
+        verb.add_argument("--verifier", metavar="V", help=f"whose scores; default: {usual}")
         if pooled:
             verb.add_argument("--aggregate", metavar="A", help="of step scores: last, min, prod or mean")
         if name == "estimate":

@@ -7,7 +7,11 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from ttc_core.errors import BadValue
+
+N = TypeVar("N", int, float)
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = REPOSITORY / "data"
 
@@ -32,16 +36,12 @@ def settings() -> Settings:
     """The settings of this process.
 
     Raises:
-        ValueError: TTC_BATCH is not a positive whole number, or TTC_PATIENCE no positive number.
+        BadValue: TTC_BATCH is not a positive whole number, or TTC_PATIENCE no positive number.
     """
     data = Path(os.environ.get("TTC_DATA_DIR", str(DATA)))
     url = os.environ.get("TTC_DATABASE_URL", f"sqlite:///{data / 'workbench.db'}")
-    batch = int(os.environ.get("TTC_BATCH", "256"))
-    if batch < 1:
-        raise ValueError("TTC_BATCH must be at least 1")
-    patience = float(os.environ.get("TTC_PATIENCE", str(Settings.patience)))
-    if not 0 < patience < math.inf:
-        raise ValueError("TTC_PATIENCE must be a positive number of seconds")
+    batch = _number("TTC_BATCH", int, Settings.batch)
+    patience = _number("TTC_PATIENCE", float, Settings.patience)
     own = os.environ.get("TTC_MODELS", "")
     examples = os.environ.get("TTC_EXAMPLES", "1") != "0"
     hosts = tuple(filter(None, (name.strip() for name in os.environ.get("TTC_HOSTS", "").split(","))))
@@ -58,3 +58,15 @@ def settings() -> Settings:
         patience=patience,
         access=Path(access) if access else None,
     )
+
+
+def _number(name: str, kind: type[N], usual: N) -> N:
+    said = os.environ.get(name, str(usual))
+    try:
+        value = kind(said)
+    except ValueError:
+        value = kind(0)
+    if not 0 < value < math.inf:
+        word = "a whole number" if kind is int else "a number of seconds"
+        raise BadValue(f"the environment variable {name} must be {word} above 0, not {said[:40]!r}")
+    return value

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttc_core import access, studies_file
-from ttc_core.errors import UserError
+from ttc_core.errors import UnknownName, UserError
 from ttc_core.settings import settings
 from ttc_core.studies_views import StudyView, Tally, document, view_of
 
@@ -261,6 +261,9 @@ def pool(
     from ttc_core.studies_pools import gathered
 
     rows = pool_rows(study, dataset, model=model, verifier=verifier, db=db)
+    if not rows and (others := pool_rows(study, dataset, db=db)):
+        there = ", ".join(sorted({f"{row['model']} with {row['verifier'] or 'no verifier'}" for row in others}))
+        raise UnknownName(f"study {study!r} has no samples of these models", hint=f"it has samples of {there}")
     if not rows:
         of = f" of data set {dataset!r}" if dataset else ""
         raise UserError(f"study {study!r} has no pool of samples{of}", hint="pool = 64 in a study file asks for one")

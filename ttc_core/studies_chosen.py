@@ -110,7 +110,7 @@ def choose(
         raise UserError(f"study {study!r} has no outcomes" + (f" of {dataset!r}" if dataset else ""))
     frame = frame[frame["dataset"] == frame["dataset"].mode()[0]]
     by = frame[frame["verifier"] == verifier] if verifier and model is None else frame
-    name = str(_named(frame if by.empty else by, "model", model)["model"].iloc[0])
+    name = str(_named(_smallest_first(frame if by.empty else by), "model", model)["model"].iloc[0])
     own = frame[frame["model"] == name]
     rated = own[own["verifier"].fillna("") != ""]
     judge, apart = "", None
@@ -125,6 +125,12 @@ def parameters(outcomes: pd.DataFrame) -> float:
     """Of one model, as its FLOPs tell: 2 a token and parameter; NaN where no token is known."""
     tokens = float((outcomes["policy_prompt_tokens"] + outcomes["policy_tokens"]).sum())
     return float(outcomes["policy_flops"].sum()) / (2 * tokens) if tokens else math.nan
+
+
+def _smallest_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """By the parameters of their models: of two with as many outcomes the smaller one is found first."""
+    sizes = {str(model): parameters(of) for model, of in frame.groupby("model")}
+    return frame.assign(size=frame["model"].map(sizes)).sort_values("size", kind="stable").drop(columns="size")
 
 
 def _named(frame: pd.DataFrame, column: str, name: str | None) -> pd.DataFrame:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from ttc_core.store.columns import readable
 
+# The strategy, as it was run, beside the policy that the analysis chooses, which is called the same.
+FOLLOWED = {"compute_optimal": "compute_optimal followed"}
 COLUMNS = (
     "dataset",
     "problem",
@@ -45,6 +47,7 @@ def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         row["unspent"] = max(0, row["budget"] - row["generations"])
     found = {name: [row[names.get(name, name)] for row in rows] for name in COLUMNS}
     made = pd.DataFrame({name: _readable(values) for name, values in found.items()})
+    made["method"] = made["method"].replace(FOLLOWED)
     return made.astype({"correct": "boolean", "score": "float64", "seconds": "float64"})
 
 

@@ -71,7 +71,13 @@ def ranked(values: Floats, problems: Sequence[str]) -> Ints:
 
 
 def starts(problems: int, bins: int) -> Ints:
-    """(bins) rank at which each bin starts: equal sizes, where that is impossible the first ones hold one more."""
+    """(bins) rank at which each bin starts: equal sizes, where that is impossible the first ones hold one more.
+
+    Raises:
+        BadValue: no bins.
+    """
+    if bins < 1:
+        raise BadValue(f"there must be at least 1 bin of difficulty, not {bins}")
     sizes = problems // bins + (np.arange(bins) < problems % bins)
     return np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
 

@@ -27,7 +27,7 @@ OPTIMAL = "compute_optimal"
 def estimates(pool: Pool, ks: Sequence[int], metrics: Sequence[str], draws: int = 500) -> dict[str, Any]:
     """{metric: {k: accuracy over all problems}}; drawn votes come with the interval of the drawing.
 
-    Where samples are not graded there is also "dropped": how many samples, and problems without any other, that is.
+    Where something is left out there is also "dropped": samples that are not graded, and problems without any other.
     """
     document: dict[str, Any] = {}
     for metric in metrics:
@@ -36,13 +36,13 @@ def estimates(pool: Pool, ks: Sequence[int], metrics: Sequence[str], draws: int 
             str(k): _drawn(float(mean), float(error)) if error > 0 else float(mean)
             for k, mean, error in zip(found.ks, found.mean, found.error, strict=True)
         }
-    if pool.ungraded:
-        document["dropped"] = _dropped(pool)
-    return document
+    return document | _dropped(pool)
 
 
-def _dropped(pool: Pool) -> dict[str, int]:
-    return {"samples": pool.ungraded, "problems": len(pool.problems) - len(pool.judged().problems)}
+def _dropped(pool: Pool) -> dict[str, Any]:
+    graded = pool.valid if pool.graded is None else pool.valid & pool.graded
+    found = {"samples": pool.ungraded, "problems": int((~graded.any(axis=1)).sum())}
+    return {"dropped": found} if any(found.values()) else {}
 
 
 def _drawn(mean: float, error: float) -> dict[str, float]:
@@ -53,9 +53,9 @@ def _drawn(mean: float, error: float) -> dict[str, float]:
 def bins(pool: Pool, by: str, count: int = difficulty.BINS, absolute: bool = False) -> dict[str, Any]:
     """{"edges": falling easiness, "bins": [{"n", "mean"}]} from the easiest bin to the most difficult.
 
-    Where samples are not graded there is also "dropped", as in `estimates`, unless difficulty is predicted.
+    Where something is left out there is also "dropped", as in `estimates`, unless difficulty is predicted.
     """
-    dropped = {"dropped": _dropped(pool)} if pool.ungraded and by == "oracle" else {}
+    dropped = _dropped(pool) if by == "oracle" else {}
     pool = pool.judged() if by == "oracle" else pool
     values = difficulty.easiness(pool, by)
     found = difficulty.absolute_bins(values) if absolute else difficulty.quantile_bins(values, pool.problems, count)
@@ -120,6 +120,7 @@ def curves(
         "baseline": found.methods[found.baseline],
         "problems": len(found.problems),
         "dropped": {"outcomes": found.dropped, "problems": len(whole.problems) - len(found.problems)},
+        "fewest": found.fewest,
         "pareto": [vars(point) for point in fronts.pareto(found)],
         "sensitivity": fronts.sensitivity(found),
     }
@@ -164,6 +165,7 @@ class Rivals:
         small: (P, B) accuracy of its policy.
         large: (P) accuracy of the larger model; NaN without one.
         bins: (P) bin of each problem, of `count`.
+        fewest: problems behind the small model's value that has fewest.
     """
 
     budgets: list[float]
@@ -171,6 +173,7 @@ class Rivals:
     large: Floats
     bins: list[int]
     count: int
+    fewest: int
 
 
 def rivals(
@@ -205,7 +208,7 @@ def rivals(
         if absolute
         else difficulty.quantile_bins(binning.values, found.problems, count)
     )
-    return Rivals(found.budgets, followed(found, binning), other, placed.of.tolist(), placed.count)
+    return Rivals(found.budgets, followed(found, binning), other, placed.of.tolist(), placed.count, found.fewest)
 
 
 def answered(
@@ -257,6 +260,7 @@ def exchanges(
         "larger": larger,
         "by": by,
         "problems": len(both.bins),
+        "fewest": both.fewest,
         "ratios": [{"ratio": r, "multiplier": exchange.priced(larger, r, *worth)} for r in ratios],
         "bins": [],
     }

@@ -45,6 +45,12 @@ class Measured:
         """The budget in generations behind a method's value at a limit."""
         return self.budgets[at] if self.levels is None else float(self.levels[method, at])
 
+    @property
+    def fewest(self) -> int:
+        """Problems behind the value that has fewest, of all methods and budgets: not all where work is left."""
+        number = (~np.isnan(self.accuracy)).sum(axis=0)
+        return int(number[number > 0].min())
+
     def of(self, problems: Sequence[str]) -> Measured:
         """The same on these problems alone, in this order."""
         place = {name: i for i, name in enumerate(self.problems)}

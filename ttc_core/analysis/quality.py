@@ -121,7 +121,9 @@ def over_optimised(pool: Pool, ks: Sequence[int]) -> list[dict[str, float]]:
     """
     pool = pool.judged().packed()
     accuracy = estimators.estimate(pool, "best", ks).mean
-    score = estimators.best_value(pool, pool.scores, ks).mean(axis=0)
+    total, sure = (estimators.best_value(pool, of, ks).mean(axis=0) for of in (pool.scores, np.ones_like(pool.scores)))
+    with np.errstate(invalid="ignore"):
+        score = total / sure  # of sets in which any sample has an answer and a score
     return [
         {"n": float(k), "score": float(s), "accuracy": float(a)} for k, s, a in zip(ks, score, accuracy, strict=True)
     ]

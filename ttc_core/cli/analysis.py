@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from ttc_core import runs, studies
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ttc_core.analysis.pool import Pool
+
+MOST_RESAMPLES = 100_000
 
 
 def estimate(args: argparse.Namespace) -> int:
@@ -58,16 +61,22 @@ def difficulty(args: argparse.Namespace) -> int:
 
 
 def _left_out(document: dict[str, Any]) -> list[str]:
-    """What a person is told of samples that nobody could grade."""
-    if not (dropped := document.get("dropped")):
-        return []
-    return [f"left out: {dropped['samples']} samples that are not graded, {dropped['problems']} problems with no other"]
+    """What a person is told of what nobody could grade, and of what has not been run."""
+    said = []
+    if any((dropped := document.get("dropped", {})).values()):
+        what, number = next(iter(dropped.items()))
+        said.append(f"left out: {number} {what} that are not graded, {dropped['problems']} problems with no other")
+    if document.get("fewest", document.get("problems", 0)) < document.get("problems", 0):
+        said.append(f"not all was run on all {document['problems']} problems: one value rests on {document['fewest']}")
+    return said
 
 
 def frontier(args: argparse.Namespace) -> int:
     """Accuracy against cost of every method and of the compute-optimal policy."""
     from ttc_core.analysis import documents
 
+    if not 0 <= args.charge < math.inf:
+        raise BadValue(f"--charge must be a cost of 0 or more, not {args.charge:g}")
     found = _chosen(args)
     frame, pool = found.outcomes, found.pool()
     document = documents.curves(
@@ -82,6 +91,7 @@ def frontier(args: argparse.Namespace) -> int:
         args.charge,
         args.resamples,
     )
+    document |= {"dataset": found.dataset, "model": found.model, "verifier": found.verifier}
     if args.fit:
         _fit(frame, pool, args)
     if args.json:
@@ -93,7 +103,7 @@ def frontier(args: argparse.Namespace) -> int:
     rows.append(["efficiency multiple", *(multiples.get(str(b), "-") for b in document["budgets"])])
     policy = [[b, *row] for b, row in zip(document["budgets"], document["policy"], strict=True)]
     head = [document["axis"], *(f"bin {i + 1}" for i in range(len(document["sizes"])))]  # the first is the easiest
-    write_lines([*table([document["axis"], *budgets], rows), "", *table(head, policy)])
+    write_lines([*table([document["axis"], *budgets], rows), "", *table(head, policy), *_left_out(document)])
     return 0
 
 
@@ -129,13 +139,16 @@ def exchange(args: argparse.Namespace) -> int:
     if larger is None and large is not None:
         larger = parameters(large) / parameters(frame)
     if larger is None:
-        raise UserError("the study has no larger model", hint="--times M says how many times larger it would be")
+        raise UserError(
+            "the study has no larger model",
+            hint='ask for single answers of one: name = "single", models = ["larger"], budgets = [1]',
+        )
     ratios = _numbers(args.ratio, float, "--ratio")
     answers = _answers(args, frame, large, larger)
     document = documents.exchanges(
         frame, large, found.pool(), ratios, larger, args.by, args.bins, args.absolute, args.resamples, answers
     )
-    document |= {"small_model": found.model, "large_model": name}
+    document |= {"dataset": found.dataset, "verifier": found.verifier, "small_model": found.model, "large_model": name}
     if answers is not None:
         document["answers"] = {"axis": args.axis or "price", "small": answers[0], "large": answers[1]}
     if args.json:
@@ -146,7 +159,8 @@ def exchange(args: argparse.Namespace) -> int:
         for i, b in enumerate(document["bins"])
         for s in b["stars"]
     ]
-    write_lines(table(["bin (1 is the easiest)", "R", "generations", "small", "large", "small - large"], rows))
+    head = ["bin (1 is the easiest)", "R", "generations", "small", "large", "small - large"]
+    write_lines([*table(head, rows), *_left_out(document)])
     return 0
 
 
@@ -185,6 +199,8 @@ def _pool_of_dataset(args: argparse.Namespace) -> Pool:
 
 
 def _chosen(args: argparse.Namespace) -> Chosen:
+    if not 0 <= args.resamples <= MOST_RESAMPLES:
+        raise BadValue(f"--resamples must be between 0 and {MOST_RESAMPLES:,}, not {args.resamples}")
     runs.ensure_database(db=args.db)
     return choose(args.study, args.dataset, args.model, args.verifier, db=args.db)
 

@@ -62,6 +62,8 @@ def figures(args: argparse.Namespace) -> int:
     from ttc_core.bundle.writing import Drawn
 
     _quiet()
+    if args.format == "":
+        raise UserError("--format names at least one format", hint="leave it out for the usual ones")
     if args.list_saved or args.forget is not None:
         runs.ensure_database(db=args.db)
         return _list_saved(args) if args.list_saved else _forget(args)

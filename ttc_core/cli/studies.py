@@ -43,9 +43,9 @@ def sweep(args: argparse.Namespace) -> int:
         raise UserError("what is the study to be extended to?", hint="sweep FILE.toml --extend STUDY")
     if extends and args.name:
         raise UserError("--name does not go with --extend: the study keeps its name")
+    by = _how(args)
     if args.dry_run:
         return _dry_run(args)
-    by = _how(args)
     study = _extended(args) if extends else studies.start(Path(args.file), name=args.name, db=args.db)
     return _carry_out(study, args, by)
 

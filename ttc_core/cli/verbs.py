@@ -125,6 +125,8 @@ def worker(args: argparse.Namespace) -> int:
     from ttc_core.worker import work
 
     work(args.db or settings().database_url, forever=args.forever)
+    if args.json:
+        write_json({})
     return 0
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ttc_core import grading
 from ttc_core.errors import UserError
 
 MAX_BYTES = 256 << 20
@@ -70,10 +69,11 @@ def record(where: str, row: Row, columns: Mapping[str, str], number: str) -> dic
         for key, usual in (("question", QUESTIONS), ("answer", ANSWERS), ("id", IDS))
     }
     answer = str(names["answer"])
+    said = final(row[answer]) if isinstance(row[answer], str) else row[answer]
     made = {
         "id": number if names["id"] is None else _text(where, row, str(names["id"]), MAX_ID),
         "question": _text(where, row, str(names["question"]), MAX_QUESTION),
-        "answer": _text(where, {answer: _final(row[answer])}, answer, MAX_ANSWER),
+        "answer": _text(where, {answer: said}, answer, MAX_ANSWER),
     }
     rest = {str(k): _plain(v) for k, v in row.items() if k not in names.values() and k not in (*made, "grader")}
     return {**made, **rest}
@@ -105,9 +105,10 @@ def _text(where: str, row: Row, name: str, most: int) -> str:
     return text
 
 
-def _final(value: Any) -> Any:
-    """Of a worked solution in GSM8K's form its answer."""
-    return grading.gold(value) if isinstance(value, str) else value
+def final(answer: str) -> str:
+    """A right answer as a data set has it; of a worked solution that ends in "#### 18", as GSM8K's do, the "18"."""
+    last = answer.strip().rsplit("\n", 1)[-1]
+    return last.removeprefix("####").strip() or answer if last.startswith("####") else answer
 
 
 def _plain(value: Any) -> Any:

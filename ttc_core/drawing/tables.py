@@ -24,6 +24,13 @@ class Tables(Protocol):
         """Model, verifier, data set, problems and seeds in words, for captions."""
 
     @property
+    def about_revising(self) -> str:
+        """The same of `ratios`, `sequential` and `positions`."""
+
+    def about_judged(self, revises: bool = False) -> str:
+        """The same of `judged`, without the verifiers."""
+
+    @property
     def fewer(self) -> str:
         """How many problems lack samples for `over_optimised` and `aggregations`, a sentence; "" for none."""
 

@@ -57,10 +57,16 @@ class StudyTables:
     @property
     def about(self) -> str:
         """See Tables."""
-        first, verifiers = self.frame.iloc[0], [v for v in self.frame["verifier"].fillna("").unique() if v]
-        problems, seeds = self.frame["problem"].nunique(), self.frame["seed"].nunique()
-        judged = f" with {verifiers[0]}" if verifiers else ""
-        return f"{first['model']}{judged} on {first['dataset']}: {problems:,} problems, {seeds} seed{'s'[: seeds > 1]}."
+        return self._once("about", lambda: _about(self.frame))
+
+    @property
+    def about_revising(self) -> str:
+        """See Tables."""
+        return self._once("about revising", lambda: _about(self._revised()))
+
+    def about_judged(self, revises: bool = False) -> str:
+        """See Tables."""
+        return _about(self._judged(revises), judged=False)
 
     @property
     def fewer(self) -> str:
@@ -187,11 +193,13 @@ class StudyTables:
 
     def judged(self, revises: bool = False) -> pd.DataFrame:
         """See Tables."""
+        return comparison.by_budget(self._judged(revises), "verifier", max(1, self.resamples))
+
+    def _judged(self, revises: bool) -> pd.DataFrame:
         import pandas as pd
 
         whole = pd.concat([self._whole(), *([] if self.rated is None else [self.rated])])
-        found = revising.judged(whole, str(self.frame["model"].iloc[0]), revises)
-        return comparison.by_budget(found, "verifier", max(1, self.resamples))
+        return revising.judged(whole, str(self.frame["model"].iloc[0]), revises)
 
     def costs(self) -> pd.DataFrame:
         """See Tables."""
@@ -278,6 +286,19 @@ def of_study(
         resamples=resamples,
         rated=found.rated,
     )
+
+
+def _about(outcomes: pd.DataFrame, judged: bool = True) -> str:
+    """Whose outcomes these are, and on how many problems. judged: by which verifier, too."""
+    first, verifiers = outcomes.iloc[0], [v for v in outcomes["verifier"].fillna("").unique() if v]
+    graded = outcomes[outcomes["correct"].notna()]
+    problems, seeds = graded["problem"].nunique(), outcomes["seed"].nunique()
+    fewest = graded.groupby(["method", "verifier", "budget"], dropna=False)["problem"].nunique().min()
+    by = f" with {verifiers[0]}" if verifiers and judged else ""
+    said = f"{first['model']}{by} on {first['dataset']}: {problems:,} problems, {seeds} seed{'s'[: seeds > 1]}."
+    if len(graded) < len(outcomes):
+        said += f" Outcomes that are not graded are left out: {len(outcomes) - len(graded):,} of {len(outcomes):,}."
+    return said if not fewest < problems else f"{said} Not all was run on all problems: one value rests on {fewest:,}."
 
 
 def _known(value: float) -> float | None:

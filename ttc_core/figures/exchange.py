@@ -25,7 +25,7 @@ def predicted(tables: Tables) -> Info:
 def majority(tables: Tables) -> Info:
     """Pretraining against test-time compute that chooses by majority."""
     found = tables.exchange(majority=True)
-    return _drawn("exchange_majority", found, f"Answers chosen by majority, without a verifier. {tables.about}")
+    return _drawn("exchange_majority", found, f"Answers chosen by majority. {tables.about}")
 
 
 def _drawn(name: str, found: dict[str, Any], about: str) -> Info:

@@ -29,7 +29,7 @@ def predicted(tables: Tables) -> Info:
 def majority(tables: Tables) -> Info:
     """Accuracy of each strategy that chooses by majority, by difficulty and budget."""
     found = tables.frontier("oracle", majority=True)
-    return _drawn("methods_by_bin_majority", found, tables, " Answers chosen by majority, without a verifier.")
+    return _drawn("methods_by_bin_majority", found, tables, " Answers chosen by majority.")
 
 
 def _drawn(name: str, found: Mapping[str, Any], tables: Tables, how: str = "") -> Info:

@@ -39,6 +39,6 @@ def info(tables: Tables) -> Info:
         f"Left: pass@1 of the attempts at each position of {found['chains']:,} chains of {found['model']} on "
         f"{found['problems']:,} problems, those whose searches the study kept. Right: of attempts whose predecessor "
         f"was right, the share that is wrong, and the reverse. Positions with fewer than {LEAST} attempts are left "
-        f"out. {tables.about} Band: 95 % by a bootstrap over problems."
+        f"out. {tables.about_revising} Band: 95 % by a bootstrap over problems."
     )
     return Info("revision_positions", panels, caption, columns=2)

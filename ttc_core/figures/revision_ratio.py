@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 @figure("revision_ratio")
 def info(tables: Tables) -> Info:
     """Accuracy by the ratio of sequential to parallel attempts."""
-    return _drawn("revision_ratio", tables.ratios(), tables.about)
+    return _drawn("revision_ratio", tables.ratios(), tables.about_revising)
 
 
 @figure("revision_ratio_predicted")
 def predicted(tables: Tables) -> Info:
     """Accuracy by the ratio of sequential to parallel attempts, by predicted difficulty."""
     found = tables.ratios("predicted")
-    return _drawn("revision_ratio_predicted", found, f"Bins by predicted difficulty. {tables.about}")
+    return _drawn("revision_ratio_predicted", found, f"Bins by predicted difficulty. {tables.about_revising}")
 
 
 @figure("revision_ratio_majority")
 def majority(tables: Tables) -> Info:
     """Accuracy by the ratio of sequential to parallel attempts, chosen by majority."""
     found = tables.ratios(majority=True)
-    return _drawn("revision_ratio_majority", found, f"Answers chosen by majority over all attempts. {tables.about}")
+    return _drawn(
+        "revision_ratio_majority", found, f"Answers chosen by majority over all attempts. {tables.about_revising}"
+    )
 
 
 def _drawn(name: str, found: pd.DataFrame, about: str) -> Info:

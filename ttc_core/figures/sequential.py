@@ -15,6 +15,7 @@ def info(tables: Tables) -> Info:
     panel = Panel("", budgets(sorted(set(found["budget"]))), shares("accuracy"), lines_of(found, "method"))
     caption = (
         f"Accuracy of one chain of attempts, each revising those before it, and of as many independent attempts of the "
-        f"same model, chosen by the verifier or by majority. {tables.about} Bands: 95 % by a bootstrap over problems."
+        f"same model, chosen by the verifier or by majority. {tables.about_revising} "
+        "Bands: 95 % by a bootstrap over problems."
     )
     return Info("sequential", [panel], caption)

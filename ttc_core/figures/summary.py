@@ -50,9 +50,9 @@ def info(tables: Tables) -> Info:
         ),
     ]
     caption = (
-        f"Left: the compute-optimal policy and {labelled(found['baseline'])}, bands 95 % by a bootstrap over problems. "
+        f"Left: the compute-optimal policy and {labelled(found['baseline'])}. "
         f"Right: accuracy of the small model with test-time compute less that of {exchanged['large_model']} answering "
         f"once ({exchanged['larger']:.3g} times the parameters) at equal FLOPs, by the ratio R of inference to "
-        f"pretraining tokens; bin 1 is the easiest. {tables.about}"
+        f"pretraining tokens; bin 1 is the easiest. {tables.about} Bands: 95 % by a bootstrap over problems."
     )
     return Info("summary", panels, caption, columns=2)

@@ -23,5 +23,5 @@ def revised(tables: Tables) -> Info:
 def _drawn(name: str, tables: Tables, revises: bool, what: str) -> Info:
     found = tables.judged(revises)
     panel = Panel("", budgets(sorted(set(found["budget"]))), shares("accuracy"), lines_of(found, "verifier"))
-    caption = f"Accuracy of {what}. {tables.about} Bands: 95 % by a bootstrap over problems."
+    caption = f"Accuracy of {what}. {tables.about_judged(revises)} Bands: 95 % by a bootstrap over problems."
     return Info(name, [panel], caption)

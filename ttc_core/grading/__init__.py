@@ -11,9 +11,9 @@ from types import ModuleType
 
 from ttc_core.errors import UnknownName
 from ttc_core.grading import choice, mathematics, numeric, verbatim
-from ttc_core.grading.extraction import extract, gold
+from ttc_core.grading.extraction import extract
 
-__all__ = ["GRADERS", "canonical", "extract", "gold", "grade", "read", "version"]
+__all__ = ["GRADERS", "canonical", "extract", "grade", "read", "version"]
 
 DEFAULT = "numeric"
 MAX_ANSWER = 1000  # characters; what is longer is no final answer. The longest of MATH-500 has 53

@@ -48,12 +48,6 @@ def _final(line: re.Match[str]) -> bool:
     return not _TITLE.match(line[1]) or not line.string[line.end() :].strip()
 
 
-def gold(answer: str) -> str:
-    """A right answer as a data set has it; of a worked solution that ends in "#### 18", as GSM8K's do, the "18"."""
-    lines = answer.strip().rsplit("\n", 1)
-    return lines[-1].removeprefix("####").strip() or answer if lines[-1].startswith("####") else answer
-
-
 def _last_box(text: str) -> tuple[int, int] | None:
     """Span of what the last \\boxed{...} holds, None without a closed one."""
     begin = text.rfind(_BOX)

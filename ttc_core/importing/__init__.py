@@ -272,7 +272,7 @@ class Asked:
         if len(self._seen) > MAX_PROBLEMS:
             raise place.wrong(f"more than {MAX_PROBLEMS:,} problems")
         known = self._known.get(id)
-        gold = grading.gold(answer) if answer is not None else known.answer if known is not None else None
+        gold = reading.final(answer) if answer is not None else known.answer if known is not None else None
         grader = runs_checks.grader(known) if known is not None else _grader(gold)
         return Problem(id, question, gold, self._dataset, {"grader": grader})
 
