@@ -92,7 +92,7 @@ def about(name: str, of: Mapping[str, Any], named: bool) -> str:
         (f"{words.named(name)}: " if named else "")
         + f"{of['of']}; {words.count(of['problems'])} problems."
         + (
-            f" Not all was run on all of them: one value rests on {words.count(of['fewest'])}."
+            f" Not all values rest on all of them: one on {words.count(of['fewest'])}."
             if of["fewest"] < of["problems"]
             else ""
         )

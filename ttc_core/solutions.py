@@ -81,8 +81,9 @@ def after(
     told: set[NodeId] = set()
     outcome: Outcome = yield from _apart(_knowing(strategy.run(problem, Budget(inner), rng), failed, told), mark)
     excluded = outcome.excluded + len(failed - told)
-    kept = range(min(done, inner) if again else done)  # who asks for all of them may take fewer
-    others = [node for i in kept if (node := found[i]) is not None and i not in again]
+    every = again == set(range(min(done, inner)))  # who asks for all of them may take fewer
+    voted = {candidate.node for candidate in outcome.candidates}
+    others = [node for node in found[: 0 if every else done] if node is not None and node.id not in voted]
     if not others or getattr(strategy, "select", "") not in SELECTS:
         return replace(outcome, excluded=excluded)
     before = candidates(others, getattr(strategy, "aggregate", "last"))

@@ -90,7 +90,7 @@ def extend(study: str, file: Path | str, *, db: str | None = None) -> int:
 
 def _asked(file: Path | str, name: str | None) -> StudyFile:
     """What a file asks for; name: instead of its own, None for that."""
-    asked = studies_file.parse(file) if isinstance(file, str) else studies_file.read(file)
+    asked = studies_file.parse(file) if isinstance(file, str) else studies_file.read(file, name)
     return asked if name is None else replace(asked, name=studies_file.check_name(name))
 
 

@@ -35,7 +35,9 @@ def write(study: str, folder: Path, *, db: str | None = None) -> list[str]:
             raise UserError(f"the folder {str(folder)!r} is not empty", hint="name another one")
         with files.whole_folder(folder) as part:
             frame.to_parquet(part / "outcomes.parquet", index=False)
-            frame.to_json(part / "outcomes.jsonl", orient="records", lines=True)
+            known = frame.astype(object).where(frame.notna(), None)  # with all digits, which pandas would cut off
+            records: Any = known.to_dict("records")
+            _lines(part / "outcomes.jsonl", records)
             for number, rows in enumerate(_pools(study, db) or [[]], 1):
                 _lines(part / f"samples{f'-{number}' if number > 1 else ''}.jsonl", _samples(rows))
             kept = dict.fromkeys(frame["run"].dropna())

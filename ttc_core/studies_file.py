@@ -72,8 +72,8 @@ COSTS = ("generations", "tokens", "flops")
 _WORDS = {str: "text", list: "a list", dict: "a table", int: "a whole number", float: "a number"}
 
 
-def read(path: Path) -> StudyFile:
-    """The study that a file asks for.
+def read(path: Path, name: str | None = None) -> StudyFile:
+    """The study that a file asks for. name: the study's, unless the file gives one; None for the file's own.
 
     Raises:
         UserError: one sentence with file, line and key.
@@ -86,7 +86,7 @@ def read(path: Path) -> StudyFile:
         raise UserError(f"{str(path)!r} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}", hint="save the file as UTF-8") from error
-    return parse(text, str(path), path.stem)
+    return parse(text, str(path), path.stem if name is None else name)
 
 
 def parse(text: str, where: str = "study file", name: str = "study") -> StudyFile:
@@ -269,6 +269,8 @@ class _Reader:
             budgets = self._budgets(given[0]["budgets"], given[1], given[2])
             policies = table.get("models", doc["models"])
             verifiers = table.get("verifiers", doc.get("verifiers", [RunSpec.__dataclass_fields__["verifier"].default]))
+            if not policies:
+                self.wrong("models must name at least one", "strategies", number)
             several, judges = self._settings(table, number), verifiers or [""]
             if len(found) + len(policies) * len(judges) * len(several) > MAX_SETTINGS:
                 self.wrong(f"more than {MAX_SETTINGS:,} methods", "strategies", number, hint="split the study")

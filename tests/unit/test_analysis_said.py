@@ -14,6 +14,7 @@ from tests.unit.test_cli import ttc, url  # noqa: F401 (fixtures)
 from tests.unit.test_cli_analysis import imported, samples, shown  # noqa: F401 (fixtures)
 from ttc_core import studies_chosen, studies_frames
 from ttc_core.analysis import documents
+from ttc_core.drawing.info import labelled
 from ttc_core.drawing.looks import Look
 from ttc_core.errors import BadValue
 from ttc_core.export import writing
@@ -30,6 +31,7 @@ def test_the_strategy_that_follows_a_policy_is_not_taken_for_the_one_that_is_cho
     names = frame["method"].replace({"beam_search width=4": made["method"][0]})
     curves = documents.curves(frame.assign(method=names), pool, resamples=0)["curves"]
     assert {"compute_optimal", "compute_optimal followed"} <= set(curves)
+    assert [labelled(name) for name in made["method"]] == ["compute optimal (followed)", "best-of-N"]
 
 
 def test_captions_are_of_what_is_drawn():
@@ -49,8 +51,8 @@ def test_values_that_rest_on_fewer_problems_are_said_to():
     few = study.frame["problem"].isin(sorted(set(study.frame["problem"]))[:7])
     partial = replace(study, frame=study.frame[done | few], _made={})
     assert partial.frontier("oracle")["fewest"] == 7 and study.frontier("oracle")["fewest"] == PROBLEMS
-    assert "one value rests on 7." in writing.info("frontier", partial).caption
-    assert "rests on" not in writing.info("frontier", study).caption
+    assert "Not all values rest on all problems: one on 7." in writing.info("frontier", partial).caption
+    assert "rest on" not in writing.info("frontier", study).caption
     correct = study.frame["correct"].copy()
     correct[:5] = pd.NA
     ungraded = replace(study, frame=study.frame.assign(correct=correct), _made={})

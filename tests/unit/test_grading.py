@@ -107,6 +107,11 @@ def test_what_is_no_number(written):
         ("#### Step 1\n3 * 4\n#### 2. Sum\nSo the answer is 12", "12"),
         ("3 * 4 = 12\n#### 12 eggs\n\nQuestion: What now?", "12 eggs"),
         ("#### Check\nby hand\n#### east\n", "east"),
+        ("\\boxed{12}\n\n##### Check\n3 * 4 = 12", "12"),
+        ("\\boxed{3}\n#### (Optional) Check\nok", "3"),
+        ("#### yes\n\nQuestion: next", "yes"),
+        ("#### **Final Answer**\n\n12", "12"),
+        ("#### Answer: \n\n12", "12"),
         ("Answer: 42\nThe answer is right.", "42"),
     ],
 )

@@ -45,6 +45,15 @@ def test_negative_scores_are_no_votes(url, tmp_path):  # noqa: F811
     assert {how for how, *_ in found} == {"best", "majority"} and found["best", "a", 4] and found["majority", "a", 4]
 
 
+def test_problems_of_which_every_sample_is_said_to_be_wrong_count_as_wrong(url, tmp_path):  # noqa: F811
+    """Where verdicts are given and neither answers nor a right one, as of programs that pass tests or do not."""
+    verdicts = {"a": (True, False), "b": (False, False)}
+    rows = [{"id": name, "question": "?", "samples": [{"text": "code", "correct": c, "score": 0.5} for c in of]}
+            for name, of in verdicts.items()]  # fmt: skip
+    found = outcomes(url, tmp_path, *rows)
+    assert found["best", "a", 1] and found["best", "b", 1] is not None and not found["best", "b", 2]
+
+
 def test_worked_solutions_are_right_answers_by_their_end(url, tmp_path):  # noqa: F811
     found = outcomes(url, tmp_path, problem("a", "2 + 2 = 4\n#### 4", [{"answer": "4"}]))
     assert found == {("majority", "a", 1): True}

@@ -410,6 +410,9 @@ def test_what_asks_for_some_solutions_again_lets_the_others_vote(name, params):
     search = solutions.after(found, name, {**params, "select": "weighted"}, PROBLEM, Budget(8), rng())
     outcome, _ = drive(search, World(Anything(given)))
     assert outcome.answer == "7" and {"r.2", "r.3"} <= {candidate.node for candidate in outcome.candidates}
+    search = solutions.after([None, *found[1:]], name, {**params, "select": "weighted"}, PROBLEM, Budget(8), rng())
+    voted = [candidate.node for candidate in drive(search, World(Anything(given)))[0].candidates]
+    assert {"r.1", "r.2", "r.3"} <= set(voted) and len(set(voted)) == len(voted), "nobody votes twice"
 
 
 @pytest.mark.parametrize("budget", [1, 2, 3, 5, 8, 13])

@@ -53,13 +53,15 @@ def _drawn(mean: float, error: float) -> dict[str, float]:
 def bins(pool: Pool, by: str, count: int = difficulty.BINS, absolute: bool = False) -> dict[str, Any]:
     """{"edges": falling easiness, "bins": [{"n", "mean"}]} from the easiest bin to the most difficult.
 
-    Where something is left out there is also "dropped", as in `estimates`, unless difficulty is predicted.
+    Where samples are not graded there is also "dropped", as in `estimates`, unless difficulty is predicted.
     """
-    dropped = _dropped(pool) if by == "oracle" else {}
+    dropped = {"samples": pool.ungraded, "problems": len(pool.problems) - len(pool.judged().problems)}
     pool = pool.judged() if by == "oracle" else pool
     values = difficulty.easiness(pool, by)
     found = difficulty.absolute_bins(values) if absolute else difficulty.quantile_bins(values, pool.problems, count)
-    document: dict[str, Any] = {"edges": found.edges, "bins": [], **dropped}
+    document: dict[str, Any] = {"edges": found.edges, "bins": []}
+    if by == "oracle" and any(dropped.values()):
+        document["dropped"] = dropped
     for b in range(found.count):
         inside = values[found.of == b]
         known = inside[~np.isnan(inside)]

@@ -25,10 +25,15 @@ def pack(folder: Path, file: Path) -> None:
     """Write all files of a folder, with their sums, into a zip file that appears only when it is whole.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: it cannot be written, or nobody could read it.
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in paths}
+    if len(paths) >= MAX_FILES or sum(path.stat().st_size for path in paths) > MAX_UNPACKED - CHUNK:
+        raise UserError(
+            f"a bundle holds {MAX_FILES:,} files and {MAX_UNPACKED >> 30} GiB at most, this study needs more",
+            hint='keep_trees = "sample:K" in a study file keeps fewer trees; `show STUDY --export` writes all as files',
+        )
     sums = "".join(f"{digest(path)}  {name}\n" for name, path in names.items())
     (folder / SUMS).write_text(sums, "ascii")
     try:

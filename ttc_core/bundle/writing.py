@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ttc_core import saved_figures, studies, studies_export
 from ttc_core.bundle import FORMAT, archive, provenance
@@ -19,6 +19,9 @@ from ttc_core.export import tables, text, writing
 from ttc_core.settings import settings
 from ttc_core.store import carried, migrate, studies_tables
 from ttc_core.store.database import Database, database
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROGRAM = ".venv/bin/python -m ttc_core"
 MOST_RESAMPLES = 100_000
@@ -122,8 +125,9 @@ def _fill(study: str, folder: Path, copy: Database, drawn: Drawn) -> dict[str, A
     _json(folder / "bundle.json", document)
     if about["kind"] == "sweep":
         (folder / "study.toml").write_text(about["source"], "utf-8")
+    needs = _needs(studies.outcomes(study, db=url)) if about["kind"] == "sweep" else []
     pooled = bool((folder / "data" / "samples.jsonl").stat().st_size)
-    (folder / "README.md").write_text(_readme(document, cards, pooled), "utf-8")
+    (folder / "README.md").write_text(_readme(document, cards, pooled, needs), "utf-8")
     return document
 
 
@@ -140,8 +144,21 @@ def _json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", "ascii")
 
 
-def _readme(about: Mapping[str, Any], cards: Mapping[str, Any], pooled: bool) -> str:
-    """What a stranger reads first. pooled: whether there are samples that a study can be made of anew."""
+def _needs(outcomes: pd.DataFrame) -> list[str]:
+    """What carrying the study out anew needs of this data folder besides models: data sets and policies, with sums."""
+    policies = {json.loads(params).get("policy") for params in outcomes["params"].unique()}
+    named = [("data set", "problems", f"{name}.jsonl") for name in sorted(outcomes["dataset"].unique())]
+    named += [("policy", "policies", f"{name}.json") for name in sorted(policies - {None})]
+    paths = [(what, settings().data_dir / folder / name) for what, folder, name in named]
+    return [f"- the {what} `data/{path.parent.name}/{path.name}`, SHA-256 {archive.digest(path)}"
+            for what, path in paths if path.is_file()]  # fmt: skip
+
+
+def _readme(about: Mapping[str, Any], cards: Mapping[str, Any], pooled: bool, needs: Sequence[str]) -> str:
+    """What a stranger reads first.
+
+    pooled: whether there are samples that a study can be made of anew; needs: what that takes besides models.
+    """
     study, asked, made = about["study"], about["asked"], about["software"]
     name, anew = shlex.quote(f"{study}-again"), []
     if about["kind"] == "sweep":
@@ -150,13 +167,14 @@ def _readme(about: Mapping[str, Any], cards: Mapping[str, Any], pooled: bool) ->
         of = shlex.quote(asked["datasets"][0])
         samples = f"{PROGRAM} import samples FOLDER/data/samples.jsonl --dataset {of} --study {name}"
         anew = ["made anew from its samples by", f"    {samples}"]
-    weights = [f"- {name}: {len(card['sha256'])} files" for name, card in cards.items()]
+    weights = [f"- {text.markdown(name)}: {len(card['sha256'])} files" for name, card in cards.items()]
     figures = [f"- **{one['name']}**: {text.markdown(one['caption'])}" for one in about["figures"]]
-    missing = [f"- {one['name']}: {one['why']}" for one in about["left_out"]]
+    missing = [f"- {one['name']}: {text.markdown(one['why'])}" for one in about["left_out"]]
+    sets, models, judges = (", ".join(map(text.markdown, asked[of])) for of in ("datasets", "models", "verifiers"))
     parts = [
         f"# Study {study}",
-        f"{asked['outcomes']:,} outcomes on {asked['problems']:,} problems of {', '.join(asked['datasets'])}; models "
-        f"{', '.join(asked['models'])}; verifiers {', '.join(asked['verifiers']) or 'none'}; seeds "
+        f"{asked['outcomes']:,} outcomes on {asked['problems']:,} problems of {sets}; models {models}; verifiers "
+        f"{judges or 'none'}; seeds "
         f"{', '.join(map(str, asked['seeds']))}. Made with TTC Workbench, revision {made['revision']}, Python "
         f"{made['python']} on {made['machine']}; all else in `bundle.json`.",
         "In a checkout of the program, with FILE.zip for this file, its figures are drawn from its data by",
@@ -164,6 +182,7 @@ def _readme(about: Mapping[str, Any], cards: Mapping[str, Any], pooled: bool) ->
         "and the study comes into a database, for the pages and every other command, by",
         f"    {PROGRAM} import bundle FILE.zip",
         *([f"Unpacked into FOLDER, and with the same models, the study is {anew[0]}", *anew[1:]] if anew else []),
+        *(["It takes besides, as they were here,", "\n".join(needs)] if needs else []),
         "Equal seeds give equal answers on the same kind of machine; seconds differ. `sha256sum -c SHA256SUMS` finds "
         "damage.",
         "## Models and verifiers, with sums of their files in `models.json`",

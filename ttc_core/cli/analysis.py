@@ -63,11 +63,10 @@ def difficulty(args: argparse.Namespace) -> int:
 def _left_out(document: dict[str, Any]) -> list[str]:
     """What a person is told of what nobody could grade, and of what has not been run."""
     said = []
-    if any((dropped := document.get("dropped", {})).values()):
-        what, number = next(iter(dropped.items()))
-        said.append(f"left out: {number} {what} that are not graded, {dropped['problems']} problems with no other")
+    if dropped := [f"{number} {what}" for what, number in document.get("dropped", {}).items() if number]:
+        said.append(f"left out for want of a verdict or of samples: {', '.join(dropped)}")
     if document.get("fewest", document.get("problems", 0)) < document.get("problems", 0):
-        said.append(f"not all was run on all {document['problems']} problems: one value rests on {document['fewest']}")
+        said.append(f"not all values rest on all {document['problems']} problems: one on {document['fewest']}")
     return said
 
 

@@ -65,6 +65,10 @@ def list_(args: argparse.Namespace) -> int:
     return 0
 
 
+def _state(node: dict[str, Any]) -> str:
+    return f"failed: {node['why']}" if node["state"] == "failed" and node["why"] else str(node["state"])
+
+
 def show(args: argparse.Namespace) -> int:
     """One run with its tree, or as a file that can be imported elsewhere; or one study."""
     from ttc_core import studies as stored
@@ -89,7 +93,7 @@ def show(args: argparse.Namespace) -> int:
         write_json(document)
         return 0
     rows = [
-        ["  " * node["id"].count(".") + node["id"], node["state"], node["scores"][-1] if node["scores"] else None]
+        ["  " * node["id"].count(".") + node["id"], _state(node), node["scores"][-1] if node["scores"] else None]
         + [node["answer"], node["text"]]
         for node in document["nodes"]
     ]

@@ -206,6 +206,8 @@ def labelled(method: str) -> str:
 
 def _param(text: str) -> str:
     key, _, value = text.partition("=")
+    if not value:
+        return text
     if text == "width=0":
         return "width √N"  # what 0 stands for in a search over beams
     return f"{key.replace('_', ' ')} {value}" if key != "select" else value

@@ -42,7 +42,7 @@ def way(run: str, db: str | None = None) -> dict[str, bytes]:
     """The way to a run's answer with its scores, as a LaTeX table: {name: bytes}."""
     view = runs.get(run, db=db)
     nodes = way_to(runs.nodes(run, db=db).nodes, view.outcome.chosen if view.outcome else None)
-    return {f"tree-{run}-way.tex": listing.as_latex(nodes, _about(run, db)).encode("ascii", "backslashreplace")}
+    return {f"tree-{run}-way.tex": listing.as_latex(nodes, _about(run, db)).encode("utf-8", "backslashreplace")}
 
 
 def _about(run: str, db: str | None) -> str:

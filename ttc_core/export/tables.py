@@ -298,7 +298,7 @@ def _about(outcomes: pd.DataFrame, judged: bool = True) -> str:
     said = f"{first['model']}{by} on {first['dataset']}: {problems:,} problems, {seeds} seed{'s'[: seeds > 1]}."
     if len(graded) < len(outcomes):
         said += f" Outcomes that are not graded are left out: {len(outcomes) - len(graded):,} of {len(outcomes):,}."
-    return said if not fewest < problems else f"{said} Not all was run on all problems: one value rests on {fewest:,}."
+    return said if not fewest < problems else f"{said} Not all values rest on all problems: one on {fewest:,}."
 
 
 def _known(value: float) -> float | None:

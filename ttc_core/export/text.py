@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ttc_core.drawing.info import Axis, Info, Panel, Value, plain
@@ -103,10 +103,16 @@ def _said(caption: str) -> str:
 
 
 def _tabular(head: Sequence[str], rows: Sequence[Sequence[str]], title: Sequence[str] = ()) -> list[str]:
-    body = [" & ".join(tex(c) if c else "--" for c in row) + r" \\" for row in rows]
-    top = " & ".join(map(tex, head)) + r" \\"
+    body = [_line(tex(c) if c else "--" for c in row) for row in rows]
+    top = _line(map(tex, head))
     start = [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule", *title, top, r"\midrule"]
     return [*start, *body, r"\bottomrule", r"\end{tabular}", ""]
+
+
+def _line(cells: Iterable[str]) -> str:
+    """A row; what the command before it would take for its option or its star is kept from it."""
+    row = " & ".join(cells) + r" \\"
+    return f"{{}}{row}" if row.startswith(("[", "*")) else row
 
 
 def table_as_booktabs(table: Table) -> str:

@@ -11,10 +11,11 @@ TAIL = 20_000  # characters of a text that are searched: a final answer stands a
 _ANSWER_LINE = re.compile(
     r"^[ \t>*_#]*(?:final[ \t]+)?answer[ \t*_]*[:\uff1a][ \t*_]*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE
 )
-_HASH_LINE = re.compile(r"^####[ \t]*(?=\S)([^\n]*)", re.MULTILINE)
-_HEADING = re.compile(r"^#{1,6}[ \t]*(?:final[ \t]+)?answer[ \t]*\n\s*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE)
-_MARKED = (_ANSWER_LINE, _HASH_LINE, _HEADING)
-_TITLE = re.compile(r"(?:[0-9]+[.):][ \t]+)?[*_]*[^\W\d_]{2}")  # of Markdown, which four hashes make too
+_HASH_LINE = re.compile(r"^####(?!#)[ \t]*(?=\S)([^\n]*)", re.MULTILINE)
+_HEADING = re.compile(
+    r"^#{1,6}[ \t]*[*_]*(?:final[ \t]+)?answer[ \t:*_]*\n\s*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE
+)
+_TITLE = re.compile(r"(?:[0-9]+[.):][ \t]+)?[*_(]*[^\W\d_]{2}")  # of Markdown, which four hashes make too
 _SAID = re.compile(r"\banswer is[ \t]*:?[ \t]*(?=\S)([^\n]*)", re.IGNORECASE)
 _HOPE = re.compile(r"\.?[ \t]*I hope it is correct.{0,3}$", re.IGNORECASE)
 _BOX = "\\boxed{"
@@ -27,12 +28,14 @@ def extract(text: str) -> str | None:
     what follows the last "the answer is".
     """
     tail = text[-TAIL:]
-    found = [m.span(1) for pattern in _MARKED for m in pattern.finditer(tail) if pattern is not _HASH_LINE or _final(m)]
+    found = [match.span(1) for pattern in (_ANSWER_LINE, _HEADING) for match in pattern.finditer(tail)]
+    hashes = list(_HASH_LINE.finditer(tail))
+    found += [match.span(1) for match in hashes if _final(match)]
     boxed = _last_box(tail)
     if boxed is not None:
         found.append(boxed)
     if not found:
-        found = [match.span(1) for match in _SAID.finditer(tail)]
+        found = [match.span(1) for match in _SAID.finditer(tail)] or [match.span(1) for match in hashes]
     if not found:
         return None
     start, end = max(found)  # of "Answer: \boxed{84}" the innermost

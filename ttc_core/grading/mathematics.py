@@ -91,7 +91,7 @@ def _answered(**request: str) -> Mapping[str, Any]:
     except NoGrader as error:  # the search goes on: its answers are compared as they are written, and stay ungraded
         _say(str(error))
         raise _Lost from error
-    if found.get("failed") in ("killed", "memory"):
+    if found.get("failed") == "killed":
         raise _Lost
     return found
 

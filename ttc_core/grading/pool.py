@@ -133,15 +133,18 @@ class Pool:
             NoGrader: math-verify is not there.
         """
         with self._lock:
-            for _ in range(2):
+            for last in (False, True):
                 found = self._children[0].ask(request)
                 if found is not None:
                     self.seconds += float(found.get("seconds", 0.0))
                     if "failed" in found:
                         self.counts[str(found["failed"])] += 1
-                    if found.get("failed") == "memory" or not self._children[0].alive:
+                    short = found.get("failed") == "memory"
+                    if short or not self._children[0].alive:
                         self._replace()  # after a lack of memory it may not find room again
-                    return found
+                    if not short or last:
+                        return found
+                    continue
                 self.counts["killed"] += 1
                 self._replace()
             self.counts["given up"] += 1

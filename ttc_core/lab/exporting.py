@@ -29,7 +29,7 @@ _NAMES = {
 
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def llama_config(shape: Shape, half: bool) -> dict[str, Any]:

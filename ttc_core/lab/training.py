@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -168,13 +169,17 @@ class Progress:
         self._saved = time.monotonic()
         return True
 
+    def latest(self) -> float:
+        """Return the mean loss of the latest steps."""
+        return sum(self._recent) / len(self._recent) if math.isnan(self.loss) and self._recent else self.loss
+
     def summary(self) -> dict[str, Any]:
         """Return what the card says about this training."""
         return {
             "tokens": self.tokens,
             "steps": self.steps,
             "minutes": round(self.seconds / 60, 1),
-            "final_loss": round(self.loss, 4),
+            "final_loss": round(self.latest(), 4),
             "learning_rate": self.recipe.lr,
             "seed": self.recipe.seed,
             "precision": "bf16" if self.recipe.half else "fp32",
@@ -202,7 +207,7 @@ def save_model(path: Path, model: Llama, **more: Any) -> None:
 def load_model(path: Path) -> tuple[Llama, dict[str, Any]]:
     """Read a model written by save_model; returns it and everything else in the file."""
     with torch.serialization.safe_globals([Shape]):
-        content = torch.load(path, weights_only=True)
+        content = torch.load(path, weights_only=True, map_location="cpu")
     return build(content.pop("shape"), content.pop("state")), content
 
 

@@ -166,7 +166,8 @@ class Client:
                 f"{self.name}'s server at {endpoint.url} sends requests elsewhere, which is not followed",
                 hint="set base_url to the address it really has",
             )
-        kind = EngineGone if status in HINTS else EngineFault  # those it would answer to every request
+        closed = status in (401, 404) or (status == 403 and not self.heard)  # 403 may be of one prompt alone
+        kind = EngineGone if closed else EngineFault
         raise kind(f"{self.name}'s server refused the request ({status}){said}", hint=HINTS.get(status, ""))
 
     def _said(self, body: bytes) -> str:

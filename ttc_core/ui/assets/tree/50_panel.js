@@ -135,7 +135,7 @@ function becameWords(S, node) {
   return finished ? `${right}/${finished} right` : "";
 }
 
-const isRight = (S, answer) => !!S.data.rights?.includes(answer) || (S.data.correct === true && answer === S.data.outcome?.answer);
+const isRight = (S, answer) => (S.data.correct != null && answer === S.data.outcome?.answer ? S.data.correct : !!S.data.rights?.includes(answer));
 
 function onwardButton(S, node) {
   const button = el("button", "onward", node.finish === "end" ? "Edit and go on…" : "Go on from here…", {
