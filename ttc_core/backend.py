@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Any, Protocol
 
 from ttc_core import models, registry
+from ttc_core.errors import EngineError
 from ttc_core.jobs import Engine, Verifier
 from ttc_core.settings import settings
+
+AGAIN_SECONDS = 30.0  # before a model that could not be loaded is tried again
 
 
 class Backend(Protocol):
@@ -28,20 +32,30 @@ class LocalBackend:
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
         self._verifiers: dict[str, Verifier] = {}
+        self._failed: dict[str, tuple[float, Exception]] = {}  # models that could not be loaded, and when
 
     def engine(self, name: str) -> Engine:
         """Load (once) the engine for a policy or for a model that a verifier reads.
 
+        One that could not be loaded is not tried again at once: every search of a study would.
+
         Raises:
-            UnknownName: no such model; UserError: it is not set up.
+            UnknownName: no such model; UserError: it is not set up; EngineError: it cannot be loaded.
         """
         if getattr(self._engines.get(name), "gone", False):
             gone: Any = self._engines.pop(name)
             with suppress(Exception):  # of what is left of it
                 gone.close()
         if name not in self._engines:
-            card = models.ready(name)
-            self._engines[name] = registry.get("engine", card.engine)(card.name, card, batch=settings().batch)
+            when, error = self._failed.get(name, (0.0, None))
+            if error is not None and time.monotonic() - when < AGAIN_SECONDS:
+                raise error
+            try:
+                card = models.ready(name)
+                self._engines[name] = registry.get("engine", card.engine)(card.name, card, batch=settings().batch)
+            except EngineError as fault:
+                self._failed[name] = (time.monotonic(), fault)
+                raise
         return self._engines[name]
 
     def verifier(self, name: str) -> Verifier:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ttc_core.errors import EngineGone, EngineSilent
+from ttc_core.errors import EngineSilent
 from ttc_core.jobs import Engine, Evaluated, Generated, GenerateJob, Job
 from ttc_core.search import SearchRun
 from ttc_core.settings import settings
@@ -63,10 +63,10 @@ class Lane:
         return jobs
 
     def poll(self, timeout: float) -> list[Generated | Evaluated]:
-        """Let the engine work once; its replies.
+        """Let the engine work once; its replies. One with `EngineGone` stays awaited: its search is to end with others.
 
         Raises:
-            EngineSilent: it was asked something and has answered nothing for longer than its deadline, or has ended.
+            EngineSilent: it was asked something and has answered nothing for longer than its deadline.
         """
         if not self.awaited:
             return []
@@ -80,9 +80,6 @@ class Lane:
                 f"{self.engine.name} has answered nothing for {self._silent:.0f} s",
                 hint="is it overloaded, or does it hang? deadline in models.toml, or TTC_PATIENCE, gives it longer",
             )
-        for reply in replies:
-            if isinstance(reply.error, EngineGone):
-                raise reply.error
         return replies
 
     def searches(self) -> Iterator[Active]:

@@ -108,7 +108,7 @@ class Driver:
         """
         for run_id in run_ids:
             repository.get(self._db, run_id)
-        while open_ := repository.still_open(self._db, run_ids):
+        while open_ := self._still_open(run_ids):
             if until():
                 self._stop([run_id for run_id in open_ if run_id in self._jobs])
                 for run_id in open_:
@@ -116,8 +116,19 @@ class Driver:
                 return
             while self.turn(only=open_) and not until():
                 pass
-            if not self._jobs and repository.still_open(self._db, open_):  # another process has them
+            if not self._jobs and self._still_open(open_):  # another process has them
                 time.sleep(LOOK_SECONDS)
+
+    def _still_open(self, run_ids: Sequence[str]) -> list[str]:
+        """Which of them have not ended; waits for a database that is busy, a minute at most."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return repository.still_open(self._db, run_ids)
+            except StoreBusy:
+                if time.monotonic() > end:
+                    raise
+            self._ended.wait(RETRY_SECONDS)
 
     def work(self, until: Callable[[], bool], *, forever: bool) -> None:
         """Take runs until none is left, or, with `forever`, until `until` says so."""
@@ -151,6 +162,9 @@ class Driver:
                 self._look(now, only)
             except StoreBusy as busy:  # what runs goes on; the next look will do
                 log.warning("could not look for runs: %s", busy)
+                if not (self._jobs or self._units.busy):
+                    self._ended.wait(RETRY_SECONDS)
+                    return True  # nobody knows yet whether there is anything to do
         if not (self._jobs or self._units.busy):
             return False
         try:

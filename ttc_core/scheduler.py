@@ -241,13 +241,14 @@ class Scheduler:
             replies = lane.poll(timeout)
         except EngineSilent as error:
             self._fail(lane, error)
-            if isinstance(error, EngineGone):
-                self._lanes = {model: other for model, other in self._lanes.items() if other is not lane}
             self._go_on(events)
             return True
         finally:
             self._asking = None
+        gone = next((reply.error for reply in replies if isinstance(reply.error, EngineGone)), None)
         for reply in replies:
+            if isinstance(reply.error, EngineGone):
+                continue
             self.moved = time.monotonic()  # taking one in may take long: its answer may be read by a grader
             awaited = lane.awaited.pop(reply.ticket, None)
             if awaited is not None:
@@ -258,6 +259,11 @@ class Scheduler:
                 except Exception as error:  # a fault in one strategy or verifier ends that search, not the others
                     if search.run is not None:
                         search.run.error = error
+        if gone is not None:  # what came besides is kept
+            self._fail(lane, gone)
+            self._lanes = {model: other for model, other in self._lanes.items() if other is not lane}
+            if not getattr(lane.engine, "gone", False):
+                lane.engine.cancel(set(lane.awaited))
         if replies:
             self._go_on(events)
         return bool(replies)

@@ -213,10 +213,14 @@ class Replay:
     def cost(self) -> Usage:
         """The last run's share of the pool's cost.
 
-        Generated tokens are counted. The prompt is computed once and found in the cache by every further sample, the
-        verifier's tokens follow the solutions' lengths, and seconds their number.
+        Generated tokens are counted. The first sample computes its prompt, and every further one what the further ones
+        of the pool computed on the mean: nothing where the engine found it in its cache and said so. The verifier's
+        tokens follow the solutions' lengths, and seconds their number.
         """
         all_, taken = self._usage, len(self._sampled)
+        prompt = (all_.prompt_tokens_computed + all_.prompt_tokens_cached) / max(1, self._n)
+        further = max(0.0, all_.prompt_tokens_computed - prompt) / max(1, self._n - 1)
+        computed = round(min(all_.prompt_tokens_computed, prompt + further * (taken - 1))) if taken else 0
         whole = sum(self._lengths.values())
         generated = sum(self._lengths.get(i, 0) for i in self._sampled)
         judged = sum(self._lengths.get(i, 0) for i in self._scored) / whole if whole else 0.0
@@ -225,11 +229,11 @@ class Replay:
         unrated = [i for i in self._scored if not self._nodes[i].scores]
         return Usage(
             generations=taken,
-            prompt_tokens_computed=all_.prompt_tokens_computed,
-            prompt_tokens_cached=round(all_.prompt_tokens_cached * (taken - 1) / max(1, self._n - 1)),
+            prompt_tokens_computed=computed,
+            prompt_tokens_cached=max(0, round(prompt * taken) - computed),
             generated_tokens=generated,
             verifier_tokens=round(all_.verifier_tokens * judged),
-            policy_flops=per_token * (all_.prompt_tokens_computed + generated),
+            policy_flops=per_token * (computed + generated),
             verifier_flops=all_.verifier_flops * judged,
             seconds=all_.seconds * taken / self._n,
             failed_samples=len(failed),

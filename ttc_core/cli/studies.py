@@ -6,13 +6,13 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttc_core import runs, studies
 from ttc_core.cli.shown import printable, table, write_json, write_lines
-from ttc_core.errors import UserError
+from ttc_core.errors import StoreBusy, UserError
 from ttc_core.studies import StudyView
 
 if TYPE_CHECKING:
@@ -154,8 +154,9 @@ def _telling(
     due = [time.monotonic() + TELL_SECONDS]
 
     def look() -> None:
-        _tell("\n".join([line(studies.progress(study, db=db)), *(f"  {m.name}: {m}" for m in crew)]))
         due[0] = time.monotonic() + TELL_SECONDS
+        with suppress(StoreBusy):  # the next look will do
+            _tell("\n".join([line(studies.progress(study, db=db)), *(f"  {m.name}: {m}" for m in crew)]))
 
     def ask() -> bool:
         if time.monotonic() >= due[0]:
@@ -177,14 +178,17 @@ def _bar(study: str, ended: Callable[[], bool], crew: Sequence[Member], db: str 
     due = [0.0]
 
     def look() -> None:
-        view = studies.progress(study, db=db)
+        due[0] = time.monotonic() + BAR_SECONDS
+        try:
+            view = studies.progress(study, db=db)
+        except StoreBusy:  # the next look will do
+            return
         ended_units, total = view.units["done"] + view.units["failed"], sum(view.units.values())
         numbers = ", ".join(reversed(_numbers(view)))  # what a narrow terminal cuts off is said last
         bar.update(task, completed=ended_units, total=total, said=f"units  {numbers}")
         rows.extend(bar.add_task(f"  {member.name}", total=None, said="") for member in crew[len(rows) :])
         for row, member in zip(rows, crew, strict=True):
             bar.update(row, completed=member.units, total=total, said=str(member))
-        due[0] = time.monotonic() + BAR_SECONDS
 
     def ask() -> bool:
         if time.monotonic() >= due[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
@@ -216,7 +217,7 @@ def _translate(error: BaseException | None, *, lost: bool = False) -> StoreError
             message, hint = _SQLITE_SAYS[code]
             return StoreFault(message, hint=hint)
         return StoreFault(f"the database refused: {error}")
-    state = getattr(error, "sqlstate", None) or ""
+    state = getattr(error, "sqlstate", None) or _connecting(str(error))
     for prefix, (message, hint) in _POSTGRES_SAYS.items():
         if state.startswith(prefix):
             return StoreFault(message, hint=hint)
@@ -225,13 +226,23 @@ def _translate(error: BaseException | None, *, lost: bool = False) -> StoreError
     return StoreFault(f"the database refused: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
 
 
+def _connecting(said: str) -> str:
+    """The SQLSTATE that PostgreSQL's words stand for when it lets nobody in, as the driver then gives none."""
+    if "authentication failed" in said or 'role "' in said:
+        return "28"
+    return "3D000" if 'database "' in said and "does not exist" in said else ""
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
         parsed.get_dialect()
         return parsed
     except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as error:
-        raise UserError(f"{url!r} is no usable database URL", hint="sqlite:///path/to/file.db, for example") from error
+        shown = re.sub(r"(?<=//)[^@/]*@", "***@", url)  # a password may stand there
+        raise UserError(
+            f"{shown!r} is no usable database URL", hint="sqlite:///path/to/file.db, for example"
+        ) from error
 
 
 def _file(url: URL) -> Path:

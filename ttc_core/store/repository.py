@@ -132,7 +132,7 @@ def request_stop(db: Database, run_id: str) -> None:
         UnknownName: no such run; UserError: its study works on it.
     """
     with db.write() as connection:
-        row = _row(connection, run_id)
+        row = _row(connection, run_id, held=True)
         if row["study"] is not None and row["status"] == "running" and row["heartbeat"] is None:
             raise UserError(f"run {run_id} is part of a study", hint="pause the study, which works on it")
         silent = abs(db.now(connection) - (row["heartbeat"] or 0.0)) > STALLED_SECONDS
@@ -153,7 +153,7 @@ def reopen(db: Database, run_id: str) -> None:
         UnknownName: no such run; UserError: it is neither stopped nor failed.
     """
     with db.write() as connection:
-        row = _row(connection, run_id)
+        row = _row(connection, run_id, held=True)
         if row["status"] not in ENDED:
             raise UserError(f"run {run_id} is {row['status']}", hint="stop it or wait until it has ended")
         if row["status"] == "done":
@@ -171,7 +171,7 @@ def extend(db: Database, run_id: str, budget: int) -> None:
         UnknownName: no such run; UserError: the budget is not larger, or its study still works on it.
     """
     with db.write() as connection:
-        row = _row(connection, run_id)
+        row = _row(connection, run_id, held=True)
         if budget <= row["budget"]:
             raise UserError(f"run {run_id} has a budget of {row['budget']} already; {budget} is not larger")
         ended = row["status"] in ENDED
@@ -237,8 +237,10 @@ def put_candidates(connection: Connection, run: int, outcome: Outcome) -> None:
         connection.execute(insert(candidates), rows)
 
 
-def _row(connection: Connection, run_id: str) -> dict[str, Any]:
-    row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+def _row(connection: Connection, run_id: str, *, held: bool = False) -> dict[str, Any]:
+    """The row. held: nobody else changes it before this transaction ends, in which it is changed."""
+    wanted = select(runs).where(runs.c.id == run_id)
+    row = connection.execute(wanted.with_for_update() if held else wanted).mappings().first()
     if row is None:
         raise UnknownName(f"no run is called {run_id!r}", hint="`list` shows what is stored")
     return dict(row)

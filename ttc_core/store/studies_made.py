@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -167,7 +168,8 @@ def _put(connection: Connection, study: int, new: NewStudy, had: Had) -> dict[in
         if i not in keys:
             values = _method(study, len(keys), method, None if method.pool is None else keys[method.pool])
             keys[i] = connection.execute(insert(methods).values(**values).returning(methods.c.key)).scalar_one()
-    waiting = {"study": study, "status": "pending"}
+    # A key may be one that a deleted study had: an epoch of its own keeps out whoever still works on that.
+    waiting = {"study": study, "status": "pending", "epoch": secrets.randbelow(2**30)}
     shown = [{name: getattr(unit, name) for name in ("budget", "seed", "first", "count")} for unit in new.units]
     places = enumerate(zip(new.units, shown, strict=True), had.units)
     _insert(connection, units, [{**waiting, **row, "position": i, "method": keys[u.method]} for i, (u, row) in places])

@@ -44,6 +44,11 @@ class Entry:
         self.key: int = hash((parent.key if parent else 0, tokens))
 
     @property
+    def overhead(self) -> int:
+        """Bytes, about, that it takes besides keys and values: itself, its tokens and their log-probabilities."""
+        return 600 + 64 * len(self.tokens)
+
+    @property
     def complete(self) -> bool:
         """All its tokens have been forwarded."""
         return self.last is not None
@@ -64,7 +69,7 @@ class Entry:
 
 
 class Trie:
-    """Entries by content, at most `cap` bytes of keys and values beyond what is in use; the least recent leaf goes."""
+    """Entries by content, at most `cap` bytes beyond what is in use; the least recent leaf goes."""
 
     def __init__(self, shape: tuple[int, int, int], cap: int) -> None:
         """shape: (layers, heads, head)."""
@@ -127,6 +132,7 @@ class Trie:
 
     def _new(self, parent: Entry, tokens: Tokens) -> Entry:
         entry = parent.children[tokens] = Entry(parent, tokens, self.empty)
+        self.bytes += entry.overhead
         return entry
 
     def _touch(self, entry: Entry) -> None:
@@ -134,7 +140,7 @@ class Trie:
         self._recent.move_to_end(id(entry))
 
     def _drop(self, entry: Entry) -> None:
-        self.bytes -= entry.kv.nbytes
+        self.bytes -= entry.kv.nbytes + entry.overhead
         self.evicted += 1
         if entry.parent is not None:
             del entry.parent.children[entry.tokens]

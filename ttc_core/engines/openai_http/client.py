@@ -162,7 +162,7 @@ class Client:
             busy = EngineBusy(f"{self.name}'s server answered {status}{said}")
             raise _Again(busy, BUSY, retry_after(headers.get("retry-after", "")), ill=status in (502, 503, 504))
         if 300 <= status < 400:
-            raise EngineFault(
+            raise EngineGone(
                 f"{self.name}'s server at {endpoint.url} sends requests elsewhere, which is not followed",
                 hint="set base_url to the address it really has",
             )

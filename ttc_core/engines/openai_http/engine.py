@@ -159,7 +159,7 @@ class OpenAIHTTP(Desk):
         if self.options.final and (cut := self._after_final(written.text, new)) is not None:
             written.text += new[:cut]
             written.steps += _count(new[:cut], step)
-            return "end"
+            return "length" if cut == len(new) and choice.reason == "length" else "end"
         ended = choice.reason == "stop" and choice.stopped != step
         if choice.stopped == replies.UNKNOWN and by_step and new.strip() and "\\boxed{" not in new:
             ended = False  # it may have ended all the same: then it has nothing to add next time

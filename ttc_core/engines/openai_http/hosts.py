@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ttc_core.errors import EngineFault
+from ttc_core.errors import EngineFault, EngineGone
 
 if TYPE_CHECKING:
     import ssl
@@ -98,7 +98,7 @@ def transport(
             except (OSError, TimeoutError, UnicodeError) as error:
                 raise httpcore.ConnectError(f"{host} is not known") from error
             if refused := [one for one in addresses if not allowed(host, one, named)]:
-                raise EngineFault(
+                raise EngineGone(
                     f"{host} is at {refused[0]}, which is neither this machine nor a public address",
                     hint=f"if it may be called: TTC_HOSTS={refused[0] if _metadata(_address(refused[0])) else host}",
                 )

@@ -90,7 +90,7 @@ class Options:
             BadValue: its file cannot be read, or others than its owner can read it.
         """
         if not self.key_file:
-            return os.environ.get(self.key_env, "") if self.key_env else ""
+            return os.environ.get(self.key_env, "").strip() if self.key_env else ""
         try:
             with Path(self.key_file).expanduser().open(encoding="ascii") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:

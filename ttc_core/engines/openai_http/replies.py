@@ -58,6 +58,8 @@ def choices(document: dict[str, Any], n: int, chat: bool) -> tuple[list[Choice],
 
 def _choice(found: Mapping[str, Any], chat: bool) -> Choice:
     text = found["message"]["content"] if chat else found["text"]
+    if chat and text is None and found.get("finish_reason") == "length":
+        text = ""  # it still thought when it was cut off
     if not isinstance(text, str):
         raise Broken("a choice without text")
     reason = found.get("finish_reason")

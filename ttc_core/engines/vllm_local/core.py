@@ -66,6 +66,8 @@ class Core:
             asyncio.run_coroutine_threadsafe(loading, self.loop).result()
         except BaseException:
             give_memory_back(name)
+            if hasattr(self, "loop"):
+                self.loop.call_soon_threadsafe(self.loop.stop)
             raise
         self._lora = _adapter(options)
         self._ids = itertools.count()
