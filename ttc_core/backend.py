@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from ttc_core import models, registry
@@ -11,7 +13,7 @@ from ttc_core.errors import EngineError
 from ttc_core.jobs import Engine, Verifier
 from ttc_core.settings import settings
 
-AGAIN_SECONDS = 30.0  # before a model that could not be loaded is tried again
+AGAIN_SECONDS = 5.0  # before a model that could not be loaded is tried again
 
 
 class Backend(Protocol):
@@ -32,7 +34,7 @@ class LocalBackend:
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
         self._verifiers: dict[str, Verifier] = {}
-        self._failed: dict[str, tuple[float, Exception]] = {}  # models that could not be loaded, and when
+        self._failed: dict[str, tuple[float, Callable[[], EngineError]]] = {}  # when loading failed, and how
 
     def engine(self, name: str) -> Engine:
         """Load (once) the engine for a policy or for a model that a verifier reads.
@@ -47,14 +49,15 @@ class LocalBackend:
             with suppress(Exception):  # of what is left of it
                 gone.close()
         if name not in self._engines:
-            when, error = self._failed.get(name, (0.0, None))
-            if error is not None and time.monotonic() - when < AGAIN_SECONDS:
-                raise error
+            when, again = self._failed.pop(name, (0.0, None))
+            if again is not None and time.monotonic() - when < AGAIN_SECONDS:
+                self._failed[name] = (when, again)
+                raise again()
             try:
                 card = models.ready(name)
                 self._engines[name] = registry.get("engine", card.engine)(card.name, card, batch=settings().batch)
-            except EngineError as fault:
-                self._failed[name] = (time.monotonic(), fault)
+            except EngineError as fault:  # of itself it would keep all that was loaded so far
+                self._failed[name] = (time.monotonic(), partial(type(fault), str(fault), hint=fault.hint))
                 raise
         return self._engines[name]
 

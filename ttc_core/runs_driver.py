@@ -34,6 +34,7 @@ log = logging.getLogger("ttc.worker")
 BEAT_SECONDS = 2.0
 LOOK_SECONDS = 0.25  # how often an idle driver looks for runs: a click starts within this time
 ASK_SECONDS = 0.1  # how often a busy one looks for runs and stop requests
+BUSY_SECONDS = 60.0  # for which a database that is busy is waited for where there is nothing else to do
 RETRY_SECONDS = 0.1  # between attempts to write where the database refuses at once
 SLOTS = 16  # runs under way together; more share the engines' batches no better and each take memory
 HUNG = 75  # exit code of a process that gives up: an engine, or something else, did not come back
@@ -79,6 +80,7 @@ class Driver:
         self._next_look = self._next_reclaim = 0.0
         self._alive_at = time.monotonic()
         self._waits = False  # for the database to take what is noted
+        self._unlooked = 0.0  # since when nobody could look for runs
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -120,15 +122,13 @@ class Driver:
                 time.sleep(LOOK_SECONDS)
 
     def _still_open(self, run_ids: Sequence[str]) -> list[str]:
-        """Which of them have not ended; waits for a database that is busy, a minute at most."""
-        end = time.monotonic() + 60
-        while True:
-            try:
+        """Which of them have not ended; waits for a database that is busy, though not for ever."""
+        end = time.monotonic() + BUSY_SECONDS
+        while time.monotonic() < end:
+            with suppress(StoreBusy):
                 return repository.still_open(self._db, run_ids)
-            except StoreBusy:
-                if time.monotonic() > end:
-                    raise
             self._ended.wait(RETRY_SECONDS)
+        return repository.still_open(self._db, run_ids)
 
     def work(self, until: Callable[[], bool], *, forever: bool) -> None:
         """Take runs until none is left, or, with `forever`, until `until` says so."""
@@ -161,10 +161,14 @@ class Driver:
             try:
                 self._look(now, only)
             except StoreBusy as busy:  # what runs goes on; the next look will do
-                log.warning("could not look for runs: %s", busy)
-                if not (self._jobs or self._units.busy):
+                if not self._unlooked:
+                    log.warning("could not look for runs: %s", busy)
+                self._unlooked = self._unlooked or now
+                if not (self._jobs or self._units.busy) and now - self._unlooked < BUSY_SECONDS:
                     self._ended.wait(RETRY_SECONDS)
                     return True  # nobody knows yet whether there is anything to do
+            else:
+                self._unlooked = 0.0
         if not (self._jobs or self._units.busy):
             return False
         try:

@@ -218,9 +218,11 @@ class Replay:
         tokens follow the solutions' lengths, and seconds their number.
         """
         all_, taken = self._usage, len(self._sampled)
-        prompt = (all_.prompt_tokens_computed + all_.prompt_tokens_cached) / max(1, self._n)
-        further = max(0.0, all_.prompt_tokens_computed - prompt) / max(1, self._n - 1)
-        computed = round(min(all_.prompt_tokens_computed, prompt + further * (taken - 1))) if taken else 0
+        came = sum(node.finish != "error" for node in self._nodes.values())  # of a sample that failed nothing is known
+        here = sum(i in self._nodes and self._nodes[i].finish != "error" for i in self._sampled)
+        prompt = (all_.prompt_tokens_computed + all_.prompt_tokens_cached) / max(1, came)
+        further = max(0.0, all_.prompt_tokens_computed - prompt) / max(1, came - 1)
+        computed = round(min(all_.prompt_tokens_computed, prompt + further * (here - 1))) if here else 0
         whole = sum(self._lengths.values())
         generated = sum(self._lengths.get(i, 0) for i in self._sampled)
         judged = sum(self._lengths.get(i, 0) for i in self._scored) / whole if whole else 0.0
@@ -230,7 +232,7 @@ class Replay:
         return Usage(
             generations=taken,
             prompt_tokens_computed=computed,
-            prompt_tokens_cached=max(0, round(prompt * taken) - computed),
+            prompt_tokens_cached=max(0, round(prompt * here) - computed),
             generated_tokens=generated,
             verifier_tokens=round(all_.verifier_tokens * judged),
             policy_flops=per_token * (computed + generated),

@@ -120,7 +120,18 @@ def test_the_last_answer_of_a_text(text, found):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "42", "Answer:", "Answer: \n", "The answer is", r"\boxed{42", "### 42", "my answer: 42"]
+    "text",
+    [
+        "#### Step 1\n3 * 4 = 12\n#### Conclusion\nThe total is 12.",
+        "",
+        "42",
+        "Answer:",
+        "Answer: \n",
+        "The answer is",
+        r"\boxed{42",
+        "### 42",
+        "my answer: 42",
+    ],
 )
 def test_a_text_without_an_answer(text):
     assert extract(text) is None

@@ -54,6 +54,16 @@ def test_problems_of_which_every_sample_is_said_to_be_wrong_count_as_wrong(url, 
     assert found["best", "a", 1] and found["best", "b", 1] is not None and not found["best", "b", 2]
 
 
+def test_samples_that_nobody_judged_are_not_wrong(url, tmp_path):  # noqa: F811
+    row = {
+        "id": "a",
+        "question": "?",
+        "samples": [{"text": "x", "score": 0.9}, {"text": "y", "correct": False, "score": 0.1}],
+    }
+    found = outcomes(url, tmp_path, row)
+    assert pd.isna(found["best", "a", 1]) and pd.isna(found["best", "a", 2])
+
+
 def test_worked_solutions_are_right_answers_by_their_end(url, tmp_path):  # noqa: F811
     found = outcomes(url, tmp_path, problem("a", "2 + 2 = 4\n#### 4", [{"answer": "4"}]))
     assert found == {("majority", "a", 1): True}

@@ -14,8 +14,7 @@ from tests.unit.test_studies import add, url  # noqa: F401 (a fixture)
 from ttc_core import backend as backends
 from ttc_core import registry, runs_driver, studies
 from ttc_core.engines.embedded.cache import Trie
-from ttc_core.engines.openai_http import hosts
-from ttc_core.engines.openai_http.options import Options
+from ttc_core.engines.openai_http import hosts, replies
 from ttc_core.errors import EngineFault, EngineGone, StoreBusy, StoreFault, UserError
 from ttc_core.runs_driver import Driver
 from ttc_core.store import database as databases
@@ -54,6 +53,16 @@ def test_a_budget_from_a_pool_is_charged_what_it_would_have_cost(computed, cache
         assert cost.policy_flops == pytest.approx(2.0 * (one + budget * 300))
 
 
+def test_samples_that_failed_had_no_prompt_that_is_known():
+    """What the pool's prompts cost is that of the samples that came."""
+    nodes = {child_id(ROOT, i): Node(child_id(ROOT, i), ROOT, "a", "end", answer="1") for i in (0, 1)}
+    usage = Usage(4, 1000, 1000, 20, policy_flops=2.0 * 1020)
+    replay = Replay(nodes, 4, usage, rated=True, known=dict.fromkeys(nodes, 10))
+    for budget, charged in {1: (1000, 0), 2: (1000, 1000), 4: (1000, 1000)}.items():
+        replay.run("best_of_n", {"select": "majority"}, PROBLEM, budget, 0)
+        assert (replay.cost().prompt_tokens_computed, replay.cost().prompt_tokens_cached) == charged
+
+
 def test_what_came_before_a_model_was_gone_is_kept_and_charged():
     """Its replies of the same moment are in the tree, and what is still asked is called back."""
     asked = []
@@ -89,6 +98,13 @@ def test_a_model_that_cannot_be_loaded_is_not_tried_for_every_search(monkeypatch
     with contextlib.suppress(EngineFault):
         local.engine("mini-s")
     assert len(tried) == 2
+    monkeypatch.setattr(backends, "AGAIN_SECONDS", 60.0)
+    raised = []
+    for _ in range(2):
+        with pytest.raises(EngineFault) as fault:
+            local.engine("mini-s")
+        raised.append(fault.value)
+    assert raised[0] is not raised[1] and raised[0].__cause__ is None
 
 
 def test_an_address_that_may_not_be_called_ends_searches_to_be_tried_again(monkeypatch):
@@ -102,6 +118,8 @@ def test_a_reply_cut_off_in_thought_has_no_text_and_is_asked_for_once():
     with serving(lambda request, number: cut) as server:
         reply = ask(engine(server.url, template="chat"))
         assert (reply.error, reply.finish, reply.text) == (None, "length", "") and len(server.asked) == 1
+    with pytest.raises(replies.Broken):  # a judge that was cut off in thought has not judged
+        replies.choices({"choices": [choice(None, True, finish_reason="length")]}, 1, True)
 
 
 def test_a_final_answer_cut_in_the_middle_is_no_answer():
@@ -117,13 +135,19 @@ def test_a_key_may_end_in_a_line_end(monkeypatch):
     monkeypatch.setenv("SOME_KEY", "sk-1\n")
     with serving(lambda request, number: ok(CHAT)) as server:
         assert ask(engine(server.url, key_env="SOME_KEY")).error is None
-    assert Options.key.__doc__
 
 
 def test_a_password_in_an_address_that_cannot_be_used_is_not_shown():
-    with pytest.raises(UserError) as raised:
-        databases._parse("postgrez://me:pa55word@host/db")
-    assert "pa55word" not in str(raised.value) and "postgrez://***@host/db" in str(raised.value)
+    for address in (
+        "postgrez://me:55w0rd@host/db",
+        "postgrez://me:pa/55w0rd@host/db",
+        "postgrez://me:p@55w0rd@host/db",
+    ):
+        with pytest.raises(UserError) as raised:
+            databases._parse(address)
+        assert "55w0rd" not in str(raised.value) and "postgrez://***@host/db" in str(raised.value)
+    with pytest.raises(UserError, match="no usable database URL"):
+        databases._parse("postgresql://me@host:abc/db")
 
 
 @pytest.mark.parametrize(
@@ -131,11 +155,13 @@ def test_a_password_in_an_address_that_cannot_be_used_is_not_shown():
     [
         ('connection failed: FATAL:  password authentication failed for user "me"', "refuses this user"),
         ('connection failed: FATAL:  database "workbench" does not exist', "no such database"),
+        ('connection failed: FATAL:  role "me" does not exist', "refuses this user"),
+        ('connection failed: FATAL:  too many connections for role "me"', "is busy"),
     ],
 )
 def test_what_postgresql_says_before_it_lets_anybody_in_is_understood(said, means):
     error = databases._translate(type("OperationalError", (Exception,), {})(said))
-    assert isinstance(error, StoreFault) and means in str(error)
+    assert isinstance(error, StoreBusy if "busy" in means else StoreFault) and means in str(error)
 
 
 def test_the_cache_counts_what_has_no_keys_and_values():

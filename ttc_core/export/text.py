@@ -112,7 +112,7 @@ def _tabular(head: Sequence[str], rows: Sequence[Sequence[str]], title: Sequence
 def _line(cells: Iterable[str]) -> str:
     """A row; what the command before it would take for its option or its star is kept from it."""
     row = " & ".join(cells) + r" \\"
-    return f"{{}}{row}" if row.startswith(("[", "*")) else row
+    return f"{{}}{row}" if row.lstrip().startswith(("[", "*")) else row
 
 
 def table_as_booktabs(table: Table) -> str:

@@ -16,6 +16,7 @@ _HEADING = re.compile(
     r"^#{1,6}[ \t]*[*_]*(?:final[ \t]+)?answer[ \t:*_]*\n\s*(?=\S)([^\n]*)", re.IGNORECASE | re.MULTILINE
 )
 _TITLE = re.compile(r"(?:[0-9]+[.):][ \t]+)?[*_(]*[^\W\d_]{2}")  # of Markdown, which four hashes make too
+_NEXT = re.compile(r"(?:question|problem|q)\b[ \t]*[0-9]*[ \t]*:", re.IGNORECASE)  # who is not stopped writes on
 _SAID = re.compile(r"\banswer is[ \t]*:?[ \t]*(?=\S)([^\n]*)", re.IGNORECASE)
 _HOPE = re.compile(r"\.?[ \t]*I hope it is correct.{0,3}$", re.IGNORECASE)
 _BOX = "\\boxed{"
@@ -29,13 +30,12 @@ def extract(text: str) -> str | None:
     """
     tail = text[-TAIL:]
     found = [match.span(1) for pattern in (_ANSWER_LINE, _HEADING) for match in pattern.finditer(tail)]
-    hashes = list(_HASH_LINE.finditer(tail))
-    found += [match.span(1) for match in hashes if _final(match)]
+    found += [match.span(1) for match in _HASH_LINE.finditer(tail) if _final(match)]
     boxed = _last_box(tail)
     if boxed is not None:
         found.append(boxed)
     if not found:
-        found = [match.span(1) for match in _SAID.finditer(tail)] or [match.span(1) for match in hashes]
+        found = [match.span(1) for match in _SAID.finditer(tail)]
     if not found:
         return None
     start, end = max(found)  # of "Answer: \boxed{84}" the innermost
@@ -47,8 +47,9 @@ def extract(text: str) -> str | None:
 
 
 def _final(line: re.Match[str]) -> bool:
-    """Whether what stands behind four hashes is an answer: it has no words, or nothing comes after it."""
-    return not _TITLE.match(line[1]) or not line.string[line.end() :].strip()
+    """Whether what stands behind four hashes is an answer: it has no words, or only a new question comes after."""
+    after = line.string[line.end() :].strip()
+    return not _TITLE.match(line[1]) or not after or _NEXT.match(after) is not None
 
 
 def _last_box(text: str) -> tuple[int, int] | None:

@@ -134,7 +134,6 @@ def _pools(
         methods.append(NewMethod(*asked, label, budgets, pool=0))
     for i, (problem, pool) in enumerate(zip(problems, pools, strict=True)):
         sampled.append((0, {"problem": i, "seed": 0, "run": None, **columns(pool)}))
-        judged = any(one.correct is not None for one in pool)
         nodes = {child_id(ROOT, j): _node(j, one, unvoted[i]) for j, one in enumerate(pool)}
         usage = Usage(len(pool), generated_tokens=sum(one.tokens for one in pool))
         replay = Replay(
@@ -144,7 +143,8 @@ def _pools(
             for budget in budgets:
                 outcome = replay.run(method.strategy, method.params, problem, budget, 0)
                 verdicts = {child_id(ROOT, j): one.correct for j, one in enumerate(pool)}
-                unknown = outcome.lost(replay.cost()) or (problem.answer is None and not judged)
+                unjudged = problem.answer is None and any(one.correct is None for one in pool[:budget])
+                unknown = outcome.lost(replay.cost()) or unjudged
                 correct = verdicts[outcome.chosen] if outcome.chosen else None if unknown else False
                 graded = {"correct": correct, "graded_by": None}
                 outcome = replace(outcome, answer=None) if unvoted[i] else outcome

@@ -228,7 +228,7 @@ def _translate(error: BaseException | None, *, lost: bool = False) -> StoreError
 
 def _connecting(said: str) -> str:
     """The SQLSTATE that PostgreSQL's words stand for when it lets nobody in, as the driver then gives none."""
-    if "authentication failed" in said or 'role "' in said:
+    if "authentication failed" in said or re.search(r'role ".*" (does not exist|is not permitted)', said):
         return "28"
     return "3D000" if 'database "' in said and "does not exist" in said else ""
 
@@ -238,8 +238,8 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
         parsed.get_dialect()
         return parsed
-    except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as error:
-        shown = re.sub(r"(?<=//)[^@/]*@", "***@", url)  # a password may stand there
+    except (exc.ArgumentError, exc.NoSuchModuleError, ImportError, ValueError) as error:
+        shown = re.sub(r"(?<=//).*@", "***@", url)  # a password may stand there
         raise UserError(
             f"{shown!r} is no usable database URL", hint="sqlite:///path/to/file.db, for example"
         ) from error

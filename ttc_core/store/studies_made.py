@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from ttc_core.errors import UserError
 from ttc_core.store.repository import runs
 from ttc_core.store.studies import find
-from ttc_core.store.units import methods, outcomes, pools, problems, studies, units
+from ttc_core.store.units import first_epoch, methods, outcomes, pools, problems, studies, units
 from ttc_core.types import Problem
 
 Identity = tuple[str, str, str, str, float, bool]  # what a method is: all of it but its budgets and its label
@@ -168,8 +167,7 @@ def _put(connection: Connection, study: int, new: NewStudy, had: Had) -> dict[in
         if i not in keys:
             values = _method(study, len(keys), method, None if method.pool is None else keys[method.pool])
             keys[i] = connection.execute(insert(methods).values(**values).returning(methods.c.key)).scalar_one()
-    # A key may be one that a deleted study had: an epoch of its own keeps out whoever still works on that.
-    waiting = {"study": study, "status": "pending", "epoch": secrets.randbelow(2**30)}
+    waiting = {"study": study, "status": "pending", "epoch": first_epoch()}
     shown = [{name: getattr(unit, name) for name in ("budget", "seed", "first", "count")} for unit in new.units]
     places = enumerate(zip(new.units, shown, strict=True), had.units)
     _insert(connection, units, [{**waiting, **row, "position": i, "method": keys[u.method]} for i, (u, row) in places])

@@ -20,7 +20,7 @@ from ttc_core.store.database import Database, translated
 from ttc_core.store.repository import candidates, runs
 from ttc_core.store.schema import Base, WorkerRow, table
 from ttc_core.store.trees import nodes
-from ttc_core.store.units import SEARCH_ID, methods, outcomes, pools, problems, search_id, studies, units
+from ttc_core.store.units import SEARCH_ID, first_epoch, methods, outcomes, pools, problems, search_id, studies, units
 
 BATCH = 2000  # rows written together
 
@@ -114,6 +114,7 @@ def copy_study(source: Connection, name: str, target: Connection) -> None:
     for of in (nodes, candidates):
         for key in run:
             _plain(source, target, of, of.c.run == key, {"run": run})
+    target.execute(update(units).where(units.c.study == new).values(epoch=first_epoch()))
 
 
 class _Same(dict[Any, Any]):

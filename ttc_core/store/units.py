@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,11 @@ def search_id(study: int, method: int, place: str) -> str:
 
 def passing(point: str) -> None:
     """Named moments at which a crash would tell most: "claimed", "written", "committed". Tests end the process here."""
+
+
+def first_epoch() -> int:
+    """Of units that are new here: their keys may be those of a study that was deleted, which a worker still has."""
+    return secrets.randbelow(2**30)
 
 
 def claim(

@@ -5,7 +5,8 @@
     429, 408, 425, 500-504   another try, Retry-After obeyed    at most BUSY tries
     time-out, cut connection another try                        at most CUT tries
     no JSON, or other JSON   another try                        at most BROKEN tries, then a fault
-    3xx, other 4xx, too long a fault at once
+    401, 404, 3xx, 403 at the very first   all that wait for the model end, to be tried again
+    other 4xx, too long      a fault at once
 
 All tries and pauses of a request lie within the deadline. Nothing is read beyond MOST bytes; no redirect is followed,
 so that the key never leaves the origin it was given for; `hosts` says which machines may be called.

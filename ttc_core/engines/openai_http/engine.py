@@ -211,7 +211,9 @@ class OpenAIHTTP(Desk):
             if self.options.chat_format:
                 payload["add_special_tokens"] = False  # the conversation has its own
         path = "/v1/chat/completions" if chat else "/v1/completions"
-        [choice], spent = await self.client.post(path, payload, lambda document: replies.choices(document, 1, chat))
+        [choice], spent = await self.client.post(
+            path, payload, lambda document: replies.choices(document, 1, chat, cut=True)
+        )
         if job.confidence and choice.text and not choice.likely:
             raise EngineFault(f"{self.name}'s server gives no log-probabilities, on which this method stands")
         return choice, spent

@@ -40,8 +40,8 @@ class Spent:
     generated: int = 0
 
 
-def choices(document: dict[str, Any], n: int, chat: bool) -> tuple[list[Choice], Spent]:
-    """The n choices in the order of their numbers.
+def choices(document: dict[str, Any], n: int, chat: bool, cut: bool = False) -> tuple[list[Choice], Spent]:
+    """The n choices in the order of their numbers. cut: one that was cut off while it still thought has said nothing.
 
     Raises:
         Broken: there are more or fewer, two have one number, or one has no text.
@@ -53,13 +53,13 @@ def choices(document: dict[str, Any], n: int, chat: bool) -> tuple[list[Choice],
     ordered = sorted(found, key=lambda choice: int(choice.get("index", 0)))
     if n > 1 and [choice["index"] for choice in ordered] != list(range(n)):
         raise Broken("choices without numbers of their own")
-    return [_choice(choice, chat) for choice in ordered], spent(document)
+    return [_choice(choice, chat, cut) for choice in ordered], spent(document)
 
 
-def _choice(found: Mapping[str, Any], chat: bool) -> Choice:
+def _choice(found: Mapping[str, Any], chat: bool, cut: bool) -> Choice:
     text = found["message"]["content"] if chat else found["text"]
-    if chat and text is None and found.get("finish_reason") == "length":
-        text = ""  # it still thought when it was cut off
+    if chat and cut and text is None and found.get("finish_reason") == "length":
+        text = ""
     if not isinstance(text, str):
         raise Broken("a choice without text")
     reason = found.get("finish_reason")
