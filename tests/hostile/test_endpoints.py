@@ -16,7 +16,7 @@ from tests.unit.test_openai_http import CHAT, ask, engine, impatient  # noqa: F4
 from ttc_core import runs, runs_documents
 from ttc_core.engines.openai_http import client as clients
 from ttc_core.engines.openai_http import hosts
-from ttc_core.errors import BadValue, EngineFault
+from ttc_core.errors import BadValue, EngineGone
 from ttc_core.runs_driver import Driver
 from ttc_core.settings import settings
 from ttc_core.store import repository
@@ -86,7 +86,7 @@ def resolving(monkeypatch):
 def test_a_name_is_judged_by_all_it_stands_for_and_not_called(resolving):
     resolving(lambda number: ["8.8.8.8", "169.254.169.254"])
     reply = ask(engine("http://models.example:1"))
-    assert type(reply.error) is EngineFault and "169.254.169.254" in str(reply.error)
+    assert type(reply.error) is EngineGone and "169.254.169.254" in str(reply.error)
     assert reply.error.hint == "if it may be called: TTC_HOSTS=169.254.169.254"
     resolving(lambda number: ["10.0.0.7"])
     assert ask(engine("http://models.example:1")).error.hint == "if it may be called: TTC_HOSTS=models.example"
@@ -153,7 +153,7 @@ def test_a_key_is_nowhere_afterwards(database_url, tmp_path, monkeypatch, caplog
             driver.work(lambda: False, forever=False)
         assert server.asked and server.asked[0].headers["authorization"] == f"Bearer {SENTINEL}"
     view = runs.get("keyed", db=database_url)
-    assert view.status in ("done", "failed") and view.usage.failed_samples == (2 if fails else 0)
+    assert view.status in ("done", "failed") and view.usage.failed_samples == (2 if status == 500 else 0)
     document = runs_documents.dumps(runs.export_run("keyed", db=database_url))
     database(database_url).close()
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

@@ -15,7 +15,7 @@ from ttc_core import grading, lanes, models, registry, runs, runs_driver
 from ttc_core.backend import LocalBackend
 from ttc_core.engines.openai_http import OpenAIHTTP
 from ttc_core.engines.scripted import Scripted
-from ttc_core.errors import EngineGone, EngineSilent
+from ttc_core.errors import BadValue, EngineGone, EngineSilent
 from ttc_core.models import ModelCard
 from ttc_core.runs_driver import HUNG, Driver
 from ttc_core.scheduler import LOADING_SECONDS, Scheduler
@@ -188,7 +188,7 @@ def test_deadlines_are_the_models_or_the_settings(monkeypatch):
 def test_patience_that_is_none_is_refused(monkeypatch, value):
     monkeypatch.setenv("TTC_PATIENCE", value)
     settings.cache_clear()
-    with pytest.raises(ValueError):
+    with pytest.raises(BadValue, match="TTC_PATIENCE must be a number of seconds above 0"):
         settings()
     monkeypatch.undo()
     settings.cache_clear()

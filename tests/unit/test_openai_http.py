@@ -210,7 +210,7 @@ def test_a_redirect_is_not_followed_and_the_key_stays_at_home(monkeypatch, caplo
         with serving(lambda request, number: moved) as server:
             far = engine(server.url, key_env="A_KEY")
             reply = ask(far)
-        assert type(reply.error) is EngineFault and "elsewhere" in str(reply.error)
+        assert type(reply.error) is EngineGone and "elsewhere" in str(reply.error)
         assert server.asked[0].headers["authorization"] == "Bearer sk-very-secret"
         assert other.asked == []
     echo = http(401, b'{"error": {"message": "bad key sk-very-secret"}}')

@@ -175,7 +175,7 @@ class Rivals:
     large: Floats
     bins: list[int]
     count: int
-    fewest: int
+    fewest: int = 0
 
 
 def rivals(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,16 @@ _NAMES = {
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    """Write indented JSON; a number that JSON does not have, of a model trained too little to measure, is null."""
+    path.write_text(json.dumps(_known(content), indent=2, allow_nan=False) + "\n")
+
+
+def _known(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _known(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_known(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def llama_config(shape: Shape, half: bool) -> dict[str, Any]:

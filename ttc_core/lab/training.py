@@ -169,9 +169,10 @@ class Progress:
         self._saved = time.monotonic()
         return True
 
-    def latest(self) -> float:
-        """Return the mean loss of the latest steps."""
-        return sum(self._recent) / len(self._recent) if math.isnan(self.loss) and self._recent else self.loss
+    def latest(self) -> float | None:
+        """Return the mean loss of the latest steps, None where none was taken."""
+        loss = sum(self._recent) / len(self._recent) if math.isnan(self.loss) and self._recent else self.loss
+        return None if math.isnan(loss) else round(loss, 4)
 
     def summary(self) -> dict[str, Any]:
         """Return what the card says about this training."""
@@ -179,7 +180,7 @@ class Progress:
             "tokens": self.tokens,
             "steps": self.steps,
             "minutes": round(self.seconds / 60, 1),
-            "final_loss": round(self.latest(), 4),
+            "final_loss": self.latest(),
             "learning_rate": self.recipe.lr,
             "seed": self.recipe.seed,
             "precision": "bf16" if self.recipe.half else "fp32",

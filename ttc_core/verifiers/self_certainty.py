@@ -62,7 +62,7 @@ class SelfCertainty:
         found = math.fsum(node.confidences) if self.confidence else node.logprob
         if not count or found is None or not math.isfinite(found):
             raise EngineFault(
-                f"the policy's engine gave no {'confidences' if self.confidence else 'tokens with log-probabilities'}",
+                "the policy's engine gave no log-probabilities of the sampled tokens",
                 hint=""
                 if self.confidence
                 else 'measure = "confidence" needs no tokens, only the likeliest at each place',
