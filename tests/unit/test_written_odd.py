@@ -14,7 +14,6 @@ from ttc_core.bundle import archive, writing
 from ttc_core.drawing.tabular import Table
 from ttc_core.errors import UserError
 from ttc_core.export import searches, text
-from ttc_core.lab import exporting
 from ttc_core.settings import REPOSITORY, settings
 from ttc_core.types import Node
 
@@ -135,6 +134,10 @@ def test_a_failed_step_says_why_where_a_search_is_printed(ttc, url):  # noqa: F8
     assert code == 0 and "failed: the server said no" in out
 
 
+@pytest.mark.lab
 def test_no_number_that_json_does_not_know_is_written(tmp_path):
+    pytest.importorskip("torch")
+    from ttc_core.lab import exporting
+
     exporting.write_json(tmp_path / "x.json", {"final_loss": float("nan"), "measured": [{"ece": 1.5}, float("inf")]})
     assert json.loads((tmp_path / "x.json").read_text()) == {"final_loss": None, "measured": [{"ece": 1.5}, None]}
