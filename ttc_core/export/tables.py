@@ -196,10 +196,13 @@ class StudyTables:
         return comparison.by_budget(self._judged(revises), "verifier", max(1, self.resamples))
 
     def _judged(self, revises: bool) -> pd.DataFrame:
-        import pandas as pd
+        def made() -> pd.DataFrame:
+            import pandas as pd
 
-        whole = pd.concat([self._whole(), *([] if self.rated is None else [self.rated])])
-        return revising.judged(whole, str(self.frame["model"].iloc[0]), revises)
+            whole = pd.concat([self._whole(), *([] if self.rated is None else [self.rated])])
+            return revising.judged(whole, str(self.frame["model"].iloc[0]), revises)
+
+        return self._once(f"judged {revises}", made)
 
     def costs(self) -> pd.DataFrame:
         """See Tables."""

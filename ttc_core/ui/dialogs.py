@@ -27,11 +27,13 @@ def close() -> None:
 
 def draw() -> None:
     """The dialog, where one is open; `session.open_page` calls it. It closes where something else is shown by now."""
-    about, title, body, args, width = st.session_state.get(_OPEN, (None, "", None, (), "small"))
-    if about != _about():
-        close()
-    elif body is not None:
+    if _OPEN not in st.session_state:
+        return
+    about, title, body, args, width = st.session_state[_OPEN]
+    if about == _about():
         st.dialog(title, width=width, on_dismiss=close)(_inside)(body, args)
+    else:
+        close()
 
 
 def _about() -> list[list[str]]:
