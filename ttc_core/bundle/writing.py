@@ -105,7 +105,8 @@ def _fill(study: str, folder: Path, copy: Database, drawn: Drawn) -> dict[str, A
     (folder / "data" / "study.json").unlink()  # says when somebody looked; bundle.json says what it is
     made, left_out = _draw(study, folder / "figures", drawn, url)
     rows = studies_tables.outcome_rows(copy, study)
-    asked = provenance.asked(studies.outcomes(study, db=url))
+    outcomes = studies.outcomes(study, db=url)
+    asked = provenance.asked(outcomes)
     about = studies.describe(study, db=url)
     document = {
         "format": FORMAT,
@@ -125,7 +126,7 @@ def _fill(study: str, folder: Path, copy: Database, drawn: Drawn) -> dict[str, A
     _json(folder / "bundle.json", document)
     if about["kind"] == "sweep":
         (folder / "study.toml").write_text(about["source"], "utf-8")
-    needs = _needs(studies.outcomes(study, db=url)) if about["kind"] == "sweep" else []
+    needs = _needs(outcomes) if about["kind"] == "sweep" else []
     pooled = bool((folder / "data" / "samples.jsonl").stat().st_size)
     (folder / "README.md").write_text(_readme(document, cards, pooled, needs), "utf-8")
     return document
