@@ -23,10 +23,14 @@ GLANCE = 10.0  # seconds: two looks that lie further apart count as so far
 
 @dataclass(eq=False)
 class Active:
-    """A search under way; `run` is None only while it is being made, `gone` once it has ended."""
+    """A search under way; `run` is None only while it is being made, `gone` once it has ended.
+
+    share: what it asks may be answered by what another search was told.
+    """
 
     id: str
     priority: int
+    share: bool = False
     run: SearchRun | None = None
     gone: bool = False
 

@@ -26,6 +26,7 @@ from ttc_core.jobs import Job
 from ttc_core.lanes import Active, Lane, Receive
 from ttc_core.scoring import Send
 from ttc_core.search import SearchRun
+from ttc_core.shared import Shared
 from ttc_core.types import NO_USAGE, Node, Outcome, Problem, RunSpec, Strategy, Usage
 
 log = logging.getLogger("ttc.worker")
@@ -78,6 +79,7 @@ class _Waiting:
     strategy: Strategy
     recorded: tuple[Node, ...]
     usage: Usage
+    share: bool
 
 
 class Scheduler:
@@ -101,6 +103,7 @@ class Scheduler:
         self._waiting: dict[int, dict[str, _Waiting]] = {}  # by priority, then in order of arrival
         self._touched: dict[str, None] = {}
         self._tickets = itertools.count()
+        self._shared = Shared()
         self._asking: Lane | None = None  # whose engine is called now
         self.moved = 0.0  # when a reply was last taken in, on the machine's monotonic clock
 
@@ -114,9 +117,10 @@ class Scheduler:
         *,
         usage: Usage = NO_USAGE,
         priority: int = 0,
+        share: bool = False,
     ) -> None:
         """Queue a search. `recorded` and `usage` are what an earlier part of the same search left; priority 0 is served
-        before 1.
+        before 1. share: take a reply that another such search had to the same job, at the tokens it cost there.
 
         Raises:
             StrategyFault: a search of this id is under way.
@@ -125,7 +129,7 @@ class Scheduler:
             raise StrategyFault(f"search {search_id!r} is under way already")
         if priority not in self._waiting:
             self._waiting = dict(sorted([*self._waiting.items(), (priority, {})]))
-        self._waiting[priority][search_id] = _Waiting(spec, problem, strategy, tuple(recorded), usage)
+        self._waiting[priority][search_id] = _Waiting(spec, problem, strategy, tuple(recorded), usage, share)
 
     def cancel(self, search_id: str) -> None:
         """Forget a search: nothing more is generated for it and no event comes. Unknown ids are ignored."""
@@ -176,7 +180,7 @@ class Scheduler:
             while waiting and sum(s.priority <= priority for s in self._active.values()) < self._max_active:
                 search_id = next(iter(waiting))
                 w = waiting.pop(search_id)
-                search = Active(search_id, priority)
+                search = Active(search_id, priority, w.share)
                 try:
                     search.run = SearchRun(
                         w.spec,
@@ -230,7 +234,10 @@ class Scheduler:
             lane = self._lanes.get(model)
             if lane is None:
                 lane = self._lanes[model] = Lane(self._backend.engine(model))
-            lane.put(search, make(next(self._tickets), *arguments), receive)
+            job = make(next(self._tickets), *arguments)
+            awaiting = self._shared.ask(model, job, receive) if search.share else receive
+            if awaiting is not None:
+                lane.put(search, job, awaiting)
 
         return send
 

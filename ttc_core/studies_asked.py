@@ -28,7 +28,10 @@ class Method:
 
 @dataclass(frozen=True)
 class StudyFile:
-    """A checked study file. keep: None for all trees, else of so many problems of each data set."""
+    """A checked study file. keep: None for all trees, else of so many problems of each data set.
+
+    share: searches that ask a model the same share its reply.
+    """
 
     name: str
     text: str
@@ -41,6 +44,7 @@ class StudyFile:
     temperature: float | None = None
     priority: int = 0
     block: int = BLOCK
+    share: bool = False
 
     @property
     def most_units(self) -> int:

@@ -8,9 +8,10 @@ model is asked again. A unit is done when all its searches have ended.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ttc_core import grading, runs_checks
@@ -21,7 +22,7 @@ from ttc_core.store import studies as stored
 from ttc_core.store import units
 from ttc_core.store.database import Database
 from ttc_core.store.leases import End, Lease
-from ttc_core.store.units_values import SearchChange, SearchEnd, Task, UnitChange, UnitClaim
+from ttc_core.store.units_values import Place, SearchChange, SearchEnd, Task, UnitChange, UnitClaim
 from ttc_core.studies_pools import Replay, columns, solutions
 from ttc_core.studies_views import Tally
 from ttc_core.types import Node, NodeId, Outcome, Usage
@@ -29,6 +30,7 @@ from ttc_core.types import Node, NodeId, Outcome, Usage
 log = logging.getLogger("ttc.study")
 
 RETRIES = 3  # leases of a unit whose searches fail in a way that may pass
+RECENT = 256  # places whose replies may still be there to share
 BATCHES = 2  # of generations asked for by the searches under way
 
 
@@ -80,6 +82,7 @@ class UnitWork:
         self._units: dict[str, _Unit] = {}
         self._of: dict[str, _Unit] = {}  # by search
         self._room = BATCHES * settings().batch
+        self._near: deque[Place] = deque(maxlen=RECENT)
 
     @property
     def busy(self) -> bool:
@@ -105,7 +108,9 @@ class UnitWork:
                 self._release(written.stop)
         while self._load() < self._room and not self.suspect:
             alone = not (self._units or beside)
-            claims = units.claim(self._db, self._worker, 1, self._study, models=self._models, suspects=alone)
+            claims = units.claim(
+                self._db, self._worker, 1, self._study, models=self._models, suspects=alone, near=self._near
+            )  # fmt: skip
             if not claims:
                 return
             self._begin(claims[0])
@@ -117,6 +122,8 @@ class UnitWork:
     def _begin(self, claim: UnitClaim) -> None:
         unit = _Unit(claim, {})
         self._units[claim.lease.run_id] = unit
+        if claim.share and claim.place not in self._near:
+            self._near.append(claim.place)
         for task in claim.tasks:
             search = _Search(task, {n.id: n for n in task.nodes}, tokens=_tokens(task.usage))
             unit.searches[task.run_id] = search
@@ -131,6 +138,7 @@ class UnitWork:
                     task.nodes,
                     usage=task.usage,
                     priority=1 + claim.priority,
+                    share=claim.share,
                 )
             except Exception as error:  # for instance a strategy that is no longer there
                 search.failure = error
@@ -165,11 +173,12 @@ class UnitWork:
                 search.fresh += event.node.id not in search.nodes
                 search.nodes[event.node.id] = event.node
                 continue
-            search.usage = event.usage
-            search.tokens, before = _tokens(event.usage), search.tokens
+            usage = replace(event.usage, seconds=0.0) if unit.claim.share else event.usage
+            search.usage = usage
+            search.tokens, before = _tokens(usage), search.tokens
             self._tally.tokens += search.tokens - before
             if isinstance(event, Finished):
-                search.outcome = (event.outcome, event.usage)
+                search.outcome = (event.outcome, usage)
             elif isinstance(event, Failed):
                 search.failure = event.error
 

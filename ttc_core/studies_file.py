@@ -12,6 +12,7 @@
     temperature = 1.0                      # that models sample at; without it each at its own
     priority = 0                           # to 1000; units of the study with the smallest are taken first
     block = 8                              # problems a work unit, which one worker does at a time
+    share = true                           # searches that ask a model the same share its reply; no seconds are measured
 
     [[strategies]]
     name = "beam_search"
@@ -57,6 +58,7 @@ KEYS = {
     "temperature": (int, float),
     "priority": int,
     "block": int,
+    "share": bool,
 }
 STRATEGY_KEYS = {
     "name": str,
@@ -69,7 +71,7 @@ STRATEGY_KEYS = {
 }
 DATASET_KEYS = {"name": str, "problems": (list, int)}
 COSTS = ("generations", "tokens", "flops")
-_WORDS = {str: "text", list: "a list", dict: "a table", int: "a whole number", float: "a number"}
+_WORDS = {str: "text", list: "a list", dict: "a table", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def read(path: Path, name: str | None = None) -> StudyFile:
@@ -177,6 +179,7 @@ class _Reader:
             temperature=doc.get("temperature"),
             priority=doc.get("priority", 0),
             block=doc.get("block", BLOCK),
+            share=doc.get("share", False),
         )
         with models.held():
             methods = tuple(self._methods(doc, study))
@@ -190,7 +193,7 @@ class _Reader:
             if key not in known:
                 self.wrong(f"unknown key {key!r}", table, number, key, hint=f"there is: {', '.join(known)}")
             wanted = known[key] if isinstance(known[key], tuple) else (known[key],)
-            if not isinstance(value, wanted) or isinstance(value, bool):
+            if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
                 words = " or ".join(_WORDS[kind] for kind in wanted)
                 self.wrong(f"{key} must be {words}, not {value!r}", table, number, key)
             if isinstance(value, int) and abs(value) > runs_checks.MAX_SEED:

@@ -24,7 +24,11 @@ ROW_BYTES, SAMPLE_BYTES, NODE_BYTES = 180, 60, 120  # an outcome, a sample of a 
 
 
 def laid_out(study: StudyFile) -> NewStudy:
-    """The study as it is stored: pools first, then searches from the smallest budget up."""
+    """The study as it is stored: pools first, then searches from the smallest budget up.
+
+    Where searches share replies all of a block follow each other, from the largest budget down: what it brings is what
+    smaller ones ask for.
+    """
     methods: list[NewMethod] = []
     heat = {method.model: method.temperature for method in study.methods}
     places: dict[tuple[str, str], int] = {}
@@ -37,6 +41,8 @@ def laid_out(study: StudyFile) -> NewStudy:
         asked = (method.model, method.verifier, method.strategy, method.params, method.label, method.budgets)
         methods.append(NewMethod(*asked, method.temperature, 0, pool))
     options: dict[str, Any] = {"max_cost": dict(study.max_cost)} if study.max_cost else {}
+    if study.share:
+        options["share"] = True
     if study.keep is not None:
         options["kept"] = _kept(study)
     units = list(_units(study, methods))
@@ -70,9 +76,15 @@ def _units(study: StudyFile, methods: Sequence[NewMethod]) -> Iterator[NewUnit]:
     blocks = list(_blocks(study.problems, study.block))
     pools = [(i, budget) for i, method in enumerate(methods) if method.samples for budget in method.budgets]
     own = [(i, method) for i, method in enumerate(methods) if not method.samples and method.pool is None]
-    searches = sorted(((i, budget) for i, method in own for budget in method.budgets), key=lambda one: one[1])
-    for (method, budget), seed, (first, count) in itertools.product([*pools, *searches], study.seeds, blocks):
-        yield NewUnit(method, budget, seed, first, count)
+    searches = [(i, budget) for i, method in own for budget in method.budgets]
+    searches.sort(key=lambda one: one[1], reverse=study.share)
+    cells = [*pools, *searches]
+    if study.share:
+        for (first, count), seed, (method, budget) in itertools.product(blocks, study.seeds, cells):
+            yield NewUnit(method, budget, seed, first, count)
+    else:
+        for (method, budget), seed, (first, count) in itertools.product(cells, study.seeds, blocks):
+            yield NewUnit(method, budget, seed, first, count)
 
 
 def _blocks(problems: Sequence[Problem], size: int) -> Iterator[tuple[int, int]]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, insert, or_, select, tuple_, update
 
 from ttc_core.store import trees
 from ttc_core.store.database import Database
@@ -21,7 +21,7 @@ from ttc_core.store.leases import SUSPECT, Lease, Written, poisoned, silent
 from ttc_core.store.repository import outcome_row, put_candidates, runs
 from ttc_core.store.rows import USAGE, row_usage, spec_row, usage_row
 from ttc_core.store.schema import MethodRow, OutcomeRow, PoolRow, StudyProblemRow, StudyRow, UnitRow, table
-from ttc_core.store.units_values import Method, SearchChange, Task, UnitChange, UnitClaim
+from ttc_core.store.units_values import Method, Place, SearchChange, Task, UnitChange, UnitClaim
 from ttc_core.types import NO_USAGE, RunSpec
 
 studies, problems, methods = table(StudyRow), table(StudyProblemRow), table(MethodRow)
@@ -53,10 +53,13 @@ def claim(
     *,
     models: Sequence[str] = (),
     suspects: bool = True,
+    near: Collection[Place] = (),
 ) -> list[UnitClaim]:
     """Lease up to `limit` units of running studies, the most urgent study first; study: of this one alone.
 
-    models: only units of these, none for all; suspects: also units that have ended several workers; they come last.
+    models: only units of these, none for all; suspects: also units that have ended several workers; they come last;
+    near: of these problems first, as the worker has replies to share. One of problems that another is under way of waits
+    for it, where searches share.
     """
     asked = [studies.c.status == "running"]
     if study is not None:
@@ -68,18 +71,27 @@ def claim(
     of = units.join(studies, studies.c.key == units.c.study)
     with db.read() as connection:  # nothing waits most of the time, and looking must not take the writers' lock
         now = db.now(connection)
-        free = and_(or_(units.c.status == "pending", silent(units, worker, now)), *asked)
+        place = tuple_(units.c.study, units.c.first, units.c.seed)
+        pending = and_(units.c.status == "pending", place.not_in(_under_way(connection)))
+        free = and_(or_(pending, silent(units, worker, now)), *asked)
         if not connection.execute(select(units.c.key).select_from(of).where(free).limit(1)).first():
             return []
     shown = (studies.c.id.label("study_id"), studies.c.options, studies.c.priority)
     wanted = select(units, *shown).select_from(of).where(free)
-    last = case((units.c.attempts < SUSPECT, 0), else_=1)
-    wanted = wanted.order_by(last, studies.c.priority, studies.c.created, units.c.position).limit(limit)
+    last, far = case((units.c.attempts < SUSPECT, 0), else_=1), case((place.in_(near), 0), else_=1)
     with db.write() as connection:
+        wanted = wanted.order_by(last, studies.c.priority, studies.c.created, far, units.c.position).limit(limit)
         rows = connection.execute(wanted.with_for_update(skip_locked=True, of=units)).mappings().all()
         claims = [_take(connection, dict(row), worker, now) for row in rows]
     passing("claimed")
     return [claim for claim in claims if claim is not None]
+
+
+def _under_way(connection: Connection) -> list[Place]:
+    """The problems that units under way are of, where searches share replies: asked at once they cannot."""
+    sharing = select(studies.c.key).where(studies.c.options.like('%"share": true%'))
+    of = select(units.c.study, units.c.first, units.c.seed).where(units.c.status == "running", units.c.study.in_(sharing))
+    return [(study, first, seed) for study, first, seed in connection.execute(of.distinct())]
 
 
 def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) -> UnitClaim | None:
@@ -96,7 +108,8 @@ def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) 
     tasks = _tasks(connection, row, method, now)
     options = json.loads(row["options"])
     said = (row["study_id"], options, row["priority"])
-    return UnitClaim(lease, *said, method, served, row["seed"], attempts, tasks)
+    place = (row["study"], row["first"], row["seed"])
+    return UnitClaim(lease, *said, method, served, place, attempts, tasks)
 
 
 def _methods(connection: Connection, key: int) -> tuple[Method, tuple[Method, ...]]:

@@ -10,6 +10,9 @@ from ttc_core.store.leases import SUSPECT, End, Lease
 from ttc_core.types import Node, RunSpec, Usage
 
 
+Place = tuple[int, int, int]  # key of a study, position of a unit's first problem, seed
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A row of `study_methods`. budgets: at which it is to be reported; samples: of the pool it is, 0 for others."""
@@ -47,9 +50,14 @@ class UnitClaim:
     priority: int
     method: Method
     served: tuple[Method, ...]
-    seed: int
+    place: Place
     attempts: int
     tasks: tuple[Task, ...]
+
+    @property
+    def share(self) -> bool:
+        """Its searches share replies, so that their seconds say nothing."""
+        return bool(self.options.get("share"))
 
     @property
     def suspect(self) -> bool:
