@@ -46,4 +46,5 @@ class Shared:
 
 def _key(model: str, job: Job) -> bytes:
     """All of a job but its ticket: contexts are long, so that what is kept is a sum."""
-    return hashlib.blake2b(repr((model, replace(job, ticket=0))).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    asked = repr((model, replace(job, ticket=0)))
+    return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).digest()

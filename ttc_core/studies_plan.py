@@ -100,10 +100,13 @@ def _blocks(problems: Sequence[Problem], size: int) -> Iterator[tuple[int, int]]
 def plan(study: StudyFile, new: NewStudy, db: Database, *, probe: bool = False) -> dict[str, Any]:
     """What carrying these units out takes: counts are exact, the rest is estimated from what was searched before.
 
+    Where searches share replies all of it is what they come to alone, and less is done.
+
     new: the study as `laid_out`, or what of it is left to do; probe: try the bundled models for the time
     (`studies_time.estimate`).
     """
     seconds, basis = studies_time.estimate(new, db, probe=probe)
+    basis += ["less as searches share replies: how much is not known before"] if study.share else []
     rates = {name: tables.measured(db, name) for name in {method.model for method in new.methods}}
     used = {name for method in new.methods for name in (method.model, method.verifier) if name}
     sizes = {name: models.find(name).parameters for name in used}

@@ -18,6 +18,7 @@ class Asked:
     seeds        how many, from 0 on
     pool         solutions a problem that all methods share, 0 for none
     keep         trees that are kept: "all", "none", or "sample:K" of K problems
+    share        searches that ask a model the same share its reply
     """
 
     name: str
@@ -30,6 +31,7 @@ class Asked:
     seeds: int
     pool: int
     keep: str
+    share: bool = False
 
 
 def written(asked: Asked) -> str:
@@ -45,10 +47,10 @@ def written(asked: Asked) -> str:
         ("seeds", _value(range(asked.seeds)), ""),
         ("pool", str(asked.pool), "solutions a problem, shared by every method that can use them"),
         ("keep_trees", _value(asked.keep), "all, none, or of so many problems"),
+        ("share", _value(asked.share), "searches that ask a model the same share its reply; no seconds are measured"),
     ]
-    head = [
-        f"{key} = {value}" + (f"  # {why}" if why else "") for key, value, why in lines if key != "pool" or asked.pool
-    ]
+    left_out = {key for key, value in (("pool", asked.pool), ("share", asked.share)) if not value}
+    head = [f"{key} = {value}" + (f"  # {why}" if why else "") for key, value, why in lines if key not in left_out]
     return "\n".join([*head, *(_strategy(name, params) for name, params in asked.strategies.items())]) + "\n"
 
 

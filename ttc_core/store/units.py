@@ -58,8 +58,7 @@ def claim(
     """Lease up to `limit` units of running studies, the most urgent study first; study: of this one alone.
 
     models: only units of these, none for all; suspects: also units that have ended several workers; they come last;
-    near: of these problems first, as the worker has replies to share. One of problems that another is under way of waits
-    for it, where searches share.
+    near: of these problems first, as the worker has replies of theirs to share.
     """
     asked = [studies.c.status == "running"]
     if study is not None:
@@ -88,9 +87,10 @@ def claim(
 
 
 def _under_way(connection: Connection) -> list[Place]:
-    """The problems that units under way are of, where searches share replies: asked at once they cannot."""
+    """The problems that units under way are of, where searches share replies: the next has to wait for these."""
     sharing = select(studies.c.key).where(studies.c.options.like('%"share": true%'))
-    of = select(units.c.study, units.c.first, units.c.seed).where(units.c.status == "running", units.c.study.in_(sharing))
+    of = select(units.c.study, units.c.first, units.c.seed)
+    of = of.where(units.c.status == "running", units.c.study.in_(sharing))
     return [(study, first, seed) for study, first, seed in connection.execute(of.distinct())]
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from ttc_core.store.leases import SUSPECT, End, Lease
 from ttc_core.types import Node, RunSpec, Usage
 
-
 Place = tuple[int, int, int]  # key of a study, position of a unit's first problem, seed
 
 

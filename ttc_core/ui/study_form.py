@@ -78,9 +78,14 @@ def _ask(catalogue: Catalogue, taken: Collection[str]) -> Asked:
     )  # fmt: skip
     keep = middle.selectbox("Trees kept", list(KEEP), 1, key="study_keep", format_func=KEEP.__getitem__)
     kept = right.number_input("Of so many problems", 1, 999_999, KEPT, key="study_kept", disabled=keep != "sample")
+    share = st.checkbox(
+        "Share replies", key="study_share",
+        help="a chain or a pool that one search has written is how a larger one begins: it is written once, and every "
+        "search is charged what it costs alone; how many seconds each takes is then not known",
+    )  # fmt: skip
     return Asked(
         name, dataset, int(problems), asked_models, asked_verifiers, strategies, (int(least), int(most)),
-        int(seeds), int(pool), f"sample:{kept}" if keep == "sample" else keep,
+        int(seeds), int(pool), f"sample:{kept}" if keep == "sample" else keep, share,
     )  # fmt: skip
 
 
