@@ -169,7 +169,7 @@ def watch(name: str) -> None:
     """One study; polls while it is under way."""
     with session.told("This study cannot be shown", "the list shows what is stored"):
         view = studies.progress(name)
-        st.fragment(look, run_every=None if view.ended else TICK)(name, not view.ended)
+        session.polled(look, None if view.ended else TICK, view.ended)(name, not view.ended)
         more(view)
 
 

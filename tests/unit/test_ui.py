@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from ttc_core import registry
 from ttc_core.drawing.info import labelled
@@ -209,3 +210,21 @@ def test_the_components_ask_for_nothing_outside_and_write_no_html():
     for sheet in component.ASSETS.glob("*.css"):
         text = sheet.read_text(encoding="utf-8")
         assert "url(" not in text and "@import" not in text
+
+
+def _polls(said):
+    import streamlit as st
+    from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
+
+    from ttc_core.ui import session
+
+    session.polled(lambda: st.text(str(ThreadState.get().fragment_id)), None, said)()
+
+
+def test_what_a_page_has_drawn_besides_makes_another_fragment_of_a_look():
+    """A look asked for beside what was drawn before is none of the page's, so that no drawing is cut short for it."""
+    names = [
+        AppTest.from_function(_polls, args=(said,)).run().text[0].value
+        for said in (("running", 4), ("running", 4), ("done", 4))
+    ]
+    assert names[0] == names[1] != names[2] and "None" not in names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,21 @@ def page_before() -> str | None:
 def _database() -> None:
     """Create the database where it is missing, once a process."""
     runs.ensure_database()
+
+
+def polled(look: Callable[..., None], every: float | None, said: object) -> Callable[..., None]:
+    """`look` as a fragment that the browser has drawn again every so many seconds, or never.
+
+    said: what the page has drawn besides. Where that changes it is another fragment: Streamlit forgets what it has not
+    sent yet of a page's drawing if it is asked for a fragment at the very moment when that drawing ends, unless the
+    page no longer has this fragment; and the browser goes on asking for the one that it has.
+    """
+
+    def drawn(*values: Any) -> None:
+        look(*values)
+
+    drawn.__qualname__ = f"{look.__qualname__} beside {said}"  # a fragment is known by its name and its place
+    return st.fragment(drawn, run_every=every)
 
 
 def changed() -> None:

@@ -60,7 +60,8 @@ def show_run(run_id: str, shown: Shown) -> None:
     with session.told("The search cannot be shown", "the Trees page lists what is stored"):
         view = runs.get(run_id)
         place = _header(view, shown)
-        st.fragment(_look, run_every=None if view.ended else TICK)(run_id, shown, place, _said(view))
+        said = _said(view)
+        session.polled(_look, None if view.ended else TICK, said)(run_id, shown, place, said)
 
 
 def _said(view: RunView) -> tuple[Any, ...]:
