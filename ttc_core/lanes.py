@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ttc_core.errors import EngineSilent
@@ -25,12 +25,13 @@ GLANCE = 10.0  # seconds: two looks that lie further apart count as so far
 class Active:
     """A search under way; `run` is None only while it is being made, `gone` once it has ended.
 
-    share: what it asks may be answered by what another search was told.
+    share: what it asks may be answered by what another search was told; asked: sums of what it has asked, then.
     """
 
     id: str
     priority: int
     share: bool = False
+    asked: set[bytes] = field(default_factory=set)
     run: SearchRun | None = None
     gone: bool = False
 

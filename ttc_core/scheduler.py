@@ -235,7 +235,7 @@ class Scheduler:
             if lane is None:
                 lane = self._lanes[model] = Lane(self._backend.engine(model))
             job = make(next(self._tickets), *arguments)
-            awaiting = self._shared.ask(model, job, receive) if search.share else receive
+            awaiting = self._shared.ask(model, job, receive, search.asked) if search.share else receive
             if awaiting is not None:
                 lane.put(search, job, awaiting)
 

@@ -61,7 +61,13 @@ class _Unit:
 
     claim: UnitClaim
     searches: dict[str, _Search]
+    begun: bool = False  # its searches are in the scheduler
     unwanted: bool = False  # to be given back
+
+    @property
+    def place(self) -> tuple[Place, str]:
+        """The problems, and the model that they are asked of."""
+        return self.claim.place, self.claim.method.model
 
 
 class UnitWork:
@@ -112,36 +118,47 @@ class UnitWork:
                 self._db, self._worker, 1, self._study, models=self._models, suspects=alone, near=self._near
             )  # fmt: skip
             if not claims:
-                return
-            self._begin(claims[0])
+                break
+            self._take(claims[0])
+        self._begin()
 
     def _load(self) -> int:
         searches = (s for unit in self._units.values() for s in unit.searches.values() if s.open)
         return sum(search.task.spec.budget for search in searches)
 
-    def _begin(self, claim: UnitClaim) -> None:
-        unit = _Unit(claim, {})
-        self._units[claim.lease.run_id] = unit
+    def _take(self, claim: UnitClaim) -> None:
+        unit = self._units[claim.lease.run_id] = _Unit(claim, {})
         if claim.share and claim.place not in self._near:
             self._near.append(claim.place)
         for task in claim.tasks:
-            search = _Search(task, {n.id: n for n in task.nodes}, tokens=_tokens(task.usage))
-            unit.searches[task.run_id] = search
+            unit.searches[task.run_id] = _Search(task, {n.id: n for n in task.nodes}, tokens=_tokens(task.usage))
             self._of[task.run_id] = unit
-            try:
-                strategy = runs_checks.named("strategy", task.spec.strategy, task.spec.params)
-                self._scheduler.add(
-                    task.run_id,
-                    task.spec,
-                    runs_checks.problem_of(task.spec),
-                    strategy,
-                    task.nodes,
-                    usage=task.usage,
-                    priority=1 + claim.priority,
-                    share=claim.share,
-                )
-            except Exception as error:  # for instance a strategy that is no longer there
-                search.failure = error
+
+    def _begin(self) -> None:
+        """Let the searches of units begin; where they share replies, those of the same problems one unit at a time."""
+        at_work = {unit.place for unit in self._units.values() if unit.begun}
+        for unit in self._units.values():
+            if not unit.begun and not (unit.claim.share and unit.place in at_work):
+                at_work.add(unit.place)
+                unit.begun = True
+                for search in unit.searches.values():
+                    self._search(unit.claim, search)
+
+    def _search(self, claim: UnitClaim, search: _Search) -> None:
+        task = search.task
+        try:
+            self._scheduler.add(
+                task.run_id,
+                task.spec,
+                runs_checks.problem_of(task.spec),
+                runs_checks.named("strategy", task.spec.strategy, task.spec.params),
+                task.nodes,
+                usage=task.usage,
+                priority=1 + claim.priority,
+                share=claim.share,
+            )
+        except Exception as error:  # for instance a strategy that is no longer there
+            search.failure = error
 
     def _drop(self, lost: Iterable[str]) -> None:
         """Somebody else owns these units now, or their study was deleted."""
@@ -198,6 +215,7 @@ class UnitWork:
         changes = [(unit, *_state(unit)) for unit in self._units.values() if _state(unit)[0] or _noted(unit)]
         if changes:
             self._write(changes)
+            self._begin()
         for unit in self._units.values():
             for search in unit.searches.values():
                 if search.outcome is not None:

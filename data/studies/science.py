@@ -63,7 +63,8 @@ def page() -> str:
         own, weak = choose("sample", db=url), choose("mini-mc", db=url)
         reviser = choose("sample", model="mini-reviser", db=url)
         again = [choose("other-seeds", model=chosen.model, db=url) for chosen in (own, reviser)]
-        parts = [_head(own), _search(own), _bins(own), _ahead(own), _over(own, weak), revised(reviser)]
+        parts = [_head(own), _search(own), _bins(own), _ahead(own), _over(own, weak)]
+        parts += [revised(reviser, choose("revising", db=url))]
         parts += [positions(choose("chains", db=url)), _exchange(own), _predicted(own), _aggregated(own)]
         parts += [judges(choose("verifiers", db=url))]
         parts += [_majority(own, reviser), _seeds(list(zip((own, reviser), again, strict=True)))]

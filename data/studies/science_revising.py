@@ -23,32 +23,47 @@ from ttc_core.export.chains import kept
 from ttc_core.studies_chosen import Chosen
 
 PLACES = (1, 2, 3, 4, 8, 16)  # attempts of a chain
+CHAINS = (1, 2, 4, 8, 16, 32, 64)  # side by side
+NEAR, FAR = (4, 8, 16, 32), (64, 128)  # generations
 
 
-def revised(reviser: Chosen) -> str:
-    budgets = (4, 8, 16, 32)
-    rows = [
-        [f"{n} attempts in {c} chain{'s'[: c > 1]}", *map(difference, by_bin(reviser, chains(c, n), (WEIGHTED, n)))]
-        for n in budgets
-        for c in (1, 2, 4, 8, 16)
-        if c < n
-    ]
-    ahead = [whole(reviser, chains(1, n), (WEIGHTED, n)) for n in budgets]
-    found = curves(reviser, "oracle")
-    easiest = [by_bin(reviser, chains(1, n), (WEIGHTED, n))[0] for n in budgets]
-    verdict = f"sequential against parallel {'agrees' if all(d.low > 0 for d in ahead) else 'agrees in part'}"
+def revised(reviser: Chosen, wider: Chosen) -> str:
+    """wider: the same on fewer problems with larger budgets."""
+    ahead = [whole(reviser, chains(1, n), (WEIGHTED, n)) for n in NEAR]
+    far = [whole(wider, chains(1, n), (WEIGHTED, n)) for n in FAR]
+    easiest = [by_bin(of, chains(1, n), (WEIGHTED, n))[0] for of, ns in ((reviser, NEAR), (wider, FAR)) for n in ns]
+    verdict = f"sequential against parallel {'agrees' if all(d.low > 0 for d in ahead + far) else 'agrees in part'}"
     verdict += f"; best on easy questions {'agrees' if any(d.low > 0 for d in easiest) else 'does not show'}"
-    multiples = ", ".join(f"{multiple(found['efficiency'][str(n)])} at {n}" for n in budgets)
     return section(
         "Revisions",
         "one chain of revisions is better than parallel samples; easy questions like long chains, hard ones a mixture; "
         "choosing the ratio by difficulty needs up to 4 times less compute.",
         f"one chain less weighted best-of-N of the same model: {', '.join(map(difference, ahead))} points at "
-        f"{', '.join(map(str, budgets))} generations; the policy's multiple is {multiples}. All ratios less "
-        "weighted best-of-N, in points:",
+        f"{', '.join(map(str, NEAR))} generations; the policy's multiple is {_multiples(reviser, NEAR)}. All ratios "
+        "less weighted best-of-N, in points:",
         verdict,
-        table(["", *bin_names()], rows),
+        _ratios(reviser, NEAR)
+        + f"\n\nThe study `revising` goes on to larger budgets with {wider.outcomes['problem'].nunique()} of the "
+        f"problems: one chain less weighted best-of-N {', '.join(map(difference, far))} points at "
+        f"{', '.join(map(str, FAR))} generations, the policy's multiple {_multiples(wider, FAR)}:\n\n"
+        + _ratios(wider, FAR),
     )
+
+
+def _multiples(of: Chosen, budgets: Sequence[int]) -> str:
+    found = curves(of, "oracle")["efficiency"]
+    return ", ".join(f"{multiple(found[str(n)])} at {n}" for n in budgets)
+
+
+def _ratios(of: Chosen, budgets: Sequence[int]) -> str:
+    """Every ratio of sequential to parallel attempts less weighted best-of-N, by budget and bin."""
+    rows = [
+        [f"{n} attempts in {c} chain{'s'[: c > 1]}", *map(difference, by_bin(of, chains(c, n), (WEIGHTED, n)))]
+        for n in budgets
+        for c in CHAINS
+        if c < n
+    ]
+    return table(["", *bin_names()], rows)
 
 
 def positions(chains: Chosen) -> str:

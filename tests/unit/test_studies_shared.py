@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,17 +12,22 @@ from tests.conformance.harness import run, spec
 from tests.unit.test_studies import COSTS, ScriptedBackend, add, carry_out, url  # noqa: F401 (a fixture)
 from ttc_core import studies
 from ttc_core.analysis.measured import measured
+from ttc_core.backend import LocalBackend
 from ttc_core.bench.searches import POLICY, VERIFIER
 from ttc_core.engines.scripted import Scripted
 from ttc_core.errors import BadValue, EngineFault, UserError
 from ttc_core.jobs import Generated, GenerateJob
 from ttc_core.runs_checks import named
+from ttc_core.runs_driver import Driver
+from ttc_core.scheduler import Finished, Scheduler
 from ttc_core.shared import Shared
 from ttc_core.store import units
 from ttc_core.store.database import database
 from ttc_core.store.studies_made import NewMethod
+from ttc_core.store.studies_tables import pace
 from ttc_core.studies_file import parse
 from ttc_core.studies_plan import laid_out
+from ttc_core.types import Problem, RunSpec
 
 CHAINS = [
     NewMethod(POLICY, VERIFIER, "revisions", vars(named("strategy", "revisions", {"chains": n})), f"chains={n}", [4, 8])
@@ -36,6 +42,7 @@ share = true
 budgets = [2, 8]
 strategies = ["best_of_n", { name = "revisions", grid = { chains = [1, 2] } }]
 """
+QUESTION = "Tom has 3 boxes of 4 pens. He gives away 5 pens. How many pens does Tom have?"
 
 
 class Counting(ScriptedBackend):
@@ -86,21 +93,30 @@ def test_it_charges_what_a_search_costs_alone_and_knows_no_seconds(url):  # noqa
         measured(shared, "seconds")
 
 
-def test_problems_under_way_are_left_to_the_worker_that_has_their_replies(url):  # noqa: F811
-    add(url, pooled=False, methods=CHAINS, options={"share": True})  # units of 2 blocks and 2 seeds
+def test_problems_that_a_worker_has_replies_to_are_its_own_as_long_as_there_are_others(url):  # noqa: F811
+    add(url, pooled=False, methods=CHAINS, options={"share": True})  # units of 2 blocks and 2 seeds, 6 of each
     db = database(url)
 
     def take(worker, near=()):
         return [claim.place[1:] for claim in units.claim(db, worker, 1, near=near)]
 
-    assert [take("a") for _ in range(3)] == [[(0, 0)], [(3, 0)], [(0, 1)]]
-    [last] = units.claim(db, "b", 1)
-    assert last.place[1:] == (3, 1)
-    assert take("b") == []  # 20 units wait, all of problems that somebody has
-    with db.write() as connection:
-        connection.execute(units.units.update().where(units.units.c.owner == "a").values(status="done"))
-    assert take("b", near=[(last.place[0], 0, 1)]) == [(0, 1)]  # it has worked on these before
-    assert take("c") == [(0, 0)]
+    [mine] = units.claim(db, "a", 1)
+    assert mine.place[1:] == (0, 0)
+    assert take("b") == [(3, 0)] and take("c") == [(0, 1)] and take("d") == [(3, 1)]
+    assert take("a", near=[mine.place]) == [(0, 0)]
+    assert take("e") == [(3, 0)]  # all are somebody's: better twice than not at all
+
+
+def test_searches_of_the_same_problems_begin_one_unit_after_another(url):  # noqa: F811
+    add(url, pooled=False, methods=CHAINS, options={"kept": [], "share": True})
+    backend = Counting()
+    with Driver(database(url), role="study", backend=backend, study="s") as driver:
+        driver.turn()
+        work = driver._units
+        places = [unit.place for unit in work._units.values() if unit.begun]
+        assert len(work._units) == 24 and len(places) == len(set(places)) == 4
+        driver.finish(lambda: not studies.progress("s", db=url).ended, lambda: False)
+    assert backend.twice == 0 and studies.progress("s", db=url).units["done"] == 24
 
 
 def test_a_worker_that_died_is_replaced(url):  # noqa: F811
@@ -113,10 +129,22 @@ def test_a_worker_that_died_is_replaced(url):  # noqa: F811
     assert carry_out(url).status == "done"
 
 
-def test_studies_that_do_not_share_wait_for_nobody(url):  # noqa: F811
-    add(url, pooled=False, methods=CHAINS)
-    db = database(url)
-    assert len([1 for _ in range(24) if units.claim(db, "a", 1)]) == 24
+def test_how_fast_it_went_says_nothing_of_studies_that_do_not_share(url):  # noqa: F811
+    add(url, "shared", pooled=False, methods=CHAINS, options={"kept": [], "share": True})
+    carry_out(url, "shared")
+    assert pace(database(url), POLICY, VERIFIER) is None
+    add(url, "alone", pooled=False, methods=CHAINS)
+    carry_out(url, "alone")
+    assert pace(database(url), POLICY, VERIFIER)[0] == "alone"
+
+
+def test_an_extended_study_shares_as_it_did(url):  # noqa: F811
+    for name, before, after in (("s", "share = true", ""), ("t", "", "share = true")):
+        first = FILE.replace('name = "s"', f'name = "{name}"')
+        studies.start(first.replace("share = true", before), db=url)
+        more = first.replace("share = true", after).replace("problems = 4", "problems = 5")
+        assert studies.extend(name, more, db=url) > 0
+        assert ("share" in studies.describe(name, db=url)["options"]) is (name == "s")
 
 
 def test_a_block_follows_a_block_from_the_largest_budget_down():
@@ -146,6 +174,20 @@ def test_the_bundled_models_share_too(url):  # noqa: F811
     assert shown(url, "shared").equals(shown(url, "alone"))
 
 
+def test_what_a_search_asks_twice_it_finds_as_it_does_alone():
+    """Equal attempts of a chain are judged once by an engine that remembers, and cost nothing the second time."""
+    asked = RunSpec(QUESTION, "revisions", 16, 0, {"chains": 2}, model="mini-reviser", verifier="mini-implicit")
+    used = []
+    for share in (False, True):
+        scheduler = Scheduler(LocalBackend())
+        strategy = named("strategy", "revisions", asked.params)
+        scheduler.add("s", asked, Problem("p", QUESTION), strategy, share=share)
+        while not scheduler.idle:
+            used += [event.usage for event in scheduler.step() if isinstance(event, Finished)]
+    alone, shared = (replace(usage, seconds=0.0) for usage in used)
+    assert alone == shared and alone.verifier_tokens > 0
+
+
 # --- the scheduler and what it keeps ---------------------------------------------------------------------------------
 
 
@@ -155,23 +197,29 @@ def job(seed, ticket=0):
 
 def test_a_reply_is_kept_by_all_of_a_job_but_its_ticket():
     kept, got = Shared(), []
-    note = kept.ask("m", job(1), got.append)
+    note = kept.ask("m", job(1), got.append, set())
     note(Generated(0, "one"))
-    assert kept.ask("m", job(1, ticket=9), got.append) is None
+    assert kept.ask("m", job(1, ticket=9), got.append, set()) is None
     assert [reply.text for reply in got] == ["one", "one"]
-    assert kept.ask("other", job(1), got.append) and kept.ask("m", job(2), got.append) and len(got) == 2
+    assert kept.ask("other", job(1), got.append, set()) and kept.ask("m", job(2), got.append, set()) and len(got) == 2
 
 
 def test_what_failed_is_asked_again_and_the_oldest_are_forgotten():
-    kept, got = Shared(most=2), []
-    kept.ask("m", job(1), got.append)(Generated(0, error=EngineFault("broken")))
-    assert kept.ask("m", job(1), got.append) is not None
+    kept, got = Shared(most=1100), []  # two such replies
+    kept.ask("m", job(1), got.append, set())(Generated(0, error=EngineFault("broken")))
+    assert kept.ask("m", job(1), got.append, set()) is not None
     for seed in (1, 2):
-        kept.ask("m", job(seed), got.append)(Generated(0, str(seed)))
-    assert kept.ask("m", job(1), got.append) is None  # asked for again: 2 is the oldest now
-    kept.ask("m", job(3), got.append)(Generated(0, "3"))
-    assert kept.ask("m", job(2), got.append) is not None
-    assert kept.ask("m", job(1), got.append) is None and kept.ask("m", job(3), got.append) is None
+        kept.ask("m", job(seed), got.append, set())(Generated(0, str(seed)))
+    assert kept.ask("m", job(1), got.append, set()) is None  # asked for again: 2 is the oldest now
+    kept.ask("m", job(3), got.append, set())(Generated(0, "3"))
+    assert kept.ask("m", job(2), got.append, set()) is not None
+    assert kept.ask("m", job(1), got.append, set()) is None and kept.ask("m", job(3), got.append, set()) is None
+
+
+def test_what_the_same_search_asks_again_is_asked_again():
+    kept, got, mine = Shared(), [], set()
+    kept.ask("m", job(1), got.append, mine)(Generated(0, "one"))
+    assert kept.ask("m", job(1), got.append, mine) == got.append and len(got) == 1
 
 
 def test_single_searches_share_nothing(monkeypatch):

@@ -64,6 +64,9 @@ def cost(outcomes: pd.DataFrame, axis: str, verifier: bool = True) -> pd.Series[
     Arguments:
         verifier: whether the verifier's tokens and FLOPs count; generations and seconds do not know it apart.
 
+    Returns:
+        NaN for the seconds of outcomes that have none: they were not measured.
+
     Raises:
         BadValue: an unknown axis.
     """
@@ -72,7 +75,7 @@ def cost(outcomes: pd.DataFrame, axis: str, verifier: bool = True) -> pd.Series[
         "generations": lambda: o["budget"],
         "tokens": lambda: o["policy_prompt_tokens"] + o["policy_tokens"] + verifier * o["verifier_tokens"],
         "flops": lambda: o["policy_flops"] + verifier * o["verifier_flops"],
-        "seconds": lambda: o["seconds"],
+        "seconds": lambda: o["seconds"].where(o["seconds"] > 0),
     }
     if axis not in ways:
         raise BadValue(f"the cost axis must be one of {', '.join(AXES)}, not {axis!r}")

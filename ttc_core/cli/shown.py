@@ -72,7 +72,8 @@ def solved_lines(view: RunView) -> list[str]:
         f"answer     {'none' if view.answer is None else _line(view.answer)}{verdict}",
         f"nodes      {view.nodes}",
         f"cost       {u.generations} of {view.spec.budget} generations, {u.policy_tokens:,} policy tokens, "
-        f"{u.verifier_tokens:,} verifier tokens, {u.policy_flops + u.verifier_flops:.3g} FLOPs, {u.seconds:.2f} s",
+        f"{u.verifier_tokens:,} verifier tokens, {u.policy_flops + u.verifier_flops:.3g} FLOPs, "
+        + (f"{u.seconds:.2f} s" if u.seconds else "seconds not measured"),
     ]
     if view.unspent:
         lines.append(f"unspent    {view.unspent} generations: the search ended before it needed them")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from ttc_core.drawing.info import labelled
 from ttc_core.drawing.tables import Tables
 from ttc_core.drawing.tabular import Cell, Table
@@ -18,7 +20,7 @@ def info(tables: Tables) -> Table:
     for _, row in found.iterrows():
         reached = (float(row["accuracy"]), float(row["low"]), float(row["high"]))
         named = [row["model"], row["verifier"] or None, labelled(row["method"]), float(row["budget"])]
-        rows.append([*named, reached, *(float(row[cost]) for cost in COSTS)])
+        rows.append([*named, reached, *(None if pd.isna(row[cost]) else float(row[cost]) for cost in COSTS)])
     caption = (
         "All that was measured on all problems, the most accurate first, of equals the one with fewer FLOPs. In "
         f"brackets: 95 %, over problems. Costs: means of one problem. {tables.about}"

@@ -152,7 +152,7 @@ class StudyRow(Base):
     created: Mapped[float] = mapped_column(Float)
     kind: Mapped[str] = mapped_column(String)  # "sweep", or the format it was imported from
     source: Mapped[str] = mapped_column(AnyText)  # the study file, or the imported file's name
-    options: Mapped[str] = mapped_column(AnyText)  # JSON object: keep_trees, max_cost
+    options: Mapped[str] = mapped_column(AnyText)  # JSON object: kept, max_cost, share
     status: Mapped[str] = mapped_column(String)  # "running", "paused" or "cancelled"
     why: Mapped[str] = mapped_column(AnyText, default="")
     priority: Mapped[int] = mapped_column(Integer, default=0)  # 0 is served before 1

@@ -123,7 +123,7 @@ def lacking(connection: Connection, asked: NewStudy) -> tuple[Had, NewStudy]:
 def extend(connection: Connection, asked: NewStudy) -> int:
     """Store what a study lacks of what is asked for, and let it run if that is anything; returns how many units.
 
-    What it may spend and its priority stay as they are.
+    What it may spend, its priority and whether its searches share replies stay as they are.
 
     Raises:
         As `lacking` does.
@@ -136,8 +136,9 @@ def extend(connection: Connection, asked: NewStudy) -> int:
     for i, method in had.keys.items():
         said = {"budgets": json.dumps(list(asked.methods[i].budgets))}
         connection.execute(update(methods).where(methods.c.key == method).values(**said))
-    limits = {name: limit for name, limit in json.loads(row["options"]).items() if name == "max_cost"}
-    options = {name: value for name, value in asked.options.items() if name != "max_cost"} | limits
+    stay = ("max_cost", "share")
+    had_options = {name: value for name, value in json.loads(row["options"]).items() if name in stay}
+    options = {name: value for name, value in asked.options.items() if name not in stay} | had_options
     values = {"source": asked.source, "options": _json(options)}
     if more.units:
         values |= {"status": "running", "why": ""}

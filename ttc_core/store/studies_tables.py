@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, not_, select
 
 from ttc_core.store.database import Database
 from ttc_core.store.repository import runs
 from ttc_core.store.studies import find
-from ttc_core.store.units import methods, outcomes, pools, problems, studies, units
+from ttc_core.store.units import SHARING, methods, outcomes, pools, problems, studies, units
 
 
 def outcome_rows(db: Database, study: str, dataset: str | None = None) -> list[dict[str, Any]]:
@@ -96,7 +96,8 @@ def pace(db: Database, model: str, verifier: str) -> tuple[str, float] | None:
     """
     of = units.join(methods, methods.c.key == units.c.method)
     pair = (methods.c.model == model, methods.c.verifier == verifier)
-    newest = select(units.c.study).select_from(of).where(*pair, units.c.status == "done")
+    newest = select(units.c.study).select_from(of.join(studies, studies.c.key == units.c.study))
+    newest = newest.where(*pair, units.c.status == "done", not_(SHARING))  # where searches share, less was done
     with db.read() as connection:
         study = connection.execute(newest.order_by(units.c.finished.desc()).limit(1)).scalar()
         if study is None:

@@ -28,6 +28,7 @@ studies, problems, methods = table(StudyRow), table(StudyProblemRow), table(Meth
 units, outcomes, pools = table(UnitRow), table(OutcomeRow), table(PoolRow)
 
 
+SHARING = studies.c.options.like('%"share": true%')  # as `studies_made` writes them
 SEARCH_ID = re.compile(r"s(\d+)-(\d+)-(\d+-\d+-\d+)", re.ASCII)
 
 
@@ -58,7 +59,8 @@ def claim(
     """Lease up to `limit` units of running studies, the most urgent study first; study: of this one alone.
 
     models: only units of these, none for all; suspects: also units that have ended several workers; they come last;
-    near: of these problems first, as the worker has replies of theirs to share.
+    near: of these problems first, as the worker has replies of theirs to share; those of problems that another worker
+    has come last, where searches share.
     """
     asked = [studies.c.status == "running"]
     if study is not None:
@@ -70,15 +72,15 @@ def claim(
     of = units.join(studies, studies.c.key == units.c.study)
     with db.read() as connection:  # nothing waits most of the time, and looking must not take the writers' lock
         now = db.now(connection)
-        place = tuple_(units.c.study, units.c.first, units.c.seed)
-        pending = and_(units.c.status == "pending", place.not_in(_under_way(connection)))
-        free = and_(or_(pending, silent(units, worker, now)), *asked)
+        free = and_(or_(units.c.status == "pending", silent(units, worker, now)), *asked)
         if not connection.execute(select(units.c.key).select_from(of).where(free).limit(1)).first():
             return []
     shown = (studies.c.id.label("study_id"), studies.c.options, studies.c.priority)
     wanted = select(units, *shown).select_from(of).where(free)
-    last, far = case((units.c.attempts < SUSPECT, 0), else_=1), case((place.in_(near), 0), else_=1)
+    last = case((units.c.attempts < SUSPECT, 0), else_=1)
     with db.write() as connection:
+        place = tuple_(units.c.study, units.c.first, units.c.seed)
+        far = case((place.in_(_elsewhere(connection, worker)), 2), (place.in_(near), 0), else_=1)
         wanted = wanted.order_by(last, studies.c.priority, studies.c.created, far, units.c.position).limit(limit)
         rows = connection.execute(wanted.with_for_update(skip_locked=True, of=units)).mappings().all()
         claims = [_take(connection, dict(row), worker, now) for row in rows]
@@ -86,12 +88,12 @@ def claim(
     return [claim for claim in claims if claim is not None]
 
 
-def _under_way(connection: Connection) -> list[Place]:
-    """The problems that units under way are of, where searches share replies: the next has to wait for these."""
-    sharing = select(studies.c.key).where(studies.c.options.like('%"share": true%'))
-    of = select(units.c.study, units.c.first, units.c.seed)
-    of = of.where(units.c.status == "running", units.c.study.in_(sharing))
-    return [(study, first, seed) for study, first, seed in connection.execute(of.distinct())]
+def _elsewhere(connection: Connection, worker: str) -> list[Place]:
+    """The problems that other workers have units of, where searches share replies: those workers have the replies."""
+    sharing = select(studies.c.key).where(SHARING)
+    of = select(units.c.study, units.c.first, units.c.seed).distinct()
+    others = of.where(units.c.status == "running", units.c.owner != worker, units.c.study.in_(sharing))
+    return [(study, first, seed) for study, first, seed in connection.execute(others)]
 
 
 def _take(connection: Connection, row: dict[str, Any], worker: str, now: float) -> UnitClaim | None:

@@ -185,7 +185,7 @@ def used(view: RunView) -> list[meters.Meter]:
         ("Policy tokens", words.count(of.policy_tokens), cached),
         ("Verifier tokens", words.count(of.verifier_tokens), "tokens the verifier forwarded"),
         ("FLOPs", words.short(of.policy_flops + of.verifier_flops), f"{split}; 2 × parameters × tokens"),
-        ("Seconds", words.seconds(of.seconds), "time spent searching"),
+        ("Seconds", words.seconds(of.seconds or None), "time spent searching"),
     ]
     if failed:
         why = f"{of.failed_samples} samples and {of.failed_scores} scores failed; they are left out of the choice"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -39,8 +40,8 @@ def short(value: float) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A duration in seconds as 0.42 s, 12.3 s, 3 min 05 s or 2 h 10 min; a dash for None."""
-    if value is None:
+    """A duration in seconds as 0.42 s, 12.3 s, 3 min 05 s or 2 h 10 min; a dash for None and NaN."""
+    if value is None or math.isnan(value):
         return "–"
     if value < 60:
         return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
