@@ -49,7 +49,10 @@ class StudyView:
 
 @dataclass
 class Tally:
-    """What one worker has done of a study: units that ended well, and tokens that policy and verifier forwarded."""
+    """What one worker has done of a study: units that ended well, and tokens that policy and verifier forwarded.
+
+    Where searches share replies tokens count for every search that they are charged to.
+    """
 
     units: int = 0
     tokens: int = 0
