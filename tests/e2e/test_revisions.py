@@ -9,6 +9,7 @@ import pytest
 
 from ttc_core import runs
 from ttc_core.settings import DATA
+from ttc_core.types import RunSpec
 
 pytestmark = pytest.mark.e2e
 TREE = "window.__ttc && window.__ttc.nodes > 0"
@@ -64,3 +65,18 @@ def test_the_page_sets_chains_side_by_side(served, open_page, chains):
     second = open_page(page.url)
     second.locator(".attempt.at").wait_for(timeout=90_000)
     assert second.locator(".attempt.at").get_attribute("data-id") == "r.1.0"
+
+
+def test_one_chain_alone_is_read_in_rows(served, open_page, database):
+    asked = RunSpec("", "revisions", 4, params={"chains": 1}, dataset="mini-test", problem_id="mini-test-0011",
+                    model="mini-reviser")  # fmt: skip
+    run_id = runs.start(asked, db=database)
+    runs.execute([run_id], db=database)
+    page = open_page(f"{served}/revisions?run={run_id}")
+    page.locator(".attempt").nth(3).wait_for(timeout=90_000)
+    first, second = (page.locator(".attempt").nth(at).bounding_box() for at in (0, 1))
+    assert second["y"] == first["y"] and second["x"] > first["x"] + first["width"]
+    page.locator(".chains").focus()
+    for key in ("j", "ArrowRight"):
+        page.keyboard.press(key)
+    assert page.locator(".attempt.at").get_attribute("data-id") == "r.0.0"

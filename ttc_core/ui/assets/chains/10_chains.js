@@ -51,11 +51,11 @@ function draw(S) {
 function press(S, event) {
   const step = { ArrowDown: [0, 1], j: [0, 1], ArrowUp: [0, -1], k: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] }[event.key];
   if (!step || event.ctrlKey || event.metaKey || event.altKey || !S.data.chains.length) return;
-  const chains = S.data.chains;
+  const chains = S.data.chains, [across, along] = chains.length > 1 ? step : [0, step[0] + step[1]]; // one alone is in rows
   let at = chains.findIndex((chain) => chain.attempts.some((one) => one.id === S.data.select));
   let row = at < 0 ? -1 : chains[at].attempts.findIndex((one) => one.id === S.data.select);
-  at = Math.max(0, Math.min(chains.length - 1, Math.max(0, at) + step[0]));
-  row = Math.max(0, Math.min(chains[at].attempts.length - 1, row + step[1]));
+  at = Math.max(0, Math.min(chains.length - 1, Math.max(0, at) + across));
+  row = Math.max(0, Math.min(chains[at].attempts.length - 1, row + along));
   event.preventDefault();
   event.stopPropagation();
   if (chains[at].attempts[row]) S.select(chains[at].attempts[row].id);
