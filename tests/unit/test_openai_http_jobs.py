@@ -88,6 +88,62 @@ def test_what_is_cut_off_is_no_solution():
         assert ask(engine(server.url)).finish == "length"
 
 
+FULL = (
+    "You passed 40 input tokens and requested 50 output tokens. However, the model's context length is only 64 tokens."
+)
+
+
+def narrow(count):
+    """A server whose context of 64 tokens already holds so many."""
+
+    def answer(request, number):
+        if request.path == "/tokenize":
+            return ok({"count": count, "max_model_len": 64, "tokens": []})
+        if request.body["max_tokens"] > 64 - count:
+            return http(400, json.dumps({"error": {"message": FULL}}).encode())
+        return ok({"choices": [choice("so much", True, finish_reason="length")], "usage": {"completion_tokens": 2}})
+
+    return answer
+
+
+def test_near_the_end_of_the_context_it_writes_what_still_fits():
+    with serving(narrow(40)) as server:
+        far = engine(server.url, max_tokens=50)
+        reply = ask(far, context=(far.prompt(QUESTION), Segment("step 1\n\n")))
+    assert (reply.error, reply.text, reply.finish) == (None, "so much", "length")
+    refused, counted, written = server.asked
+    assert counted.body == {name: refused.body[name] for name in counted.body} and "messages" in counted.body
+    assert written.body == refused.body | {"max_tokens": 24}
+
+
+@pytest.mark.parametrize(("before", "refused"), [("step 1\n\n", False), ("", True)])
+def test_a_context_that_is_full(before, refused):
+    """It cuts a solution off; a question that has no room for an answer is refused in the server's words."""
+    with serving(narrow(64)) as server:
+        far = engine(server.url, max_tokens=50)
+        reply = ask(far, context=(far.prompt(QUESTION), *([Segment(before)] if before else [])))
+    assert (reply.error is not None) is refused and len(server.asked) == 2
+    if refused:
+        assert "context length is only 64" in str(reply.error)
+    else:
+        assert (reply.text, reply.finish, reply.generated) == ("", "length", 0)
+
+
+@pytest.mark.parametrize(("options", "asked"), [({"continues": "prefix"}, 1), ({"max_tokens": 20}, 2)])
+def test_what_is_refused_for_another_reason_stays_refused(options, asked):
+    """A server that is no vLLM cannot count, and one where all would fit has another reason."""
+
+    def refuses(request, number):
+        counted = {"count": 40, "max_model_len": 64, "tokens": []}
+        return (
+            ok(counted) if request.path == "/tokenize" else http(400, json.dumps({"error": {"message": FULL}}).encode())
+        )
+
+    with serving(refuses) as server:
+        reply = ask(engine(server.url, **options))
+    assert type(reply.error) is EngineFault and "context length" in str(reply.error) and len(server.asked) == asked
+
+
 def test_a_server_that_cannot_continue_says_so():
     with serving(well_behaved) as server:
         far = engine(server.url, continues="no")

@@ -25,6 +25,7 @@ from ttc_core.types import Ask, Finish, Problem
 GRACE = 60.0  # seconds in which a job that is at its deadline says so itself
 ROUNDS = 64  # requests at most for one job: one a step, and one for each empty line before it
 SEEDS = 2**31  # the least that servers agree on
+COUNTED = ("model", "prompt", "add_special_tokens", "messages", "add_generation_prompt", "continue_final_message")
 TALK = "\x00"  # a prompt segment that begins so holds a conversation
 
 
@@ -210,13 +211,33 @@ class OpenAIHTTP(Desk):
             payload |= {"prompt": prompt + said} | ({"logprobs": job.confidence or 1} if self.options.logprobs else {})
             if self.options.chat_format:
                 payload["add_special_tokens"] = False  # the conversation has its own
-        path = "/v1/chat/completions" if chat else "/v1/completions"
-        [choice], spent = await self.client.post(
-            path, payload, lambda document: replies.choices(document, 1, chat, cut=True)
-        )
+        choice, spent = await self._complete(payload, chat, bool(said))
         if job.confidence and choice.text and not choice.likely:
             raise EngineFault(f"{self.name}'s server gives no log-probabilities, on which this method stands")
         return choice, spent
+
+    async def _complete(self, payload: dict[str, Any], chat: bool, begun: bool) -> tuple[Choice, Spent]:
+        """One continuation; near the end of the model's context a shorter one, where vLLM can say how much still fits.
+
+        begun: there is something that is continued, so that a context that is full has cut it off.
+        """
+
+        async def ask(asked: dict[str, Any]) -> tuple[Choice, Spent]:
+            path = "/v1/chat/completions" if chat else "/v1/completions"
+            found = await self.client.post(path, asked, lambda document: replies.choices(document, 1, chat, cut=True))
+            [choice], spent = found
+            return choice, spent
+
+        try:
+            return await ask(payload)
+        except EngineFault as fault:
+            if self.options.continues != "vllm" or "context length" not in str(fault):
+                raise
+            counted = {name: payload[name] for name in COUNTED if name in payload}
+            left: int = await self.client.post("/tokenize", counted, replies.room)
+            if left >= payload["max_tokens"] or (left < 1 and not begun):
+                raise
+            return await ask({**payload, "max_tokens": left}) if left > 0 else (Choice("", "length", ""), Spent())
 
     def _turns(self, talk: list[list[str]], said: str) -> dict[str, Any]:
         """The conversation, its last turn left open behind what the assistant has said."""

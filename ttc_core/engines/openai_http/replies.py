@@ -128,3 +128,8 @@ def pooled(document: dict[str, Any]) -> tuple[list[tuple[float, ...]], Spent]:
 def tokens(document: dict[str, Any]) -> list[int]:
     """Token ids that the server makes of a text."""
     return [int(token) for token in document["tokens"]]
+
+
+def room(document: dict[str, Any]) -> int:
+    """Tokens that the model's context still has place for behind a text that vLLM has counted."""
+    return int(document["max_model_len"]) - int(document["count"])
