@@ -8,8 +8,9 @@ import json
 import pytest
 from sqlalchemy import select
 
-from ttc_core import studies_file, studies_plan
+from ttc_core import studies_file, studies_frames, studies_plan
 from ttc_core.settings import REPOSITORY
+from ttc_core.store.studies_tables import outcome_rows
 from ttc_core.store.transfer import snapshot
 from ttc_core.store.units import methods, units
 
@@ -34,3 +35,16 @@ def test_a_shipped_study_is_what_its_file_asks_for_and_done(path):
     ]
     assert found == [(m.model, m.verifier, m.strategy, dict(m.params), list(m.budgets)) for m in asked.methods]
     assert not left
+
+
+def test_revisions_that_share_replies_come_to_what_they_come_to_alone():
+    """The study `revising` wrote each chain once; `sample` asked for every ratio and budget by itself."""
+    found = []
+    for name in ("sample", "revising"):
+        with snapshot(STUDIES / f"{name}.db.xz") as db:
+            frame = studies_frames.frame(outcome_rows(db, name))
+        frame = frame[frame["model"] == "mini-reviser"].set_index(["problem", "method", "budget", "seed"])
+        found.append(frame[["answer", "correct", "score", "generations", "policy_tokens"]].sort_index())
+    both = found[0].index.intersection(found[1].index)
+    assert {budget for _, method, budget, _ in both if "revisions" in method} == {4, 8, 16, 32}
+    assert found[0].loc[both].equals(found[1].loc[both])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 pytest.importorskip("vllm")
@@ -80,6 +81,25 @@ def test_a_conversation_is_continued_as_its_text_would_be(url):
     [(_, asked)] = prompts.conversation(problem)
     [same] = finish(text, [GenerateJob(3, (Segment(f"{asked}\n{first.text}"),), 1, "step", temperature=0.0)])
     assert second.text == same.text
+
+
+def test_near_the_end_of_the_context_a_solution_is_cut_off_there(url):
+    engine, line = served(url), "1 + 1 = 2\n"
+    prompt = engine.prompt(runs_checks.problems("mini-test")[2])
+
+    def room(lines):
+        asked = {"model": "mini", "prompt": prompt.text + lines * line}
+        counted = httpx.post(f"{url}/tokenize", json=asked).json()
+        return counted["max_model_len"] - counted["count"]
+
+    each = room(0) - room(1)
+    lines = (room(0) - 2) // each
+    left = room(lines)
+    assert 2 <= left < 2 + each
+    for said, fits in ((lines, left), (lines + 2, 0)):
+        [reply] = finish(engine, [GenerateJob(said, (prompt, Segment(said * line)), 1, "end", temperature=0.0)])
+        assert reply.error is None and reply.finish == "length" and reply.generated == max(0, room(said))
+        assert fits == reply.generated
 
 
 def test_a_whole_beam_search_over_the_server(url, embedded, problems):
