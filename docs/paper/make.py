@@ -19,12 +19,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from ttc_core import runs
-from ttc_core.drawing.looks import Look
-from ttc_core.export import tables, text, writing
-from ttc_core.settings import REPOSITORY
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
 
-HERE = Path(__file__).parent
+from ttc_core import runs  # noqa: E402
+from ttc_core.drawing.looks import Look  # noqa: E402
+from ttc_core.export import tables, text, writing  # noqa: E402
+from ttc_core.settings import REPOSITORY  # noqa: E402
+
 METHODS = ("best-of-N (majority)", "best-of-N (weighted)", "beam search (width 4)", "DVTS (width 4)", "compute-optimal")
 LOOKS = {  # what the paper calls them: how they are drawn, and in which format they come into it
     "frontier": (Look("frontier", preset="icml", series=METHODS, limits={"generations": [1, 64]}), "pdf"),

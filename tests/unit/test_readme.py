@@ -113,7 +113,7 @@ def test_a_command_is_understood(words):
 def test_every_command_runs(database_url, tmp_path, monkeypatch):
     """In order, on a new database, as a reader would.
 
-    RUN_ID is the first run that is not deleted, STUDY one of imported samples, NAME a figure saved of it.
+    RUN_ID is the first run that is not deleted, STUDY and sample one of imported samples, NAME a figure saved of it.
     """
     assert models.catalogue(), "no model is bundled"
     monkeypatch.chdir(tmp_path)
@@ -130,7 +130,7 @@ def test_every_command_runs(database_url, tmp_path, monkeypatch):
     for words in everywhere():
         if ELSEWHERE.keys() & {*words}:
             continue
-        asked = [{"STUDY": study}.get(word, word.replace("RUN_ID", solved[0] if solved else "")) for word in words]
+        asked = [{"STUDY": study, "sample": study}.get(word, word.replace("RUN_ID", solved[0] if solved else "")) for word in words]
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             code = command_line.main(asked if "--json" in asked else [*asked, "--json"])
