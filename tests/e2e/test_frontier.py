@@ -149,3 +149,24 @@ def test_the_table_compares_inside_a_bin(served, open_page):
     page.locator(".table tr[data-key='sample/compute_optimal']").wait_for()
     page.wait_for_url(lambda url: "bin=" not in url)
     assert page.locator(".table td", has_text="baseline").count() == 1
+
+
+def test_what_is_pointed_at_stands_out_also_after_a_click(served, open_page):
+    page = opened(open_page, f"{served}/frontier?study=sample&at=64")
+    click_mark(page, POINT, 8)
+    page.wait_for_url("**problems=**")
+    page.wait_for_function("document.querySelector('[data-testid=stStatusWidget]') === null")
+    assert page.locator(".whole.lit .series.on").get_attribute("data-key") == POINT
+    assert page.locator(".tip div").all_inner_texts()[0].startswith("76.4 %")  # as the table of docs/science.md has it
+    page.mouse.move(2, 2)
+    page.locator(".whole.lit").wait_for(state="detached")
+
+
+def test_a_method_chosen_by_key_keeps_the_keyboard(served, open_page):
+    page = opened(open_page, f"{served}/frontier?study=sample&at=64")
+    page.locator(f".link[data-key='{POINT}']").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**problems=**")
+    page.get_by_text("with 64 generations in sample: ").wait_for()
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.activeElement.shadowRoot?.activeElement?.dataset.key") == POINT

@@ -80,3 +80,15 @@ def test_one_chain_alone_is_read_in_rows(served, open_page, database):
     for key in ("j", "ArrowRight"):
         page.keyboard.press(key)
     assert page.locator(".attempt.at").get_attribute("data-id") == "r.0.0"
+
+
+def test_an_attempt_that_is_selected_stays_where_it_was_scrolled_to(served, open_page, chains):
+    page = open_page(f"{served}/revisions?run={chains}")
+    page.locator(".attempt").nth(3).wait_for(timeout=90_000)
+    text = page.locator(".attempt .text").nth(1)
+    text.evaluate("text => { text.style.height = '40px'; text.scrollTop = 25; }")
+    page.locator(".attempt header").nth(1).click()
+    page.locator(".attempt.at").wait_for()
+    page.wait_for_url("**node=**")
+    page.wait_for_timeout(500)
+    assert text.evaluate("text => text.scrollTop") == 25

@@ -85,6 +85,23 @@ def test_keys_in_the_list_are_of_what_has_the_focus(served, open_page):
     page.wait_for_url(f"**run={ids[2]}**")
 
 
+def test_the_place_of_the_keys_in_the_list_outlasts_a_drawing(served, open_page):
+    page = open_page(f"{served}/trees")
+    page.wait_for_function("window.__ttcRuns?.ids.length > 4")
+    ids, at = page.evaluate("window.__ttcRuns.ids"), page.locator(".list tr.at")
+    page.locator(".list table").focus()
+    for key in ("j", "j", "x"):
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Delete 1").wait_for()
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    page.keyboard.press("j")
+    assert at.get_attribute("data-id") == ids[2]
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Delete 2").wait_for()
+    ticked = page.locator(".list tbody tr:has(input:checked)")
+    assert [row.get_attribute("data-id") for row in ticked.all()] == ids[1:3]
+
+
 def test_trees_that_were_left_are_held_by_nobody(served, open_page):
     page = open_page(f"{served}/trees")
     page.wait_for_function("window.__ttcRuns?.ids.length > 2")

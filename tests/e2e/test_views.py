@@ -84,3 +84,28 @@ def test_a_step_ticked_in_the_table_is_selected_in_the_tree(served, open_page, s
     page.wait_for_url("**node=**")
     page.get_by_role("button", name="Tree", exact=True).click()
     page.locator(".side .node-head").wait_for()
+
+
+def test_a_menu_leaves_no_drag_behind(served, open_page, stored):
+    page = opened(open_page, f"{served}/trees?run={stored}")
+    box = page.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 60, box["y"] + 80, steps=4)
+    assert page.locator("canvas.dragging").count() == 0
+    page.mouse.up(button="right")
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 120, steps=4)
+    assert page.locator("canvas.dragging").count() == 1
+    page.mouse.up()
+    assert page.locator("canvas.dragging").count() == 0
+
+
+def test_nothing_stays_dim_once_an_answer_has_been_opened(served, open_page, stored):
+    page = opened(open_page, f"{served}/trees?run={stored}")
+    page.locator(".side details.answer").first.evaluate("block => { block.open = true; }")
+    page.locator(".side details.answer .row").first.hover()
+    page.wait_for_function("window.__ttc.of.dim !== null")
+    page.locator(".side details.answer .row").first.click()
+    page.locator(".side .tabs .on", has_text="Step").wait_for()
+    assert page.evaluate("window.__ttc.of.dim") is None

@@ -130,7 +130,8 @@ def test_every_command_runs(database_url, tmp_path, monkeypatch):
     for words in everywhere():
         if ELSEWHERE.keys() & {*words}:
             continue
-        asked = [{"STUDY": study, "sample": study}.get(word, word.replace("RUN_ID", solved[0] if solved else "")) for word in words]
+        named = {"STUDY": study, "sample": study}
+        asked = [named.get(word, word.replace("RUN_ID", solved[0] if solved else "")) for word in words]
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             code = command_line.main(asked if "--json" in asked else [*asked, "--json"])

@@ -28,13 +28,14 @@ function attempt(S, one) {
   card.onclick = () => {
     if (String(getSelection())) return;
     S.select(one.id);
-    S.box.focus({ preventScroll: true }); // the card that had it is gone
+    S.box.focus({ preventScroll: true }); // the arrows go from attempt to attempt
   };
   return card;
 }
 
 function draw(S) {
-  const scrolled = S.box.scrollLeft, parts = [];
+  const scrolled = S.box.scrollLeft, parts = [], texts = () => [...S.box.querySelectorAll(".attempt")].map((card) => [card.dataset.id, card.querySelector(".text")]);
+  const read = new Map(texts().map(([id, text]) => [id, text.scrollTop]));
   for (const chain of S.data.chains) {
     const column = el("section", `chain${chain.chosen ? " chosen" : ""}`, "", { "aria-label": chain.title });
     const title = el("h4", "", chain.title);
@@ -46,9 +47,16 @@ function draw(S) {
   if (!parts.length) parts.push(el("p", "empty", S.data.message, { role: "status" }));
   S.box.replaceChildren(...parts);
   S.box.scrollLeft = scrolled;
+  for (const [id, text] of texts()) if (read.get(id)) text.scrollTop = read.get(id);
+}
+
+// Mark the selected attempt: nothing is drawn anew for it, so that texts stay where they were scrolled to.
+function mark(S) {
+  for (const card of S.box.querySelectorAll(".attempt")) card.classList.toggle("at", card.dataset.id === S.data.select);
 }
 
 function press(S, event) {
+  if (event.target.matches?.(".text") && ["ArrowUp", "ArrowDown"].includes(event.key)) return; // it scrolls
   const step = { ArrowDown: [0, 1], j: [0, 1], ArrowUp: [0, -1], k: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] }[event.key];
   if (!step || event.ctrlKey || event.metaKey || event.altKey || !S.data.chains.length) return;
   const chains = S.data.chains, [across, along] = chains.length > 1 ? step : [0, step[0] + step[1]]; // one alone is in rows
@@ -69,11 +77,12 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
     CHAINS.set(root, S);
   }
   S.box.classList.toggle("dark", isDark(S.box));
-  S.select = (id) => { S.pending.push(id); S.data = { ...S.data, select: id }; draw(S); S.box.querySelector(".at")?.scrollIntoView({ block: "nearest", inline: "nearest" }); setTriggerValue("selected", [id, Date.now()]); };
+  S.select = (id) => { S.pending.push(id); S.data = { ...S.data, select: id }; mark(S); S.box.querySelector(".at")?.scrollIntoView({ block: "nearest", inline: "nearest" }); setTriggerValue("selected", [id, Date.now()]); };
   // What the server tells of a selection made here may be older than the latest one.
   const told = S.pending.indexOf(data.select), select = told < 0 ? data.select : S.data.select;
   if (told >= 0) S.pending.splice(0, told + 1);
-  const sign = JSON.stringify({ ...data, select });
-  if (S.sign !== sign) { S.sign = sign; S.data = { ...data, select }; draw(S); }
+  const { select: _, ...rest } = data, sign = JSON.stringify(rest);
+  S.data = { ...data, select };
+  if (S.sign !== sign) { S.sign = sign; draw(S); } else mark(S);
   return () => CHAINS.delete(root);
 }

@@ -1,5 +1,6 @@
 // Sliders, table and the life of the component. Moving a slider asks nobody; where it is left goes into the address.
 const PAGES = new WeakMap();
+const PATIENCE = 5000; // ms in which the server answers, if it does: of what is as it was it says nothing
 const RANGE = { M: [1, 100], R: [0.01, 100] };
 const toSlider = (name, value) => (1000 * Math.log(value / RANGE[name][0])) / Math.log(RANGE[name][1] / RANGE[name][0]);
 const fromSlider = (name, place) => +(RANGE[name][0] * (RANGE[name][1] / RANGE[name][0]) ** (place / 1000)).toPrecision(3);
@@ -62,6 +63,7 @@ function draw(S) {
 function told(S) {
   const value = [S.M, S.R];
   S.pending.push(String(value));
+  S.leftAt = Date.now();
   S.tell(value);
 }
 
@@ -93,7 +95,7 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
   // What the server tells of a place left here may be older than the latest one.
   const heard = S.pending.lastIndexOf(String([data.M, data.R]));
   if (heard >= 0) S.pending.splice(0, heard + 1);
-  else if (!S.pending.length) [S.M, S.R] = [data.M, data.R];
+  else if (!S.pending.length || Date.now() - S.leftAt > PATIENCE) { S.pending.length = 0; [S.M, S.R] = [data.M, data.R]; }
   if (first) { S.resized?.disconnect(); for (const box of S.box.querySelectorAll(".presets")) box.replaceChildren(); begin(S); }
   draw(S);
   window.__ttcExchange = { get M() { return S.M; }, get R() { return S.R; }, get took() { return S.took; }, get budget() { return multiplier(S.M, S.R); } };

@@ -59,6 +59,14 @@ function drawInto(S, box, size, bin) {
   box.marks = series.flatMap((one) => one.marks.map((mark) => ({ ...mark, one, x: c.x(mark.budget), y: c.y(mark.value[0]) })));
   box.x = c.x;
   stand(S, box, bin);
+  litIn(S, box);
+}
+
+// Let what is pointed at stand out in a chart that has it.
+function litIn(S, box) {
+  let any = false;
+  for (const group of box.querySelectorAll(".series")) any = group.classList.toggle("on", group.dataset.key === S.lit) || any;
+  box.classList.toggle("lit", any);
 }
 
 // Mark the slider's place in a chart that is drawn, and the chosen point at it.

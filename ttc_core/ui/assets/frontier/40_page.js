@@ -1,5 +1,6 @@
 // Slider, panels and the life of the component. Moving the slider asks nobody; where it is left goes into the address.
 const PAGES = new WeakMap();
+const PATIENCE = 5000; // ms in which the server answers, if it does: of what is as it was it says nothing
 
 function headline(S) {
   const lines = S.data.studies.map((study) => {
@@ -51,7 +52,7 @@ function draw(S) {
   const q = (name) => S.box.querySelector(name), bins = binsOf(S);
   standing(S);
   const everywhere = el("button", "preset", "all problems", { type: "button" });
-  everywhere.onclick = () => { S.bin = null; settle(S); };
+  everywhere.onclick = () => { const bin = S.bin; S.bin = null; settle(S, `.bin[data-bin="${bin}"] .title`); };
   q(".scope").replaceChildren(el("span", "", S.bin == null ? "Accuracy, all problems" : `Accuracy, ${binName(S.bin, bins)}`), ...(S.bin == null ? [] : [everywhere]));
   q(".bins").replaceChildren(...[...Array(bins).keys()].map((bin) => panel(S, bin)));
   charts(S);
@@ -91,9 +92,18 @@ function settle(S, focus = "") {
   leave(S);
 }
 
+// How what has the keyboard will be found when it is drawn anew.
+function focusedIn(S) {
+  const on = S.box.getRootNode().activeElement, bin = on?.closest?.(".bin")?.dataset.bin;
+  if (!on || !S.box.contains(on)) return "";
+  if (on.dataset.key) return `${on.localName}${on.classList[0] ? `.${on.classList[0]}` : ""}[data-key="${CSS.escape(on.dataset.key)}"]`;
+  return bin == null ? "" : `.bin[data-bin="${bin}"] .title`;
+}
+
 function leave(S) {
   const place = { at: limitAt(S), bin: S.bin, point: S.point, off: [...S.off].sort() };
   S.pending.push(JSON.stringify(place));
+  S.leftAt = Date.now();
   S.tell(place);
 }
 
@@ -101,9 +111,10 @@ function tip(S, marks, event) {
   const tipBox = S.box.querySelector(".tip"), many = S.data.studies.length > 1, place = S.box.getBoundingClientRect();
   tipBox.hidden = !marks.length;
   if (!marks.length) return;
-  const names = marks.map(({ one }) => el("b", "", one.style.label + (many ? `, ${one.study.name}` : "")));
-  const { value, budget } = marks[0];
-  tipBox.replaceChildren(...names, el("div", "", `${percent(value[0])}${value[1] == null ? "" : ` (${between(value, share)})`} at ${short(budget)} ${S.data.axis}`));
+  tipBox.replaceChildren(...marks.flatMap(({ one, value, budget }) => [
+    el("b", "", one.style.label + (many ? `, ${one.study.name}` : "")),
+    el("div", "", `${percent(value[0])}${value[1] == null ? "" : ` (${between(value, share)})`} at ${short(budget)} ${S.data.axis}`),
+  ]));
   tipBox.style.top = `${event.clientY - place.top + 14}px`;
   tipBox.style.left = `${Math.min(event.clientX - place.left + 12, place.width - 230)}px`;
 }
@@ -111,8 +122,7 @@ function tip(S, marks, event) {
 function light(S, key) {
   if (S.lit === key) return;
   S.lit = key;
-  S.box.classList.toggle("lit", Boolean(key));
-  for (const group of S.box.querySelectorAll(".series")) group.classList.toggle("on", group.dataset.key === key);
+  for (const box of S.box.querySelectorAll(".chart")) litIn(S, box);
 }
 
 function listen(S) {
@@ -145,7 +155,8 @@ function receive(S, place) {
   const told = JSON.stringify({ at: place.at, bin: place.bin, point: place.point, off: place.off });
   const heard = S.pending.lastIndexOf(told);
   if (heard >= 0) { S.pending.splice(0, heard + 1); return; }
-  if (S.pending.length) return; // older than what was changed here since
+  if (S.pending.length && Date.now() - S.leftAt < PATIENCE) return; // older than what was changed here since
+  S.pending.length = 0;
   S.at = Math.max(0, S.data.budgets.findLastIndex((budget) => within(budget, place.at)));
   [S.bin, S.point, S.off] = [place.bin, place.point, new Set(place.off)];
 }
@@ -162,7 +173,9 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
   S.data = data;
   receive(S, data.place);
   S.at = Math.min(S.at, data.budgets.length - 1);
+  const focused = focusedIn(S);
   draw(S);
+  if (focused) S.box.querySelector(focused)?.focus({ preventScroll: true });
   window.__ttcFrontier = {
     get at() { return limitAt(S); }, get bin() { return S.bin; }, get point() { return S.point; }, get took() { return S.took; },
     get marks() { return S.box.querySelector(".whole").marks.map((m) => ({ key: m.one.key, budget: m.budget, x: m.x, y: m.y })); },

@@ -15,12 +15,13 @@ function line(S, row, index) {
   const cell = (className, text, title = "") => { const td = el("td", className, text, title ? { title } : {}); tr.append(td); return td; };
   const first = el("td", "mark");
   first.append(box);
+  first.onclick = (event) => { event.stopPropagation(); toggle(S, row.id); };
   tr.append(first);
   const [sign, kind, words] = verdict(row);
   const answer = el("td", "answer");
   answer.append(el("span", `sign ${kind}`, sign, { title: words, "aria-label": words }), el("span", "value", row.answer ?? "–", { dir: "auto" }));
   const question = el("td", "question"), link = el("a", "", row.question, { href: `?run=${encodeURIComponent(row.id)}`, title: row.question, dir: "auto" });
-  link.onclick = (event) => { if (event.ctrlKey || event.metaKey || event.shiftKey) return; event.preventDefault(); event.stopPropagation(); S.open(row.id); };
+  link.onclick = (event) => { event.stopPropagation(); if (event.ctrlKey || event.metaKey || event.shiftKey) return; event.preventDefault(); S.open(row.id); };
   question.append(link);
   tr.append(question, answer);
   cell("problem", row.problem);
@@ -83,7 +84,8 @@ export default function ({ data, parentElement: root, setStateValue, setTriggerV
   if (S.data !== data) {
     const kept = [...S.marked].filter((id) => data.rows.some((row) => row.id === id));
     if (kept.length !== S.marked.size) setStateValue("marked", kept);
-    Object.assign(S, { data, marked: new Set(kept), at: null });
+    const here = S.at == null ? -1 : data.rows.findIndex((row) => row.id === S.data.rows[S.at].id); // the keyboard's place
+    Object.assign(S, { data, marked: new Set(kept), at: here < 0 ? null : here });
     fill(S);
   }
   window.__ttcRuns = { get ids() { return S.data.rows.map((row) => row.id); }, open: (id) => S.open(id) };

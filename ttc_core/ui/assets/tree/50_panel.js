@@ -69,6 +69,7 @@ function drawPanel(S) {
   const content = el("div", "content");
   ({ node: nodePanel, answers: answersPanel, depths: depthsPanel })[tab](S, content, node);
   const scroll = side.dataset.of === `${tab} ${S.selected}` && side.querySelector(".content") ? side.querySelector(".content").scrollTop : 0;
+  if (S.dim && side.dataset.of !== `${tab} ${S.selected}`) { S.dim = null; redraw(S); } // what was pointed at goes
   side.dataset.of = `${tab} ${S.selected}`;
   const able = () => [...side.querySelectorAll("button")], focused = side.getRootNode().activeElement, at = able().indexOf(focused);
   side.replaceChildren(tabs, content);

@@ -76,10 +76,10 @@ function drawTip(S, event) {
   const node = S.hover, tip = S.tip;
   tip.hidden = !node;
   if (!node) return;
-  const head = el("div", "tip-head");
-  head.append(icon(node.state, node.score, S), el("b", "", node.score == null ? "" : node.score.toFixed(3)), el("span", "", STATE_WORDS[node.state]), el("code", "", node.id));
+  const head = el("div", "tip-head"), state = seen(node, S.frame) ?? node.state, score = S.frame != null && state === "open" ? null : node.score;
+  head.append(icon(state, score, S), el("b", "", score == null ? "" : score.toFixed(3)), el("span", "", STATE_WORDS[state]), el("code", "", node.id));
   tip.replaceChildren(head, el("div", "tip-text", node.text.trim().slice(0, 600), { dir: "auto" }));
-  if (node.why) tip.append(el("div", "tip-why", node.why));
+  if (node.why && state === node.state) tip.append(el("div", "tip-why", node.why));
   const box = S.stage.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
   tip.style.left = `${Math.max(4, Math.min(x + 16, box.width - tip.offsetWidth - 8))}px`;
   tip.style.top = `${y + 18 + tip.offsetHeight > box.height ? Math.max(4, y - tip.offsetHeight - 12) : y + 18}px`;

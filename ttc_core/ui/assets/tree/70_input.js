@@ -16,11 +16,15 @@ function listen(S) {
   const { canvas } = S;
   let drag = null;
   canvas.onpointerdown = (event) => {
+    if (!event.isPrimary || event.button !== 0 || event.ctrlKey) return;
     drag = { x: event.clientX, y: event.clientY, tx: S.tx, ty: S.ty, moved: false, map: inMinimap(S, event) };
     canvas.setPointerCapture(event.pointerId);
     if (drag.map) jump(S, event);
   };
+  const drop = () => { drag = null; canvas.classList.remove("dragging"); };
   canvas.onpointermove = (event) => {
+    if (!event.isPrimary) return;
+    if (drag && !event.buttons) drop(); // it was let go over a menu
     if (drag?.map) return jump(S, event);
     if (drag) {
       const dx = event.clientX - drag.x, dy = event.clientY - drag.y;
@@ -32,15 +36,15 @@ function listen(S) {
     if (node !== S.hover) { S.hover = node; canvas.style.cursor = node ? "pointer" : ""; redraw(S); drawTip(S, event); }
   };
   canvas.onpointerup = (event) => {
-    const still = drag && !drag.moved && !drag.map;
-    drag = null;
-    canvas.classList.remove("dragging");
+    if (!event.isPrimary || !drag) return;
+    const still = !drag.moved && !drag.map;
+    drop();
     canvas.focus({ preventScroll: true });
     if (!still) return;
     const node = hit(S, event);
     if (node) select(S, node.id, { pan: false });
   };
-  canvas.onpointercancel = () => { drag = null; };
+  canvas.onpointercancel = drop;
   canvas.onpointerleave = () => { S.hover = null; S.tip.hidden = true; redraw(S); };
   canvas.ondblclick = (event) => { const node = hit(S, event); if (node) fold(S, node); };
   canvas.addEventListener("wheel", (event) => {

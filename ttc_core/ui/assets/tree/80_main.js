@@ -48,6 +48,7 @@ function startRun(S, data) {
     tree: emptyTree(data.question), run: data.run, rev: 0, selected: null, selectedPath: new Set(), chosen: null, chosenPath: new Set(),
     focus: null, frame: null, userView: false, overview: false, tab: "answers", toldAt: 0, panelSign: "", hover: null, dim: null,
   });
+  S.tip.hidden = true;
   S.folded.clear();
   S.openAnswers.clear();
   stopAsking(S);
