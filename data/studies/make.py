@@ -11,6 +11,7 @@ import argparse
 import lzma
 import sqlite3
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -48,25 +49,26 @@ def main() -> None:
             sys.stdout.write(f"{name}: {studies.extend(name, asked, db=url)} units more\n")
         studies.resume(name, db=url)
         studies.work(name, db=url)
-        write(name, url, made.parent)
+        write(name, url)
 
 
-def write(name: str, url: str, made: Path) -> None:
-    """Pack one finished study into a file of its own, as small as it gets. made: a folder for what is packed."""
+def write(name: str, url: str) -> None:
+    """Pack one finished study into a file of its own, as small as it gets."""
     view = studies.progress(name, db=url)
     if view.status != "done":
         raise SystemExit(f"the study {name} is {view.status}: {view.units}")
-    target, packed = made / f"{name}.db", HERE / f"{name}.db.xz"
-    target.unlink(missing_ok=True)
-    shipped = Database(f"sqlite:///{target}")
-    ensure(shipped)
-    with Database(url).read() as source, shipped.write() as connection:
-        copy_study(source, name, connection)
-    shipped.close()
-    with sqlite3.connect(target, isolation_level=None) as plain:
-        plain.execute("PRAGMA journal_mode = DELETE")
-        plain.execute("VACUUM")
-    packed.write_bytes(lzma.compress(target.read_bytes()))
+    packed = HERE / f"{name}.db.xz"
+    with tempfile.TemporaryDirectory() as folder:  # of its own: nothing there is in the way of anything
+        target = Path(folder) / "study.db"
+        shipped = Database(f"sqlite:///{target}")
+        ensure(shipped)
+        with Database(url).read() as source, shipped.write() as connection:
+            copy_study(source, name, connection)
+        shipped.close()
+        with sqlite3.connect(target, isolation_level=None) as plain:
+            plain.execute("PRAGMA journal_mode = DELETE")
+            plain.execute("VACUUM")
+        packed.write_bytes(lzma.compress(target.read_bytes()))
     sys.stdout.write(f"{packed.name}: {packed.stat().st_size:,} bytes, {view.outcomes:,} outcomes\n")
 
 
