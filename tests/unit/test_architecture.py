@@ -62,6 +62,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ttc_core.backend",
         "ttc_core.scoring",
         "ttc_core.search",
+        "ttc_core.shared",
         "ttc_core.lanes",
         "ttc_core.scheduler",
         "ttc_core.runs_views",
