@@ -48,7 +48,7 @@ def test_a_click_counts_between_new_steps_and_the_next_frame(served, open_page):
       const canvas = document.querySelector("canvas"), at = __ttc.position("r.0");
       canvas.setPointerCapture = () => {};
       for (const kind of ["pointerdown", "pointerup"])
-        canvas.dispatchEvent(new PointerEvent(kind, {clientX: at.x, clientY: at.y}));
+        canvas.dispatchEvent(new PointerEvent(kind, {clientX: at.x, clientY: at.y, isPrimary: true}));
       return __ttc.selected;
     }"""
     assert page.evaluate(clicked, ["r.1", *ROW[1:10], "r.1", 1, 1]) == "r.0"
