@@ -40,7 +40,7 @@
     P.paints.length = 0;
     const frame = (i) => {
       const at = { clientX: x + 150 * Math.sin(i / 15), clientY: y + 100 * Math.sin(i / 23), bubbles: true, cancelable: true };
-      if (how === "pan") canvas.dispatchEvent(new PointerEvent("pointermove", at));
+      if (how === "pan") canvas.dispatchEvent(new PointerEvent("pointermove", { ...at, isPrimary: true, buttons: 1 }));
       else canvas.dispatchEvent(new WheelEvent("wheel", { ...at, deltaY: Math.floor(i / 30) % 2 ? 60 : -60 }));
       if (i < frames) requestAnimationFrame(() => frame(i + 1));
       else setTimeout(() => done(P.paints.map(([, moment]) => moment)), 300);
