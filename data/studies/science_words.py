@@ -12,12 +12,12 @@ from ttc_core.studies_chosen import Chosen
 BINS, RESAMPLES = 5, 400
 WEIGHTED = "best_of_n select=weighted"
 
-_MADE: dict[tuple[str, str], dict[str, Any]] = {}
+_MADE: dict[tuple[str, str, str], dict[str, Any]] = {}
 
 
 def curves(chosen: Chosen, by: str) -> dict[str, Any]:
     """The frontier's document, made once."""
-    key = (chosen.model, by)
+    key = (chosen.study, chosen.model, by)
     if key not in _MADE:
         _MADE[key] = documents.curves(chosen.outcomes, chosen.pool(), by=by, resamples=RESAMPLES)
     return _MADE[key]
