@@ -16,7 +16,7 @@ function swatch(S, one) {
     const others = allKeys(S).filter((key) => key !== one.key);
     if (event.shiftKey) S.off = new Set(others.every((key) => S.off.has(key)) ? [] : others);
     else if (!S.off.delete(one.key)) S.off.add(one.key);
-    settle(S, `.swatch[data-key="${CSS.escape(one.key)}"]`);
+    settle(S);
   };
   button.dataset.key = one.key;
   return button;
@@ -48,7 +48,7 @@ function lineOf(S, one, row, reach) {
   else {
     const link = el("button", "link", one.style.label, { type: "button", title: "the problems behind this", "aria-pressed": String(S.point === one.key) });
     link.dataset.key = one.key;
-    link.onclick = () => { S.point = S.point === one.key ? "" : one.key; settle(S, `.link[data-key="${CSS.escape(one.key)}"]`); };
+    link.onclick = () => { S.point = S.point === one.key ? "" : one.key; settle(S); };
     name.append(link);
     if (row.generations !== one.study.budgets[j] || !within(limitAt(S), one.study.budgets[j])) name.append(el("small", "", ` ${short(row.generations)} generations`));
   }

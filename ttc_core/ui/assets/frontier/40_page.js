@@ -32,7 +32,7 @@ function panel(S, bin) {
   const box = el("div", `bin${S.bin === bin ? " at" : ""}`, "", { "data-bin": bin }), sizes = S.data.studies.map((study) => study.sizes[bin] ?? 0);
   const button = el("button", "title", "", { type: "button", "aria-pressed": String(S.bin === bin), title: "show this bin above" });
   button.append(el("span", "", binName(bin, binsOf(S))), el("small", "", ` ${[...new Set(sizes)].join(" and ")} problems`));
-  button.onclick = () => { S.bin = S.bin === bin ? null : bin; settle(S, `.bin[data-bin="${bin}"] .title`); };
+  button.onclick = () => { S.bin = S.bin === bin ? null : bin; settle(S); };
   box.append(button, el("div", "chosen-there"), el("div", "small chart"));
   choose(S, box);
   return box;
@@ -48,14 +48,16 @@ function choose(S, box) {
   }));
 }
 
+// Draw all of it; what had the keyboard has it again.
 function draw(S) {
-  const q = (name) => S.box.querySelector(name), bins = binsOf(S);
+  const focused = focusedIn(S), q = (name) => S.box.querySelector(name), bins = binsOf(S);
   standing(S);
   const everywhere = el("button", "preset", "all problems", { type: "button" });
   everywhere.onclick = () => { const bin = S.bin; S.bin = null; settle(S, `.bin[data-bin="${bin}"] .title`); };
   q(".scope").replaceChildren(el("span", "", S.bin == null ? "Accuracy, all problems" : `Accuracy, ${binName(S.bin, bins)}`), ...(S.bin == null ? [] : [everywhere]));
   q(".bins").replaceChildren(...[...Array(bins).keys()].map((bin) => panel(S, bin)));
   charts(S);
+  if (focused) q(focused)?.focus({ preventScroll: true });
 }
 
 // The slider was moved and nothing else: the panels' curves stay.
@@ -85,7 +87,7 @@ function charts(S) {
   for (const box of S.box.querySelectorAll(".bin")) drawInto(S, box.querySelector(".chart"), SIZES.bin, +box.dataset.bin);
 }
 
-// Draw what was changed, tell the server, and leave the keyboard where it was.
+// Draw what was changed and tell the server. focus: who has the keyboard, where what had it is gone.
 function settle(S, focus = "") {
   draw(S);
   if (focus) S.box.querySelector(focus)?.focus();
@@ -173,9 +175,7 @@ export default function ({ data, parentElement: root, setTriggerValue }) {
   S.data = data;
   receive(S, data.place);
   S.at = Math.min(S.at, data.budgets.length - 1);
-  const focused = focusedIn(S);
   draw(S);
-  if (focused) S.box.querySelector(focused)?.focus({ preventScroll: true });
   window.__ttcFrontier = {
     get at() { return limitAt(S); }, get bin() { return S.bin; }, get point() { return S.point; }, get took() { return S.took; },
     get marks() { return S.box.querySelector(".whole").marks.map((m) => ({ key: m.one.key, budget: m.budget, x: m.x, y: m.y })); },
