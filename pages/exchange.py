@@ -82,7 +82,7 @@ def assumed(frame: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:
     """What each model and verifier takes and costs, to be changed: bytes, and the price of a token."""
     known = runs.catalogue()
     cards = {**known.models, **known.verifiers}
-    names = [n for n in dict.fromkeys([*frame["model"], *frame["verifier"].fillna("")]) if n]
+    names = [n for n in pd.concat([frame["model"], frame["verifier"]]).dropna().unique() if n]
     sizes = [cards[n].parameters * BYTES / 1e6 if n in cards else 0.0 for n in names]
     st.caption(f"Memory begins as {BYTES} bytes a parameter where that is known. Prices are in any currency.")
     table = st.data_editor(

@@ -27,7 +27,7 @@ PIXELS = 96  # an inch on a screen: the preview is as large as the figure will b
 def drawn(study: str, revision: str, name: str, form: str, look: str) -> dict[str, bytes]:
     """The files of one figure in one format. look: all that is said of how it is drawn, as JSON."""
     asked = Look.parse(json.loads(look))
-    figure = asked.applied(writing.info(asked.figure, of_study.tables_of(study, revision)), name)
+    figure = asked.applied(of_study.figure(study, revision, asked.figure), name)
     return writing.files(figure, form, asked.size())
 
 
@@ -35,7 +35,7 @@ def drawn(study: str, revision: str, name: str, form: str, look: str) -> dict[st
 def tabular(study: str, revision: str, name: str) -> dict[str, bytes]:
     """The files of one table in all formats that tables have; none where the study does not have what it needs."""
     try:
-        return writing.table_files(writing.table(name, of_study.tables_of(study, revision)), writing.FORMATS)
+        return writing.table_files(writing.table(name, of_study.tables_of(study, revision, None)), writing.FORMATS)
     except UserError:
         return {}
 
@@ -165,7 +165,7 @@ def gallery(study: str, revision: str, size: str, family: str) -> None:
     for name, look in everyone.items():
         try:
             if look.figure not in made:
-                made[look.figure] = writing.info(look.figure, of_study.tables_of(study, revision))
+                made[look.figure] = of_study.figure(study, revision, look.figure)
             found[name] = look
         except UserError as error:
             left_out.append(f"{name.replace('_', ' ')}: {error}")

@@ -58,7 +58,10 @@ def summary(views: dict[str, StudyView]) -> None:
             number.metric(title, value)
             text.text(sentence)
         figure = plotly(headline.chart(document, i), frontier.INK[dark], 330)
-        st.plotly_chart(figure, key="chart", theme="streamlit", config={"displayModeBar": False})
+        st.plotly_chart(
+            figure, key="chart", theme="streamlit", config={"displayModeBar": False},
+            alt="Accuracy by generations: compute-optimal, the baseline and the majority. " + told[0][1][1],
+        )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="headline-links"):
             st.page_link(session.page("frontier"), label="Every method, by difficulty", query_params={"study": name})
             if exchange:

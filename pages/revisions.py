@@ -6,11 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from ttc_core import runs
-from ttc_core.drawing.interactive import plotly
-from ttc_core.export import writing
-from ttc_core.runs_views import RunView
+from ttc_core.runs_views import Catalogue, RunView
 from ttc_core.types import Node
-from ttc_core.ui import chains, chosen, component, frontier, session, study, view, words
+from ttc_core.ui import chains, chosen, component, session, study, view, words
 
 ORDER = 3
 TITLE = "Revisions"
@@ -20,31 +18,32 @@ CHAINS = "ttc_chains"
 STEPWISE = "This search went on from steps, not from whole attempts: the Trees page shows it."
 
 
-def stored() -> dict[str, RunView]:
+def stored(known: Catalogue) -> dict[str, RunView]:
     """The latest runs whose strategy revises, by id, newest first."""
-    found = runs.listing(strategy=runs.catalogue().revising, limit=RECENT)
+    found = runs.listing(strategy=known.revising, limit=RECENT)
     return {run.id: run for run in found.rows if runs.revises(run.spec)}
 
 
-def label(run: RunView) -> str:
+def label(run: RunView, known: Catalogue) -> str:
     """A run in the picker, which takes equal labels for one: its id tells two of one question apart."""
     verdict = {True: "✓", False: "✗", None: "·"}[run.correct]
     question = " ".join(run.spec.question.split())
     named = run.spec.problem_id or "own question"
-    _, declared = runs.catalogue().strategies[run.spec.strategy]
+    _, declared = known.strategies[run.spec.strategy]
     made = words.strategy(run.spec, {param.name: param.default for param in declared})
     return words.shown(f"{verdict} {named} · {made}, {run.spec.budget} attempts · {question} · {run.id}")
 
 
-def pick(known: dict[str, RunView]) -> str | None:
+def pick(found: dict[str, RunView], known: Catalogue) -> str | None:
     """The run to show: the one in the address, or the latest."""
     wanted = session.linked("run")
-    options = list(known) if not wanted or wanted in known else [wanted, *known]
+    options = list(found) if not wanted or wanted in found else [wanted, *found]
     if not options:
         return None
+    labels = {id_: label(run, known) for id_, run in found.items()}
     st.session_state["revisions_run"] = wanted or options[0]
     return st.selectbox(
-        "Search", options, key="revisions_run", format_func=lambda id_: label(known[id_]) if id_ in known else id_,
+        "Search", options, key="revisions_run", format_func=lambda id_: labels.get(id_, id_),
         on_change=lambda: session.link(st.session_state["revisions_run"]),
     )  # fmt: skip
 
@@ -91,9 +90,12 @@ def by_position() -> None:
         return
     name = study.pick(list(views))
     with session.told("This study has no chains to show"):
-        made = writing.info("revision_positions", study.tables_of(name, study.revision(views[name])))
-        figure = plotly(made, frontier.INK[st.context.theme.type == "dark"], 330)
-        st.plotly_chart(figure, key="positions-chart", theme="streamlit", config={"displayModeBar": False})
+        of = name, study.revision(views[name]), "revision_positions", None
+        made, dark = study.figure(*of), st.context.theme.type == "dark"
+        st.plotly_chart(
+            study.chart(*of, dark, 330), key="positions-chart", theme="streamlit", alt=made.caption,
+            config={"displayModeBar": False},
+        )  # fmt: skip
         st.text(made.caption)
 
 
@@ -108,7 +110,8 @@ def summary(run: RunView, counts: dict[str, int], drawn: int) -> str:
 
 session.open_page("revisions")
 with session.told("The revisions cannot be shown"):
-    run_id = pick(stored())
+    known = runs.catalogue()
+    run_id = pick(stored(known), known)
     if run_id:
         view.show_run(run_id, view.Shown(body=body))
     else:

@@ -3,11 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from ttc_core.drawing.interactive import plotly
-from ttc_core.export import writing
 from ttc_core.export.tables import StudyTables
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import examples, form, frontier, meters, session, study, words
+from ttc_core.ui import examples, form, meters, session, study, words
 
 ORDER = 7
 TITLE = "Verifier"
@@ -21,16 +19,14 @@ MEASURES = (
 )
 
 
-def draw(name: str, tables: StudyTables) -> None:
-    """One registered figure with its caption; what the study does not have is said."""
+def draw(name: str, of: str, revision: str, verifier: str | None) -> None:
+    """One registered figure of a study with its caption; what the study does not have is said."""
     with session.told(f"No figure of {name.replace('_', ' ')}"):
-        info = writing.info(name, tables)
-        figure = plotly(info, frontier.INK[st.context.theme.type == "dark"])
-        if name == "reliability":
-            st.plotly_chart(figure, key="reliability", theme="streamlit", on_select=selected, selection_mode="points")
-        else:
-            st.plotly_chart(figure, key=name, theme="streamlit")
-        st.text(words.shown(info.caption))
+        told = words.shown(study.figure(of, revision, name, verifier).caption)
+        figure = study.chart(of, revision, name, verifier, st.context.theme.type == "dark")
+        more = {"on_select": selected, "selection_mode": "points"} if name == "reliability" else {}
+        st.plotly_chart(figure, key=name, theme="streamlit", alt=told, **more)
+        st.text(told)
 
 
 def selected() -> None:
@@ -121,9 +117,10 @@ with session.told("The verifier cannot be shown", "the Studies page shows what t
         found = tables.reliability()
         shown = ["–" if found[key] is None else f"{found[key]:.3f}" for key, _, _ in MEASURES]
         meters.show((title, value, about) for (_, title, about), value in zip(MEASURES, shown, strict=True))
-        draw("reliability", tables)
+        of = name, study.revision(view), by
+        draw("reliability", *of)
         confident(name, view, by, tables)
         st.subheader("Choosing by its scores", anchor="choosing")
-        draw("over_optimisation", tables)
+        draw("over_optimisation", *of)
         st.subheader("Step scores made one", anchor="aggregation")
-        draw("aggregation", tables)
+        draw("aggregation", *of)

@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
+from functools import lru_cache
 from typing import Any, TypeVar, get_type_hints
 
 from ttc_core.errors import BadValue, TTCError, UnknownName
@@ -138,6 +139,11 @@ def param(
 
 def params(cls: type) -> list[Param]:
     """The hyper-parameters of a registered dataclass, in order of declaration."""
+    return [*_params(cls)]
+
+
+@lru_cache(maxsize=1024)
+def _params(cls: type) -> tuple[Param, ...]:
     hints = get_type_hints(cls)
     described = []
     for f in dataclasses.fields(cls):
@@ -153,7 +159,7 @@ def params(cls: type) -> list[Param]:
                 **meta,
             )
         )
-    return described
+    return tuple(described)
 
 
 def build(kind: str, name: str, values: Mapping[str, Any]) -> Any:

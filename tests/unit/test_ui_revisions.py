@@ -44,7 +44,7 @@ def test_pass_at_1_by_position_is_drawn_where_it_is_asked_for(url, monkeypatch):
     view = SimpleNamespace(models=("mini-reviser",), created="", outcomes=1)
     monkeypatch.setattr(revision_positions, "FEWEST", 2)
     monkeypatch.setattr(study, "measured", lambda: {"one": view})
-    monkeypatch.setattr(study, "tables_of", lambda name, revision: tables())
+    monkeypatch.setattr(study, "tables_of", lambda name, revision, verifier: tables())
     at = page("revisions")
     assert not at.exception and not at.get("plotly_chart")
     at.toggle(key="positions").set_value(True).run()

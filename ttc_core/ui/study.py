@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -12,11 +12,18 @@ import streamlit as st
 from ttc_core import studies
 from ttc_core.analysis import compared, difficulty, documents
 from ttc_core.analysis.exchange import multiplier
-from ttc_core.export import tables
+from ttc_core.drawing.info import Info
+from ttc_core.drawing.interactive import HEIGHT, plotly
+from ttc_core.errors import UserError
+from ttc_core.export import tables, writing
 from ttc_core.settings import settings
 from ttc_core.studies_chosen import Chosen, choose, parameters
 from ttc_core.studies_views import StudyView
 from ttc_core.ui import behind, session, words
+from ttc_core.ui.frontier import INK
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 DIFFICULTY = "oracle: the share of a problem's samples that are right; predicted: their mean final score"
 SAMPLE = "sample"  # the shipped study
@@ -96,9 +103,36 @@ def chosen(study: str, revision: str, verifier: str | None = None) -> Chosen:
 
 
 @st.cache_resource(show_spinner="Reading the study", max_entries=8)
-def tables_of(study: str, revision: str, verifier: str | None = None) -> tables.StudyTables:
+def tables_of(study: str, revision: str, verifier: str | None) -> tables.StudyTables:
     """The tables that figures are made of."""
     return tables.of_study(study, verifier=verifier)
+
+
+def figure(study: str, revision: str, name: str, verifier: str | None = None) -> Info:
+    """A registered figure of its tables; not to be changed.
+
+    Raises:
+        UserError: the study does not have what it needs.
+    """
+    made, why, hint = _figure(study, revision, name, verifier)
+    if made is None:
+        raise UserError(why, hint=hint)
+    return made
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def chart(study: str, revision: str, name: str, verifier: str | None, dark: bool, height: int = HEIGHT) -> Figure:
+    """The same for a page; not to be changed. height: of a row of panels, in pixels."""
+    return plotly(figure(study, revision, name, verifier), INK[dark], height)
+
+
+@st.cache_resource(show_spinner="Drawing", max_entries=200)
+def _figure(study: str, revision: str, name: str, verifier: str | None) -> tuple[Info | None, str, str]:
+    """The figure, or None, why there is none, and what to do."""
+    try:
+        return writing.info(name, tables_of(study, revision, verifier)), "", ""
+    except UserError as error:
+        return None, str(error), error.hint
 
 
 @st.cache_data(show_spinner="Resampling the problems", max_entries=32)
