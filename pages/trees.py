@@ -23,7 +23,7 @@ def filters() -> dict[str, Any]:
     known = runs.catalogue()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
         text = st.text_input(
-            "Search", key="q", bind="query-params", placeholder="question, problem, answer or id", width=280
+            "Search", key="q", bind="query-params", placeholder="question, problem, answer, note or id", width=300
         )
         dataset = pick("Data set", list(known.datasets), "dataset")
         strategy = pick("Strategy", list(known.strategies), "strategy", say=words.method)

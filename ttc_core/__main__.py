@@ -27,6 +27,7 @@ VERBS = {
     "import": "bring in what another program produced, as a study",
     "list": "stored studies and runs, newest first",
     "show": "one stored run with its tree, or one study",
+    "note": "write a note beside a stored run",
     "delete": "delete stored runs or studies",
     "db": "check a database, give its free space back, copy it",
     "estimate": "what n samples would have given, from a pool of more",
@@ -115,6 +116,8 @@ def parser() -> Parser:
     made["doctor"].add_argument("--verifier", metavar="V")
     made["show"].add_argument("run_id", metavar="ID")
     made["show"].add_argument("--export", metavar="PATH", help="write a run as a JSON file, a study into a folder")
+    made["note"].add_argument("run_id", metavar="ID")
+    made["note"].add_argument("text", metavar="TEXT", help='in place of what stood there; "" takes it away')
     made["delete"].add_argument("run_ids", metavar="ID", nargs="+")
     return root
 

@@ -12,20 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttc_core import (
-    access,
-    grading,
-    models,
-    registry,
-    runs_checks,
-    runs_continued,
-    runs_documents,
-    runs_shipped,
-    runs_steps,
-)
+from ttc_core import access, models, registry, runs_checks, runs_continued, runs_documents, runs_shipped, runs_steps
 from ttc_core.datasets.added import checksum as checksum
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import UserError
+from ttc_core.runs_checks import disagreements as disagreements
 from ttc_core.runs_views import Catalogue, Document, Listing, NodeDelta, RunView, WorkerView
 from ttc_core.settings import settings
 from ttc_core.types import Node, Problem, RunSpec
@@ -117,6 +108,18 @@ def resume(run_id: str, *, db: str | None = None) -> None:
 
 
 @access.changes()
+def annotate(run_id: str, note: str, *, db: str | None = None) -> None:
+    """Write a note beside a run, in place of what stood there; "" takes it away.
+
+    Raises:
+        UnknownName: no such run; BadValue: it is too long.
+    """
+    from ttc_core.store import repository
+
+    repository.annotate(_database(db), run_id, runs_documents.checked_note(note))
+
+
+@access.changes()
 def delete(run_ids: Sequence[str], *, db: str | None = None) -> int:
     """Delete runs with their trees; returns how many there were."""
     from ttc_core.store import repository
@@ -174,7 +177,7 @@ def listing(
 ) -> Listing:
     """Stored runs that fit all filters given, newest first.
 
-    strategy: a name or several; text: part of the question, problem, answer or id; problems: ids of those they are of;
+    strategy: a name or several; text: part of question, problem, answer, note or id; problems: of which they are;
     parent: what they go on from; alone: no searches of studies.
     """
     from ttc_core.store import repository
@@ -234,17 +237,6 @@ def add_dataset(
 def grader(problems: Sequence[Problem]) -> str:
     """What grades the answers of these problems of one data set."""
     return runs_checks.grader(problems[0]) if problems else ""
-
-
-def disagreements(rows: Sequence[RunView]) -> list[Document]:
-    """Of these runs, those whose answer one grader calls right and another one wrong."""
-    told = []
-    for view in rows:
-        verdicts = {name: grading.grade(view.answer, view.spec.answer, name) for name in grading.GRADERS}
-        if view.answer is not None and {True, False} <= set(verdicts.values()):
-            asked = {"answer": view.answer, "gold": view.spec.answer, "grader": view.spec.grader}
-            told.append({"run_id": view.id, "correct": view.correct, **asked, "verdicts": verdicts})
-    return told
 
 
 def catalogue() -> Catalogue:

@@ -14,6 +14,7 @@ from ttc_core.datasets import added
 from ttc_core.datasets.benchmarks import BENCHMARKS
 from ttc_core.errors import BadValue, UnknownName, UserError
 from ttc_core.models import ModelCard
+from ttc_core.runs_views import Document, RunView
 from ttc_core.types import Problem, RunSpec
 
 MAX_BUDGET = 65_536  # generations; beyond this a tree is no longer something to look at
@@ -241,3 +242,14 @@ def _whole(what: str, value: Any, least: int, most: int) -> int:
     if value > most:
         raise BadValue(f"{what} must be at most {most:,}, not {value:,}")
     return value
+
+
+def disagreements(rows: Sequence[RunView]) -> list[Document]:
+    """Of these runs, those whose answer one grader calls right and another one wrong."""
+    told = []
+    for view in rows:
+        verdicts = {name: grading.grade(view.answer, view.spec.answer, name) for name in grading.GRADERS}
+        if view.answer is not None and {True, False} <= set(verdicts.values()):
+            asked = {"answer": view.answer, "gold": view.spec.answer, "grader": view.spec.grader}
+            told.append({"run_id": view.id, "correct": view.correct, **asked, "verdicts": verdicts})
+    return told

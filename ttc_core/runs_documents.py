@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from ttc_core.errors import UserError
-from ttc_core.runs_views import Document, RunView
+from ttc_core.errors import BadValue, UserError
+from ttc_core.runs_views import MOST_NOTE, Document, RunView
 from ttc_core.types import Candidate, Finish, Node, Outcome, RunSpec, State, Usage
 
 FORMAT = "ttc-run-1"
@@ -34,6 +34,7 @@ def document(view: RunView, nodes: tuple[Node, ...]) -> Document:
         "hint": view.hint,
         "correct": view.correct,
         "graded_by": view.graded_by,
+        "note": view.note,
         "outcome": None if outcome is None else _plain(asdict(outcome)),
         "usage": _plain(asdict(view.usage)),
         "nodes": [_plain(asdict(node)) for node in nodes],
@@ -48,9 +49,20 @@ def dumps(doc: Document) -> str:
     return f'{{{head},\n "nodes": [{nodes and f"{chr(10)}  {nodes}{chr(10)} "}]\n}}\n'
 
 
+def checked_note(text: str) -> str:
+    """A note without the space around it.
+
+    Raises:
+        BadValue: it is too long.
+    """
+    if len(text.strip()) > MOST_NOTE:
+        raise BadValue(f"a note has at most {MOST_NOTE:,} characters, and this one {len(text.strip()):,}")
+    return text.strip()
+
+
 def same_search(doc: Document) -> Document:
-    """What of the document is determined by its spec alone: without id, times, costs and how often it was restarted."""
-    varying = ("id", "created", "started", "finished", "usage")
+    """What of the document is determined by its spec alone: without id, times, costs, restarts and note."""
+    varying = ("id", "created", "started", "finished", "usage", "note")
     return {key: value for key, value in doc.items() if key not in varying}
 
 
@@ -75,6 +87,7 @@ def parse(doc: Any) -> tuple[str, RunSpec, dict[str, Any], Usage, list[Node]]:
             "hint": _as("hint", doc["hint"], str),
             "correct": _as("correct", doc["correct"], bool | None),
             "graded_by": _as("graded_by", doc.get("graded_by"), str | None),
+            "note": checked_note(_as("note", doc.get("note", ""), str)),
             "outcome": None if doc["outcome"] is None else _made(Outcome, "outcome", doc["outcome"]),
         }
         run_id = _as("id", doc["id"], str)

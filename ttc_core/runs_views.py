@@ -11,6 +11,7 @@ from ttc_core.models import ModelCard
 from ttc_core.registry import Param
 from ttc_core.types import Node, Outcome, RunSpec, Status, Usage
 
+MOST_NOTE = 4000  # characters of a note
 STALLED_SECONDS = 10.0  # a heartbeat older than this means that nobody works on the run any more
 
 
@@ -26,6 +27,7 @@ class RunView:
     nodes, revision              how many nodes are recorded; changes whenever anything of the run does
     heartbeat_age                seconds since its worker last gave a sign of life, None unless running
     parent, parent_node          the run this one was started from, None if it stands alone; the step it goes on from
+    note                         what somebody wrote beside it
     """
 
     id: str
@@ -46,6 +48,7 @@ class RunView:
     parent: str | None
     graded_by: str | None = None
     parent_node: str | None = None
+    note: str = ""
 
     @property
     def ended(self) -> bool:

@@ -20,6 +20,7 @@ def test_a_file_becomes_a_data_set(served, open_page):
     upload.set_input_files(
         {"name": "a.csv", "mimeType": "text/csv", "buffer": b"question,answer\n<b>1</b> + 1?,2\n2 + 2?,4\n"}
     )
+    page.get_by_text("a.csv").wait_for()
     page.get_by_role("button", name="Add", exact=True).click()
     try:
         page.get_by_text("Nothing was added").wait_for(state="detached")

@@ -89,6 +89,7 @@ def change(verb, run_id="", study=""):
         "extend": lambda: runs.extend(run_id, 8),
         "stop": lambda: runs.stop(run_id),
         "resume": lambda: runs.resume(run_id),
+        "annotate": lambda: runs.annotate(run_id, "x"),
         "delete": lambda: runs.delete([run_id]),
         "execute": lambda: runs.execute([run_id]),
         "add data set": lambda: runs.add_dataset("x", None),
@@ -109,7 +110,7 @@ def change(verb, run_id="", study=""):
     }[verb]
 
 
-VERBS = ("start", "continue", "extend", "stop", "resume", "delete", "execute", "add data set", "import run",
+VERBS = ("start", "continue", "extend", "stop", "resume", "annotate", "delete", "execute", "add data set", "import run",
          "import bundle", "import",
          "start study", "extend study", "work", "resume study", "change study", "pause", "cancel", "delete study",
          "save figure", "change figure", "delete figure")  # fmt: skip
@@ -129,6 +130,7 @@ def test_read_only_refuses_every_change(stored, monkeypatch, verb):
         change(verb, **stored)()
     assert runs.get(stored["run_id"]).status == "pending" and len(studies.listing()) == 1
     assert runs.listing().total == 1 and runs.nodes(stored["run_id"]).nodes == ()
+    assert runs.get(stored["run_id"]).note == ""
 
 
 @pytest.mark.parametrize(

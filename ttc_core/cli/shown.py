@@ -70,6 +70,7 @@ def solved_lines(view: RunView) -> list[str]:
         f"question   {_line(view.spec.question)}",
         *([f"from       {view.parent}:{view.parent_node}"] if view.parent and view.parent_node else []),
         f"answer     {'none' if view.answer is None else _line(view.answer)}{verdict}",
+        *([f"note       {_line(view.note)}"] if view.note else []),
         f"nodes      {view.nodes}",
         f"cost       {u.generations} of {view.spec.budget} generations, {u.policy_tokens:,} policy tokens, "
         f"{u.verifier_tokens:,} verifier tokens, {u.policy_flops + u.verifier_flops:.3g} FLOPs, "

@@ -103,6 +103,15 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
+def note(args: argparse.Namespace) -> int:
+    """Write a note beside a stored run."""
+    runs.ensure_database(db=args.db)
+    runs.annotate(args.run_id, args.text, db=args.db)
+    if args.json:
+        write_json({"run_id": args.run_id, "note": runs.get(args.run_id, db=args.db).note})
+    return 0
+
+
 def delete(args: argparse.Namespace) -> int:
     """Delete stored runs and studies."""
     from ttc_core import studies

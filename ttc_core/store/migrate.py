@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from ttc_core.errors import StoreBusy, StoreFault
 from ttc_core.store.database import BUSY_SECONDS, Database, translated
 
-HEAD = "0009"  # the newest revision in migrations/versions (a test compares)
+HEAD = "0010"  # the newest revision in migrations/versions (a test compares)
 _ADVISORY_LOCK = 0x77C0DB  # any number, the same for all who migrate
 
 

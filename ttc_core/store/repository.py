@@ -88,7 +88,7 @@ def listing(
 ) -> Listing:
     """Runs whose columns equal these values (one of them, for a list), newest first.
 
-    text: a part of the question, problem, answer or id; alone: those that belong to no study.
+    text: a part of the question, problem, answer, note or id; alone: those that belong to no study.
     """
     where: list[ColumnElement[bool]] = [
         runs.c[name].in_(value) if isinstance(value, list) else runs.c[name] == value
@@ -99,7 +99,7 @@ def listing(
         where.append(runs.c.study.is_(None))
     if text:
         pattern = f"%{_like(escape(text))}%"
-        searched = (runs.c.question, runs.c.problem_id, runs.c.answer, runs.c.id)
+        searched = (runs.c.question, runs.c.problem_id, runs.c.answer, runs.c.note, runs.c.id)
         where.append(or_(*(func.lower(c).like(func.lower(pattern), escape="\\") for c in searched)))
     wanted = select(runs).where(*where).order_by(runs.c.created.desc(), runs.c.key.desc()).limit(limit).offset(offset)
     with db.read() as connection:
@@ -180,6 +180,16 @@ def extend(db: Database, run_id: str, budget: int) -> None:
         if ended:
             connection.execute(delete(candidates).where(candidates.c.run == row["key"]))
         _change(connection, row, {"budget": budget} | ({**_CLEAN, "status": "pending"} if ended else {}))
+
+
+def annotate(db: Database, run_id: str, note: str) -> None:
+    """Write a note beside a run, in place of what stood there.
+
+    Raises:
+        UnknownName: no such run.
+    """
+    with db.write() as connection:
+        _change(connection, _row(connection, run_id, held=True), {"note": note})
 
 
 def remove(db: Database, run_ids: Sequence[str]) -> int:

@@ -89,6 +89,7 @@ def row_view(row: Row, candidates: Iterable[Row], now: float) -> RunView:
         parent=row["parent"],
         parent_node=row["parent_node"],
         graded_by=row["graded_by"],
+        note=row["note"],
     )
 
 

@@ -59,6 +59,8 @@ class RunRow(Base):
     grader: Mapped[str] = mapped_column(String, default="numeric", server_default="numeric")
     prefix: Mapped[str] = mapped_column(AnyText, default="[]", server_default="[]")  # JSON list of steps
 
+    note: Mapped[str] = mapped_column(AnyText, default="", server_default="")  # what somebody wrote beside it
+
     # where it stands; `epoch` grows with every lease, and an owner writes only under the epoch it was given
     status: Mapped[str] = mapped_column(String)
     revision: Mapped[int] = mapped_column(Integer, default=0)

@@ -109,6 +109,7 @@ def run_row(view: RunView, **more: Any) -> dict[str, Any]:
         "status": "all failed" if lost else words.STATUS_WORDS[view.status],
         "state": "failed" if lost else view.status,
         "when": words.ago(view.created),
+        "note": " ".join(view.note.split())[:300],
         **more,
     }
 

@@ -14,7 +14,7 @@ from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import RunView
 from ttc_core.types import Usage
-from ttc_core.ui import delete, drawn, gate, meters, onward, question, session, steps, tree, words
+from ttc_core.ui import delete, drawn, gate, meters, noted, onward, question, session, steps, tree, words
 from ttc_core.ui.component import search_tree
 
 Body = Callable[[RunView], None]
@@ -66,7 +66,7 @@ def show_run(run_id: str, shown: Shown) -> None:
 
 def _said(view: RunView) -> tuple[Any, ...]:
     """What the head depends on."""
-    return view.status, view.spec.budget, view.answer, view.correct
+    return view.status, view.spec.budget, view.answer, view.correct, view.note
 
 
 def _look(run_id: str, shown: Shown, place: DeltaGenerator, said: tuple[Any, ...]) -> None:
@@ -96,6 +96,7 @@ def _header(view: RunView, shown: Shown) -> DeltaGenerator:
                 question.show(view.spec.question)
             example = "The latest finished search. Press Run for your own. " if shown.example else ""
             st.caption(example + _made(view))
+            noted.show(view, shown.key("run-note"))
             _kin(view, shown)
         with right:
             _verdict(view, shown)
@@ -213,6 +214,7 @@ def _buttons(view: RunView, shown: Shown) -> None:
         )  # fmt: skip
     if view.status == "done":
         _more(view, shown)
+    noted.button(view, shown.key("act_note"))
     if shown.question and view.nodes:
         drawn.offer(view.id, shown.key("act_figures"))
     gate.button(

@@ -23,6 +23,7 @@ function line(S, row, index) {
   const question = el("td", "question"), link = el("a", "", row.question, { href: `?run=${encodeURIComponent(row.id)}`, title: row.question, dir: "auto" });
   link.onclick = (event) => { event.stopPropagation(); if (event.ctrlKey || event.metaKey || event.shiftKey) return; event.preventDefault(); S.open(row.id); };
   question.append(link);
+  if (row.note) question.append(el("small", "note", row.note, { title: row.note, dir: "auto" }));
   tr.append(question, answer);
   cell("problem", row.problem);
   const made = cell("strategy", row.strategy, row.parameters ? `${row.strategy}, ${row.parameters}` : "");
