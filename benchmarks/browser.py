@@ -4,7 +4,8 @@
 
 It starts the app on a database with the shipped examples, 10,000 searches and one of 5,000 steps that grows by 20 steps
 a second, and needs chromium, which draws in software here. Some minutes. Exit code 1 where a bar is missed. Beside
-other work `nice -n -15` in front gives the app and the browser their turn.
+other work `nice -n -15` in front gives the app and the browser their turn. A Streamlit page of two lines, measured in
+the same run, is the yardstick that tells a slow page from a slow machine.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import browser_states
-from benchmarks.screenshots import CONTENT, FLAGS, served
+from benchmarks.screenshots import CONTENT, FLAGS, free_port, served, serving
 from ttc_core import runs
 from ttc_core.settings import REPOSITORY
 
@@ -30,11 +31,20 @@ PROBE = (Path(__file__).parent / "browser_probe.js").read_text(encoding="utf-8")
 JSON, TABLE = REPOSITORY / "benchmarks" / "results" / "browser.json", REPOSITORY / "docs" / "browser.md"
 WINDOW = {"width": 1440, "height": 900}
 QUIET = 350  # ms without a change after which all is done that an input began
+SHARES, SHARE = 10, 3000  # how often and how long (ms) it is looked how busy the browser is
+PLAIN = """
+import time
+import streamlit as st
+
+st.title("A page of two lines")
+st.fragment(lambda: st.text(f"at {time.time()}"), run_every=0.5)()
+"""
+YARDSTICKS = {"opened by its address": "two lines, opened by their address", "busy": "busy with two lines"}
 Bars = dict[str, dict[str, Any]]
 
 
 class Bench:
-    """An app, a browser, and what was measured: by name, what it is, the number, its unit and the bar."""
+    """An app, a browser, and what was measured: by name, what it is, the number, its unit and the bar, if any."""
 
     def __init__(self, browser: Any, address: str) -> None:
         self.browser, self.address, self.found = browser, address, Bars()
@@ -50,14 +60,19 @@ class Bench:
         return page
 
     def note(
-        self, name: str, what: str, values: list[float], bar: float, unit: str = "ms", least: bool = False
+        self, name: str, what: str, values: list[float], bar: float | None, unit: str = "ms", least: bool = False
     ) -> None:
         """Keep the 95th percentile of values that shall stay below the bar; least: their least, to stay above it."""
         taken = float(min(values)) if least else float(np.percentile(values, 95))
-        held = bool(taken >= bar if least else taken < bar)
-        of = {"of": len(values), "p50": round(float(np.median(values)), 1), "load": round(os.getloadavg()[0], 1)}
+        held = bar is None or bool(taken >= bar if least else taken < bar)
+        middle = float(np.median(values))
+        of = {"of": len(values), "p50": round(middle, 1), "load": round(os.getloadavg()[0], 1)}
+        plain = next((self.found[plain] for part, plain in YARDSTICKS.items() if part in name and bar), None)
+        if plain:
+            of["plain"] = round(middle / plain["p50"], 1)
         self.found[name] = {"what": what, "value": round(taken, 1), "unit": unit, "bar": bar, "held": held, **of}
-        print(f"{name:32} {taken:9.1f} {unit:4} (bar {bar:g}){'' if held else '  MISSED'}", flush=True)
+        said = "" if bar is None else f"(bar {bar:g})"
+        print(f"{name:38} {taken:9.1f} {unit:4} {said}{'' if held else '  MISSED'}", flush=True)
 
 
 def answered(page: Any, selector: str, act: Callable[[], object]) -> float:
@@ -157,14 +172,7 @@ def growing(bench: Bench, url: str, nodes: list[Any]) -> None:
         page = bench.open(f"/trees?run={run.run_id}", f"window.__ttc && window.__ttc.nodes >= {browser_states.STEPS}")
         page.wait_for_timeout(3000)
         page.evaluate("__probe.paints.length = __probe.asked.length = 0")
-        client = page.context.new_cdp_session(page)
-        client.send("Performance.enable", {"timeDomain": "threadTicks"})
-        busy, at = [], metrics(client)
-        for _ in range(10):
-            page.wait_for_timeout(3000)
-            now = metrics(client)
-            busy.append(100 * (now["TaskDuration"] - at["TaskDuration"]) / (now["Timestamp"] - at["Timestamp"]))
-            at = now
+        busy = shares(page)
         paints, asked = page.evaluate("[__probe.paints, __probe.asked]")
         committed = dict(run.committed)
         page.close()
@@ -178,6 +186,42 @@ def growing(bench: Bench, url: str, nodes: list[Any]) -> None:
     bench.note("tick, 5,000 steps", "from the page's asking to the tree painted", ticks, 150)
     bench.note("commit to paint", "from a worker's commit to its steps painted; looks every 0.5 s", seen, 1000)
     bench.note("busy while it grows", "share of the browser's main thread, of 3 s each", busy, 10, "%")
+
+
+def yardstick(bench: Bench) -> None:
+    """What Streamlit itself takes: a page of two lines, one of which is drawn again every half second."""
+    with tempfile.TemporaryDirectory() as folder:
+        script, port = Path(folder) / "plain.py", free_port()
+        script.write_text(PLAIN, encoding="utf-8")
+        options = ["--server.headless", "true", "--server.port", str(port), "--server.address", "127.0.0.1"]
+        shown = "__probe.find('[data-testid=stText]') && performance.now()"
+        with serving(["streamlit", "run", str(script), *options], port, {}) as address:
+            page = Bench(bench.browser, address).open("/", shown)
+            times = []
+            for _ in range(6):
+                page.goto(address, wait_until="commit")
+                times.append(float(page.wait_for_function(shown).json_value()))
+            page.wait_for_timeout(3000)
+            busy = shares(page)
+            page.close()
+    opened, looked = YARDSTICKS.values()
+    bench.note(
+        opened, "a Streamlit page of two lines, to its second; median of five", [float(np.median(times[1:]))], None
+    )
+    bench.note(looked, "share of the main thread while one of the two is drawn again every 0.5 s", busy, None, "%")
+
+
+def shares(page: Any) -> list[float]:
+    """Percent of the time that the browser's main thread of a page is busy, several times."""
+    client = page.context.new_cdp_session(page)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})
+    busy, at = [], metrics(client)
+    for _ in range(SHARES):
+        page.wait_for_timeout(SHARE)
+        now = metrics(client)
+        busy.append(100 * (now["TaskDuration"] - at["TaskDuration"]) / (now["Timestamp"] - at["Timestamp"]))
+        at = now
+    return busy
 
 
 def metrics(client: Any) -> dict[str, float]:
@@ -201,9 +245,8 @@ def machine(browser: Any) -> dict[str, Any]:
 def table(report: dict[str, Any]) -> str:
     """The page of the documentation."""
     rows = [
-        f"| {name} | {m['what']} | {m['value']:g} {m['unit']} | {m['p50']:g} "
-        f"| {'≥' if m['unit'] == 'fps' else '<'} {m['bar']:g} | {m['of']} | {m['load']:g} "
-        f"| {'' if m['held'] else 'missed'} |"
+        f"| {name} | {m['what']} | {m['value']:g} {m['unit']} | {m['p50']:g} | {_bar(m)} "
+        f"| {m.get('plain', '')} | {m['of']} | {m['load']:g} | {'' if m['held'] else 'missed'} |"
         for name, m in report["measured"].items()
     ]
     of = report["machine"]
@@ -212,15 +255,21 @@ def table(report: dict[str, Any]) -> str:
         "",
         "Written by `python -m benchmarks.browser`: chromium that draws in software, on the app with 10,000 stored",
         "searches and one of 5,000 steps that grows by 20 a second. Times are 95th percentiles, in milliseconds.",
+        "The bars are those of a quiet machine. × plain: by medians, how many times what a Streamlit page of two lines",
+        "took in the same run, for opening a page and for how busy the browser is.",
         "",
         f"{of['cores']} cores ({of['processor']}), chromium {of['chromium']}. The load average at each is that of the "
         f"last minute: above the number of cores the browser waits for its turn.",
         "",
-        "| | what | measured | median | bar | of | load | |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| | what | measured | median | bar | × plain | of | load | |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
         *rows,
         "",
     ])  # fmt: skip
+
+
+def _bar(of: dict[str, Any]) -> str:
+    return "" if of["bar"] is None else f"{'≥' if of['unit'] == 'fps' else '<'} {of['bar']:g}"
 
 
 def keep(of: dict[str, Any], found: Bars) -> None:
@@ -250,11 +299,12 @@ def main() -> int:
         with served(url, examples=True) as address:
             bench = Bench(browser, address)
             steps: dict[str, Callable[[], None]] = {
+                "yardstick": lambda: yardstick(bench),
                 "many": lambda: many(bench), "large": lambda: large(bench, run_id), "sliders": lambda: sliders(bench),
                 "growing": lambda: growing(bench, url, nodes), "opening": lambda: opening(bench),
             }  # fmt: skip
             for name, step in steps.items():
-                if not wanted or name in wanted:
+                if not wanted or name in {"yardstick", *wanted}:
                     step()
                     keep(machine(browser), bench.found)
         browser.close()

@@ -73,12 +73,26 @@ QUALITY = 66  # of WebP
 @contextmanager
 def served(database: str, examples: bool) -> Iterator[str]:
     """Address of the app, with its worker, on a database."""
+    port = free_port()
+    env = {"TTC_DATABASE_URL": database, "TTC_EXAMPLES": str(int(examples))}
+    with serving(["ttc_core", "serve", "--no-browser", "--port", str(port)], port, env) as address:
+        yield address
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = {**os.environ, "TTC_DATABASE_URL": database, "TTC_EXAMPLES": str(int(examples))}
-    command = [sys.executable, "-m", "ttc_core", "serve", "--no-browser", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(module: list[str], port: int, env: dict[str, str]) -> Iterator[str]:
+    """Address of a Streamlit app once it answers. module: what follows `python -m`."""
+    command = [sys.executable, "-m", *module]
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     address, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
     try:
         while True:
