@@ -61,7 +61,6 @@ def look(page):
     assert found["flag"] is None and found["bad"] == [] and found["base"] == 0
     assert found["display"] == "block" and found["image"] == "none" and found["title"].endswith(("Workbench", ""))
     assert found["text"] > 100 and page.locator('[data-testid="stException"]').count() == 0
-    page.close()  # many pages that look again and again would keep this machine busy
 
 
 def test_the_test_sees_what_an_attack_would_do(served, open_page, hostile):
@@ -94,12 +93,16 @@ PAGES = ("trees", "studies", "studies?study=hostile-pool", "studies?study=hostil
 
 
 def test_every_page(served, open_page, hostile):
+    def closed(page):  # many pages that look again and again would keep this machine busy
+        look(page)
+        page.close()
+
     for name in PAGES:
-        look(open_page(f"{served}/{name}"))
+        closed(open_page(f"{served}/{name}"))
     for path in ("solve", ""):  # by an old link of the latter kind Home leads to Solve
         page = open_page(f"{served}/{path}?run={hostile[0]}")
         page.wait_for_function("window.__ttc && window.__ttc.selected !== undefined")
         assert "/solve" in page.url
-        look(page)
-    look(open_page(f"{served}/trees?q=%3Cscript%3Ewindow.{FLAG}%3D1%3C%2Fscript%3E&run="))
-    look(open_page(f"{served}/trees?run=%3Cimg%20src%3Dx%20onerror%3Dwindow.{FLAG}%3D1%3E"))
+        closed(page)
+    closed(open_page(f"{served}/trees?q=%3Cscript%3Ewindow.{FLAG}%3D1%3C%2Fscript%3E&run="))
+    closed(open_page(f"{served}/trees?run=%3Cimg%20src%3Dx%20onerror%3Dwindow.{FLAG}%3D1%3E"))
