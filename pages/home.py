@@ -1,7 +1,9 @@
 """Where to begin: what a study found, a search to start, and what happened lately."""
 
+from __future__ import annotations
+
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -12,6 +14,9 @@ from ttc_core.runs_views import RunView
 from ttc_core.studies_views import StudyView
 from ttc_core.types import RunSpec
 from ttc_core.ui import component, frontier, gate, headline, session, study, words
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 ORDER = 0
 TITLE = "Home"
@@ -37,6 +42,13 @@ def solve() -> None:
     st.switch_page(session.page("solve"), query_params={"run": run_id})
 
 
+@st.cache_resource(show_spinner=False, max_entries=8)
+def chart(name: str, revision: str, dark: bool) -> Figure:
+    """The headline's chart of a study; not to be changed."""
+    document = study.frontier(name, revision, "generations", "oracle", True)
+    return plotly(headline.chart(document, headline.at(document)), frontier.INK[dark], 330)
+
+
 def summary(views: dict[str, StudyView]) -> None:
     """What the sample study found (or the newest one, without it), as a chart and four sentences."""
     name = study.SAMPLE if study.SAMPLE in views else next(iter(views))
@@ -57,9 +69,9 @@ def summary(views: dict[str, StudyView]) -> None:
             number, text = st.columns([1, 3.4], vertical_alignment="center", gap="small")
             number.metric(title, value)
             text.text(sentence)
-        figure = plotly(headline.chart(document, i), frontier.INK[dark], 330)
         st.plotly_chart(
-            figure, key="chart", theme="streamlit", config={"displayModeBar": False},
+            chart(name, study.revision(views[name]), dark), key="chart", theme="streamlit",
+            config={"displayModeBar": False},
             alt="Accuracy by generations: compute-optimal, the baseline and the majority. " + told[0][1][1],
         )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="headline-links"):

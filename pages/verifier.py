@@ -64,8 +64,7 @@ def confident(name: str, view: StudyView, verifier: str | None, tables: StudyTab
     full = [b for b, bar in enumerate(bars) if bar["count"]]
     st.subheader("Confident mistakes", anchor="mistakes")
     at = pick_bar(full)
-    kept = examples.mistakes(study.rated_rows(name, study.revision(view), verifier), at, len(bars))
-    found = words.shown_rows(kept)
+    found = words.shown_rows(study.mistakes(name, study.revision(view), verifier, at, len(bars)))
     bar = bars[at]
     st.caption(
         f"{words.count(bar['count'])} samples score {bar['low']:.1f} to {bar['high']:.1f}; {100 * bar['right']:.1f} % "

@@ -19,7 +19,7 @@ from ttc_core.export import tables, writing
 from ttc_core.settings import settings
 from ttc_core.studies_chosen import Chosen, choose, parameters
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import behind, session, words
+from ttc_core.ui import behind, examples, session, words
 from ttc_core.ui.frontier import INK
 
 if TYPE_CHECKING:
@@ -201,6 +201,12 @@ def standings(study: str, revision: str, by: str, larger: str | None) -> dict[st
 def rated_rows(study: str, revision: str, verifier: str | None) -> list[dict[str, Any]]:
     """Its samples that the verifier scored, as stored; not to be changed."""
     return chosen(study, revision, verifier).rated_rows()
+
+
+@st.cache_data(show_spinner="Reading the samples", max_entries=64)
+def mistakes(study: str, revision: str, verifier: str | None, bar: int, count: int) -> list[dict[str, Any]]:
+    """Of one bar of `count` the samples that came out against it, see `ui.examples.mistakes`."""
+    return examples.mistakes(rated_rows(study, revision, verifier), bar, count)
 
 
 def _of(found: Chosen) -> str:
