@@ -4,7 +4,7 @@ Whoever is at the machine may do everything. Where the workbench is shared, TTC_
 
     [roles]                          # the highest that fits counts; who fits none may not even look
     admin = ["ada@example.org"]
-    runner = ["*@example.org"]       # starts searches and studies, and stops and deletes those that he or she started
+    runner = ["*@example.org"]       # starts searches and studies; stops, annotates, deletes those he or she started
     viewer = ["anyone"]              # looks; "anyone" fits people who have not logged in, too
 
     [limits]                         # of each runner; 0 for none

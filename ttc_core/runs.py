@@ -112,7 +112,7 @@ def annotate(run_id: str, note: str, *, db: str | None = None) -> None:
     """Write a note beside a run, in place of what stood there; "" takes it away.
 
     Raises:
-        UnknownName: no such run; BadValue: it is too long.
+        UnknownName: no such run; UserError: it is too long, or the run's study is not done with it.
     """
     from ttc_core.store import repository
 

@@ -24,7 +24,7 @@ class RunView:
     answer, correct              the chosen answer; right or wrong, None while unknown or without ground truth
     graded_by                    the grader's version; with correct None: a grade was asked for and could not be had
     outcome                      None until the search has ended
-    nodes, revision              how many nodes are recorded; changes whenever anything of the run does
+    nodes, revision              how many nodes are recorded; changes whenever anything of the run but its note does
     heartbeat_age                seconds since its worker last gave a sign of life, None unless running
     parent, parent_node          the run this one was started from, None if it stands alone; the step it goes on from
     note                         what somebody wrote beside it

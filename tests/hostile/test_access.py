@@ -167,8 +167,8 @@ def test_a_viewer_changes_nothing_and_it_is_written_down(stored, shared, who, ve
     assert runs.listing().total == 1 and runs.catalogue().__class__ is Catalogue
 
 
-@pytest.mark.parametrize("verb", ["extend", "stop", "resume", "delete", "execute", "work", "resume study", "pause",
-                                  "extend study", "change study", "cancel", "delete study", "change figure",
+@pytest.mark.parametrize("verb", ["extend", "stop", "resume", "annotate", "delete", "execute", "work", "resume study",
+                                  "pause", "extend study", "change study", "cancel", "delete study", "change figure",
                                   "delete figure"])  # fmt: skip
 def test_a_runner_changes_only_what_is_his_own(stored, shared, verb):
     shared("bob@example.org")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ttc_core.runs_views import RunView
+from ttc_core.runs_views import MOST_NOTE, RunView
 
 
 def write_json(document: Any) -> None:
@@ -46,6 +46,7 @@ def solved(view: RunView) -> dict[str, Any]:
         "correct": view.correct,
         "graded_by": view.graded_by,
         "nodes": view.nodes,
+        "note": view.note,
         "budget": view.spec.budget,
         "unspent": view.unspent,
         "usage": usage(view),
@@ -70,7 +71,7 @@ def solved_lines(view: RunView) -> list[str]:
         f"question   {_line(view.spec.question)}",
         *([f"from       {view.parent}:{view.parent_node}"] if view.parent and view.parent_node else []),
         f"answer     {'none' if view.answer is None else _line(view.answer)}{verdict}",
-        *([f"note       {_line(view.note)}"] if view.note else []),
+        *([f"note       {_line(view.note, MOST_NOTE)}"] if view.note else []),
         f"nodes      {view.nodes}",
         f"cost       {u.generations} of {view.spec.budget} generations, {u.policy_tokens:,} policy tokens, "
         f"{u.verifier_tokens:,} verifier tokens, {u.policy_flops + u.verifier_flops:.3g} FLOPs, "

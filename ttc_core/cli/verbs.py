@@ -107,8 +107,10 @@ def note(args: argparse.Namespace) -> int:
     """Write a note beside a stored run."""
     runs.ensure_database(db=args.db)
     runs.annotate(args.run_id, args.text, db=args.db)
-    if args.json:
-        write_json({"run_id": args.run_id, "note": runs.get(args.run_id, db=args.db).note})
+    kept = runs.get(args.run_id, db=args.db).note
+    write_json({"run_id": args.run_id, "note": kept}) if args.json else write_lines(
+        [f"note: {kept}" if kept else "no note"]
+    )
     return 0
 
 
@@ -245,7 +247,8 @@ def _carry_out(run_id: str, args: argparse.Namespace) -> int:
 
 def _summary(view: RunView) -> dict[str, Any]:
     shown = {"run_id": view.id, "status": view.status, "created": view.created.isoformat(), "spec": asdict(view.spec)}
-    return {**shown, "answer": view.answer, "correct": view.correct, "nodes": view.nodes, "usage": usage(view)}
+    found = {"answer": view.answer, "correct": view.correct, "nodes": view.nodes, "note": view.note}
+    return {**shown, **found, "usage": usage(view)}
 
 
 def _card(card: ModelCard) -> dict[str, Any]:

@@ -35,14 +35,14 @@ Rows = Iterable[tuple[Wrong, Mapping[str, Any]]]  # each with how to refuse it
 
 
 def alone(source: Connection, name: str, file: Path) -> Database:
-    """A new SQLite file with this study and nothing else; nobody works on it there."""
+    """A new SQLite file with this study and nothing else; nobody works on it there, and people's notes stay here."""
     target = Database(f"sqlite:///{file}")
     migrate.ensure(target)
     with target.write() as connection:
         copy_study(source, name, connection)
         free = {"owner": None, "heartbeat": None, "epoch": 0, "attempts": 0}
         connection.execute(update(units).values(**free))
-        connection.execute(update(runs).values(**free))
+        connection.execute(update(runs).values(**free, note=""))
         created = connection.execute(select(studies.c.created)).scalar_one()
         _rename_runs(connection, f"{name} {created!r}")
     return target

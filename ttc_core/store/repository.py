@@ -186,10 +186,13 @@ def annotate(db: Database, run_id: str, note: str) -> None:
     """Write a note beside a run, in place of what stood there.
 
     Raises:
-        UnknownName: no such run.
+        UnknownName: no such run; UserError: a study is not done with it, and may throw it away.
     """
     with db.write() as connection:
-        _change(connection, _row(connection, run_id, held=True), {"note": note})
+        row = _row(connection, run_id, held=True)
+        if row["study"] is not None and row["status"] != "done":
+            raise UserError(f"run {run_id} is {row['status']} in a study", hint="wait until it is done")
+        connection.execute(update(runs).where(runs.c.key == row["key"]).values(note=note))  # it changes nothing else
 
 
 def remove(db: Database, run_ids: Sequence[str]) -> int:

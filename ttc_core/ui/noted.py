@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from ttc_core import runs
+from ttc_core.errors import TTCError
 from ttc_core.runs_views import MOST_NOTE, RunView
-from ttc_core.ui import dialogs, gate, session, words
+from ttc_core.ui import dialogs, form, gate, session, words
 
-_TEXT = "ttc_note"
+_OF = "note"  # whose widget the text is
 
 
 def show(view: RunView, key: str) -> None:
@@ -28,19 +29,35 @@ def button(view: RunView, key: str) -> None:
 
 def _ask(run_id: str) -> None:
     with session.trouble("annotate the search"):
-        st.session_state[_TEXT] = runs.get(run_id).note
-        dialogs.open_("Note", _body, run_id, width="medium")
+        before = runs.get(run_id).note
+        form.begin(_OF, {"text": words.shown(before)})
+        dialogs.open_("Note", _body, run_id, before, width="medium")
     session.changed()
 
 
-def _body(run_id: str) -> None:
-    st.text_area("Note", key=_TEXT, max_chars=MOST_NOTE, height=180, label_visibility="collapsed",
-                 placeholder="what is to be remembered of this search")  # fmt: skip
+def _body(run_id: str, before: str) -> None:
+    """before: the note when the dialog was opened; another one since then is not written over."""
+    text = st.text_area(
+        "Note", form.first(_OF, "text", ""), key=form.key(_OF, "text"), max_chars=MOST_NOTE, height=180,
+        label_visibility="collapsed", placeholder="what is to be remembered of this search",
+    )  # fmt: skip
     with st.container(horizontal=True, gap="small"):
-        st.button("Save", key="note_save", type="primary", on_click=_save, args=(run_id,))
+        save = st.button("Save", key="note_save", type="primary")
         st.button("Cancel", key="note_cancel", on_click=dialogs.close)
+    if save:
+        _save(run_id, text, before)
 
 
-def _save(run_id: str) -> None:
+def _save(run_id: str, text: str, before: str) -> None:
+    """Close the dialog where the note is kept; where it is not, what was typed stays."""
+    try:
+        if (now := runs.get(run_id).note) != before:
+            session.notice("Somebody else has written a note meanwhile", words.shown(now) or "it is empty",
+                           "copy your text, close this and open it again")  # fmt: skip
+            return
+        runs.annotate(run_id, text)
+    except TTCError as error:
+        session.notice("The note is not kept", str(error), error.hint)
+        return
     dialogs.close()
-    session.act("annotate", run_id, st.session_state[_TEXT])
+    st.rerun()

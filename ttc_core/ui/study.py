@@ -14,7 +14,7 @@ from ttc_core.analysis import compared, difficulty, documents
 from ttc_core.analysis.exchange import multiplier
 from ttc_core.drawing.info import Info
 from ttc_core.drawing.interactive import HEIGHT, plotly
-from ttc_core.errors import UserError
+from ttc_core.errors import UnknownName, UserError
 from ttc_core.export import tables, writing
 from ttc_core.settings import settings
 from ttc_core.studies_chosen import Chosen, choose, parameters
@@ -129,8 +129,11 @@ def chart(study: str, revision: str, name: str, verifier: str | None, dark: bool
 @st.cache_resource(show_spinner="Drawing", max_entries=200)
 def _figure(study: str, revision: str, name: str, verifier: str | None) -> tuple[Info | None, str, str]:
     """The figure, or None, why there is none, and what to do."""
+    of = tables_of(study, revision, verifier)
     try:
-        return writing.info(name, tables_of(study, revision, verifier)), "", ""
+        return writing.info(name, of), "", ""
+    except UnknownName:  # something was deleted meanwhile: nothing to remember
+        raise
     except UserError as error:
         return None, str(error), error.hint
 
