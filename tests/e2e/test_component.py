@@ -15,7 +15,7 @@ MOUNT = """async ([html, code]) => {
   root.innerHTML = html;
   document.body.replaceChildren(root);
   window.resyncs = [];
-  window.send = (base, rev, rows) => { draw({
+  window.send = (base, rev, rows) => { window.leave = draw({
     data: {run: 'a', base, rev, rows, question: '', live: false, outcome: null, view: 'tree', frame: null},
     parentElement: root,
     setStateValue() {}, setTriggerValue(name, value) { if (name === 'resync') window.resyncs.push(value.have); },
@@ -67,3 +67,18 @@ def test_keys_lead_through_an_outline_that_is_too_long_to_be_drawn_at_once(serve
     assert page.locator(".orow").count() == 1500 and on.get_attribute("id") == "step-r.1499"
     page.locator(".outline").press("ArrowUp")
     assert on.get_attribute("id") == "step-r.1498"
+
+
+def test_it_is_taken_down_and_put_up_again_in_the_same_place(served, open_page):
+    """As Streamlit does where something comes or goes above it: it is no second one in the first."""
+    page = open_page(f"{served}/_stcore/health")
+    page.evaluate(MOUNT, [HTML, base64.b64encode(script("tree").encode()).decode()])
+    page.evaluate("row => send(0, 1, [row])", ROW)
+    buttons, keys = page.locator(".bar button").count(), page.locator(".help kbd").count()
+    assert buttons and keys
+    page.evaluate("row => { leave(); send(0, 1, [row]); }", ROW)
+    assert page.locator(".bar button").count() == buttons and page.locator(".help kbd").count() == keys
+    page.wait_for_function("__ttc.draws > 0 && __ttc.nodes === 1")
+    before = page.evaluate("__ttc.of.ky")
+    page.locator("canvas").dispatch_event("wheel", {"deltaY": -100, "ctrlKey": True})
+    assert page.evaluate("__ttc.of.ky") == pytest.approx(before * 2.718281828**0.15)

@@ -27,6 +27,7 @@ function buildBar(S) {
   const middle = () => [S.canvas.clientWidth / 2, S.canvas.clientHeight / 2];
   const views = group(...VIEWS.map((view) => S.tools[view]));
   views.classList.add("views");
+  for (const box of [S.bar, S.help]) box.replaceChildren(); // Streamlit may take a component down and up again in the same place
   S.bar.append(
     views, group(S.tools.pruned, S.tools.focus),
     group(tool("−", "zoom out", () => zoom(S, 1 / 1.35, ...middle()), "−"), tool("Fit", "fit; again: everything at once", () => fitOrOverview(S), "F"),

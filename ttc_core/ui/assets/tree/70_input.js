@@ -47,13 +47,13 @@ function listen(S) {
   canvas.onpointercancel = drop;
   canvas.onpointerleave = () => { S.hover = null; S.tip.hidden = true; redraw(S); };
   canvas.ondblclick = (event) => { const node = hit(S, event); if (node) fold(S, node); };
-  canvas.addEventListener("wheel", (event) => {
+  canvas.onwheel = (event) => {
     const focused = canvas.getRootNode().activeElement === canvas;
     if (!focused && !event.ctrlKey && !event.metaKey) return; // the page scrolls until the tree has been clicked
     event.preventDefault();
     const box = canvas.getBoundingClientRect();
     zoom(S, Math.exp(-event.deltaY * 0.0015), event.clientX - box.left, event.clientY - box.top);
-  }, { passive: false });
+  };
   canvas.onkeydown = S.outline.onkeydown = (event) => key(S, event);
 }
 
