@@ -7,6 +7,11 @@ function el(tag, className = "", text = "", attributes = {}) {
   return node;
 }
 
+// The text of a node, which is laid out anew only where it is another one.
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 // Whether the page around a node is dark, by the colour of its background.
 function isDark(node) {
   const css = getComputedStyle(node).getPropertyValue("--st-background-color").trim();

@@ -99,26 +99,25 @@ function drawLabels(S, labels) {
 
 function drawEdges(S, W, H, rowHeight) {
   const { ctx, theme, tree } = S, coarse = rowHeight < 4;
+  const pruned = [], others = [], path = (ids) => [...ids].map((id) => tree.nodes.get(id)).filter((node) => node?.sx !== undefined); // on show
+  for (const node of tree.order) (seen(node, S.frame) === "pruned" ? pruned : others).push(node);
   const strokes = [
-    { pick: (n, state) => state === "pruned", colour: coarse ? theme.ink(0.05) : theme.faint, width: coarse ? 0.5 : 0.9, dash: coarse ? [] : [2, 3] },
-    { pick: (n, state) => state !== "pruned", colour: coarse ? theme.ink(0.12) : theme.edge, width: coarse ? 0.6 : 1.1, dash: [] },
-    { pick: (n) => S.selectedPath.has(n.id), colour: theme.text, width: 1.8, dash: [] },
-    { pick: (n) => S.frame == null && S.chosenPath.has(n.id), colour: theme.chosen, width: 2.4, dash: [] },
+    { of: pruned, colour: coarse ? theme.ink(0.05) : theme.faint, width: coarse ? 0.5 : 0.9, dash: coarse ? [] : [2, 3] },
+    { of: others, colour: coarse ? theme.ink(0.12) : theme.edge, width: coarse ? 0.6 : 1.1, dash: [] },
+    { of: path(S.selectedPath), colour: theme.text, width: 1.8, dash: [] },
+    { of: S.frame == null ? path(S.chosenPath) : [], colour: theme.chosen, width: 2.4, dash: [] },
   ];
-  for (const { pick, colour, width, dash } of strokes) {
+  for (const { of, colour, width, dash } of strokes) {
     ctx.strokeStyle = colour;
     ctx.lineWidth = width;
     ctx.setLineDash(dash);
     ctx.beginPath();
     let before = null; // the last edge drawn: thousands of siblings end less than a pixel apart
-    for (const node of tree.order) {
+    for (const node of of) {
       const above = tree.nodes.get(node.parent);
-      if (!above || !pick(node, seen(node, S.frame))) continue;
-      if (coarse && before && before.parent === node.parent && Math.abs(screenY(S, before) - screenY(S, node)) < 1) continue;
+      if (!above) continue;
+      if (coarse && before && before.parent === node.parent && Math.abs(before.sy - node.sy) < 1) continue;
       before = node;
-      for (const end of [above, above.head || above]) {
-        if (end.sx === undefined) { end.sx = screenX(S, end); end.sy = screenY(S, end); end.after = end.sx; }
-      }
       if (node.anew) { // down from the beginning of what it revises
         const { sx, sy } = above.head;
         if (Math.max(sy, node.sy) < 0 || Math.min(sy, node.sy) > H || node.sx < 0 || sx > W) continue;

@@ -208,6 +208,21 @@ function ending(S, id) {
   return steps.length ? steps.join("  ›  ") : id;
 }
 
+// The best of those that gave an answer: made when it is opened, as most never are.
+function memberRows(S, group) {
+  const rows = [];
+  for (const member of group.members.slice().sort((a, b) => (b.score ?? -1) - (a.score ?? -1)).slice(0, 128)) {
+    const node = S.tree.nodes.get(member.id);
+    if (!node) continue;
+    const row = nodeRow(S, node);
+    row.querySelector(".text").textContent = ending(S, member.id);
+    row.title = member.id;
+    row.querySelector(".bar-score").replaceWith(scoreBar(S, member.score));
+    rows.push(row);
+  }
+  return rows;
+}
+
 function answerBlock(S, group, most, sum) {
   const block = el("details", "answer"), head = el("summary"), size = group.weight ?? group.members.length;
   const chosen = S.data.outcome && group.answer != null && group.answer === S.data.outcome.answer;
@@ -225,16 +240,12 @@ function answerBlock(S, group, most, sum) {
   head.append(rail, el("span", "weight", group.answer == null ? "takes no part" : weight));
   block.append(head);
   block.open = S.openAnswers.has(group.answer) || (chosen && group.members.length <= 12 && !S.openAnswers.size);
-  block.ontoggle = () => (block.open ? S.openAnswers.add(group.answer) : S.openAnswers.delete(group.answer));
-  for (const member of group.members.slice().sort((a, b) => (b.score ?? -1) - (a.score ?? -1)).slice(0, 128)) {
-    const node = S.tree.nodes.get(member.id);
-    if (!node) continue;
-    const row = nodeRow(S, node);
-    row.querySelector(".text").textContent = ending(S, member.id);
-    row.title = member.id;
-    row.querySelector(".bar-score").replaceWith(scoreBar(S, member.score));
-    block.append(row);
-  }
+  const show = () => { if (block.open && block.children.length === 1) block.append(...memberRows(S, group)); };
+  block.ontoggle = () => {
+    if (block.open) S.openAnswers.add(group.answer); else S.openAnswers.delete(group.answer);
+    show();
+  };
+  show();
   const light = (on) => () => { S.dim = on ? new Set(group.members.flatMap((m) => solutionTo(S.tree, m.id).map((n) => n.id))) : null; redraw(S); };
   block.onpointerenter = light(true);
   block.onpointerleave = light(false);

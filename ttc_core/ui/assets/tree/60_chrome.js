@@ -45,32 +45,36 @@ function drawBar(S) {
   on(S.tools.pruned, S.hidePruned);
   on(S.tools.focus, !!S.focus);
   S.tools.focus.disabled = !S.selected;
-  S.tools.play.textContent = S.playing ? "❚❚" : "▶";
+  say(S.tools.play, S.playing ? "❚❚" : "▶");
   const last = 2 * S.tree.depth;
   S.slider.max = Math.max(1, last);
   S.slider.disabled = S.tools.play.disabled = last === 0;
   S.slider.value = S.frame == null ? S.slider.max : S.frame;
-  S.moment.textContent = S.frame == null ? (S.data?.live ? "live" : "end") : S.frame === 0 ? "start" : `step ${Math.ceil(S.frame / 2)} ${S.frame % 2 ? "sampled" : "decided"}`;
+  say(S.moment, S.frame == null ? (S.data?.live ? "live" : "end") : S.frame === 0 ? "start" : `step ${Math.ceil(S.frame / 2)} ${S.frame % 2 ? "sampled" : "decided"}`);
   if (S.view === "outline") drawOutline(S);
 }
 
 const toggleHelp = (S, on = S.help.hidden) => { S.help.hidden = !on; };
 
+// Anew only where what it explains has changed: in a search under way that is the number of steps alone.
 function drawLegend(S) {
-  const { foot } = S, ramp = el("span", "ramp"), states = new Set([...S.tree.nodes.values()].map((n) => n.state));
+  const { foot } = S, found = new Set([...S.tree.nodes.values()].map((n) => n.state));
+  const states = ["given", "kept", "open", "pruned", "final", "failed"].filter((state) => found.has(state));
+  const sign = JSON.stringify([states, S.theme.text, S.theme.dark, S.wrong.size > 0, !!S.chosen]);
+  if (sign !== foot.dataset.of) foot.replaceChildren(...legend(S, states));
+  foot.dataset.of = sign;
+  say(foot.lastChild, S.counts);
+}
+
+function legend(S, states) {
+  const ramp = el("span", "ramp"), scale = el("span", "scale", "", { title: "the verifier's probability that the solution is right so far" });
   ramp.style.background = `linear-gradient(90deg, ${S.theme.ramp.join(",")})`;
-  const scale = el("span", "scale", "", { title: "the verifier's probability that the solution is right so far" });
   scale.append(el("span", "", "P(right) 0"), ramp, el("span", "", "1"));
-  foot.replaceChildren(scale);
-  for (const state of ["given", "kept", "open", "pruned", "final", "failed"]) {
-    if (!states.has(state)) continue;
-    const item = el("span", "key");
-    item.append(icon(state, state === "failed" || state === "open" ? null : 0.55, S), el("span", "", STATE_WORDS[state]));
-    foot.append(item);
-  }
-  if (S.wrong.size) { const item = el("span", "key"); item.append(el("b", "mark wrong", "✗"), el("span", "", "first wrong step")); foot.append(item); }
-  if (S.chosen) { const item = el("span", "key"); item.append(el("i", "stroke"), el("span", "", "path of the chosen answer")); foot.append(item); }
-  foot.append(el("span", "count", S.counts));
+  const key = (mark, words) => { const item = el("span", "key"); item.append(mark, el("span", "", words)); return item; };
+  const parts = states.map((state) => key(icon(state, state === "failed" || state === "open" ? null : 0.55, S), STATE_WORDS[state]));
+  if (S.wrong.size) parts.push(key(el("b", "mark wrong", "✗"), "first wrong step"));
+  if (S.chosen) parts.push(key(el("i", "stroke"), "path of the chosen answer"));
+  return [scale, ...parts, el("span", "count")];
 }
 
 function drawTip(S, event) {

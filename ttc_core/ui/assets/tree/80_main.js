@@ -87,7 +87,7 @@ function receive(S, data) {
   relayout(S, kept > 0 && data.live);
   if (anchor) S.ty -= ((anchor.target ?? anchor.row) - before) * ROW * S.ky;
   S.empty.hidden = kept > 0;
-  S.empty.textContent = data.message || "";
+  say(S.empty, data.message || "");
   followLook(S, data);
   drawLegend(S);
   drawPanel(S);
