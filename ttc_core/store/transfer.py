@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, true, update
+from sqlalchemy import Connection, Select, Table, func, insert, select, true, update
 
 from ttc_core.errors import UnknownName, UserError
 from ttc_core.store import migrate
@@ -23,6 +23,7 @@ from ttc_core.store.trees import nodes
 from ttc_core.store.units import SEARCH_ID, first_epoch, methods, outcomes, pools, problems, search_id, studies, units
 
 BATCH = 2000  # rows written together
+SOME = 200  # trees read together
 
 
 @contextmanager
@@ -103,7 +104,7 @@ def copy_study(source: Connection, name: str, target: Connection) -> None:
     new = _keyed(source, target, studies, studies.c.key == old, {})[old]
     _plain(source, target, problems, problems.c.study == old, {"study": {old: new}})
     method: dict[Any, Any] = {None: None}  # a method without a pool; one with a pool comes after it
-    _keyed(source, target, methods, methods.c.study == old, {"study": {old: new}, "pool": method}, method)
+    _keyed(source, target, methods, methods.c.study == old, {"study": {old: new}, "pool": method}, method, 1)
     del method[None]
     own = list(method)
     _keyed(source, target, units, units.c.study == old, {"study": {old: new}, "method": method})
@@ -112,8 +113,8 @@ def copy_study(source: Connection, name: str, target: Connection) -> None:
         _plain(source, target, of, of.c.method.in_(own), {"method": method, "run": called})
     run = _keyed(source, target, runs, runs.c.study == old, {"study": {old: new}, "id": called})
     for of in (nodes, candidates):
-        for key in run:
-            _plain(source, target, of, of.c.run == key, {"run": run})
+        for i in range(0, len(run), SOME):
+            _plain(source, target, of, of.c.run.in_([*run][i : i + SOME]), {"run": run})
     target.execute(update(units).where(units.c.study == new).values(epoch=first_epoch()))
 
 
@@ -151,22 +152,36 @@ Keys = Mapping[str, dict[Any, Any]]  # column -> old key -> new key
 
 
 def _keyed(
-    source: Connection, target: Connection, of: Table, where: Any, keys: Keys, found: dict[Any, Any] | None = None
+    source: Connection,
+    target: Connection,
+    of: Table,
+    where: Any,
+    keys: Keys,
+    found: dict[Any, Any] | None = None,
+    size: int = BATCH,
 ) -> dict[Any, Any]:
-    """Copy rows that others refer to by `key`, in its order; returns (and fills `found` with) new keys by old ones."""
+    """Copy rows that others refer to by `key`, in its order, so many at a time.
+
+    Returns (and fills `found` with) new keys by old ones.
+    """
     found = {} if found is None else found
-    for row in source.execute(select(of).where(where).order_by(of.c.key)).mappings():
-        values = {**row, **{column: known[row[column]] for column, known in keys.items()}}
-        old = values.pop("key")
-        found[old] = target.execute(insert(of).values(**values).returning(of.c.key)).scalar_one()
+    for batch in _renamed(source, select(of).where(where).order_by(of.c.key), keys, size):
+        old = [row.pop("key") for row in batch]
+        made = insert(of).returning(of.c.key, sort_by_parameter_order=True)
+        found.update(zip(old, target.execute(made, batch).scalars(), strict=True))
     return found
 
 
 def _plain(source: Connection, target: Connection, of: Table, where: Any, keys: Keys) -> int:
-    rows, counted = source.execution_options(yield_per=BATCH).execute(select(of).where(where)).mappings(), 0
-    while batch := rows.fetchmany(BATCH):
-        target.execute(
-            insert(of), [{**row, **{column: known[row[column]] for column, known in keys.items()}} for row in batch]
-        )
+    counted = 0
+    for batch in _renamed(source, select(of).where(where), keys):
+        target.execute(insert(of), batch)
         counted += len(batch)
     return counted
+
+
+def _renamed(source: Connection, asked: Select[Any], keys: Keys, size: int = BATCH) -> Iterator[list[dict[str, Any]]]:
+    """Rows with new keys, so many at a time."""
+    rows = source.execution_options(yield_per=BATCH).execute(asked).mappings()
+    while batch := rows.fetchmany(size):
+        yield [{**row, **{column: known[row[column]] for column, known in keys.items()}} for row in batch]
