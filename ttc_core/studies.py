@@ -239,8 +239,7 @@ def outcomes(study: str, dataset: str | None = None, *, db: str | None = None) -
     from ttc_core.store import studies_tables as tables
     from ttc_core.studies_frames import frame
 
-    rows = tables.outcome_rows(_database(db), study, dataset)
-    return frame(rows)
+    return frame(tables.outcome_columns(_database(db), study, dataset))
 
 
 def pool(

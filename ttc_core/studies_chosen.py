@@ -5,6 +5,7 @@ What is not asked for is what the study has most outcomes of. Methods without a 
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Chosen:
         """The same, or where there are none the samples that another scored, or nobody; [] without any."""
         return self.rated_rows() or studies.pool_rows(self.study, self.dataset, model=self.model, db=self.db)
 
+    @functools.cached_property
     def pool(self) -> Pool:
         """The same for analysis: scores in it are the verifier's own, or where there is none whoever's there are.
 
@@ -99,13 +101,14 @@ def choose(
     verifier: str | None = None,
     *,
     db: str | None = None,
+    outcomes: pd.DataFrame | None = None,
 ) -> Chosen:
-    """What of a study is to be looked at.
+    """What of a study is to be looked at. outcomes: its own of the data set, where they have been read already.
 
     Raises:
         UnknownName: no such study, or no outcomes of what is asked for; UserError: no outcomes at all.
     """
-    frame = studies.outcomes(study, dataset, db=db)
+    frame = studies.outcomes(study, dataset, db=db) if outcomes is None else outcomes
     if frame.empty:
         raise UserError(f"study {study!r} has no outcomes" + (f" of {dataset!r}" if dataset else ""))
     frame = frame[frame["dataset"] == frame["dataset"].mode()[0]]

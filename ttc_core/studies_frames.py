@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -38,20 +38,19 @@ COLUMNS = (
 )
 
 
-def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Rows of `store.studies_tables.outcome_rows` as `studies.outcomes` describes them."""
+def frame(found: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """`store.studies_tables.outcome_columns` as `studies.outcomes` describes them."""
     names = {"problem": "problem_id", "method": "label", "policy_prompt_tokens": "prompt_tokens_computed"}
     names |= {"policy_cached_tokens": "prompt_tokens_cached", "policy_tokens": "generated_tokens"}
-    for row in rows:
-        row["failed"] = row["failed_samples"] + row["failed_scores"]
-        row["unspent"] = max(0, row["budget"] - row["generations"])
-    found = {name: [row[names.get(name, name)] for row in rows] for name in COLUMNS}
-    made = pd.DataFrame({name: _readable(values) for name, values in found.items()})
+    failed = [a + b for a, b in zip(found["failed_samples"], found["failed_scores"], strict=True)]
+    unspent = [max(0, a - b) for a, b in zip(found["budget"], found["generations"], strict=True)]
+    of = {**found, "failed": failed, "unspent": unspent}
+    made = pd.DataFrame({name: _readable(of[names.get(name, name)]) for name in COLUMNS})
     made["method"] = made["method"].replace(FOLLOWED)
     return made.astype({"correct": "boolean", "score": "float64", "seconds": "float64"})
 
 
-def _readable(values: list[Any]) -> list[Any]:
+def _readable(values: Sequence[Any]) -> list[Any]:
     """A column with its texts as tables can hold them; few of them are different."""
     texts = {value: readable(value) for value in set(values) if isinstance(value, str)}
-    return [texts.get(value, value) for value in values] if texts else values
+    return [texts.get(value, value) for value in values] if texts else list(values)

@@ -106,22 +106,26 @@ def gathered(rows: Sequence[Mapping[str, Any]]) -> Pool:
 
     from ttc_core.analysis.pool import Pool
 
-    by_problem: dict[tuple[str, str], list[Solution]] = {}
+    by_problem: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
-        by_problem.setdefault((row["dataset"], row["problem_id"]), []).extend(unpacked(row))
-    shape = (len(by_problem), max(map(len, by_problem.values()), default=0))
+        by_problem.setdefault((row["dataset"], row["problem_id"]), []).append(row)
+    lengths = [sum(len(unpack_tokens(row["valid"])) for row in of) for of in by_problem.values()]
+    shape = (len(by_problem), max(lengths, default=0))
     correct, valid, graded = np.zeros(shape, bool), np.zeros(shape, bool), np.ones(shape, bool)
     answers, tokens = np.full(shape, -1, np.int64), np.zeros(shape, np.int64)
     scores = np.full(shape, np.nan)
-    steps: list[list[list[float]]] = [[[] for _ in range(shape[1])] for _ in range(shape[0])]
-    for p, found in enumerate(by_problem.values()):
+    steps: list[list[list[float]]] = [[] for _ in range(shape[0])]
+    for p, of in enumerate(by_problem.values()):
         groups: dict[str, int] = {}
-        for i, one in enumerate(found):
-            correct[p, i], valid[p, i], tokens[p, i] = one.correct is True, one.valid, one.tokens
-            graded[p, i] = one.correct is not None or not one.valid
-            scores[p, i] = math.nan if one.score is None else one.score
-            answers[p, i] = -1 if one.answer is None else groups.setdefault(one.answer, len(groups))
-            steps[p][i] = list(one.steps)
+        for row in of:
+            begin, there = len(steps[p]), np.array(unpack_tokens(row["valid"]), bool)
+            put, verdicts = np.s_[p, begin : begin + len(there)], np.array(unpack_tokens(row["correct"]))
+            correct[put], valid[put], graded[put] = verdicts == 1, there, (verdicts != UNKNOWN) | ~there
+            scores[put], tokens[put] = unpack_long(row["scores"]), unpack_tokens(row["tokens"])
+            numbers = [groups.setdefault(answer, len(groups)) for answer in json.loads(row["answers"])]
+            answers[put] = np.array([-1, *numbers])[list(unpack_tokens(row["groups"]))]
+            steps[p] += map(list, unpack_floats(row["steps"], len(there)))
+        steps[p] += ([] for _ in range(shape[1] - len(steps[p])))
     known = any(any(row) for row in steps)
     names = [problem for _, problem in by_problem]
     arrays = (correct, answers, scores, tokens, valid, steps if known else [])

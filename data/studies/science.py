@@ -111,7 +111,7 @@ def _search(own: Chosen) -> str:
 
 def _alone(own: Chosen) -> tuple[list[dict[str, float]], str]:
     """What of the gain is choosing by difficulty, and what is a better method for all; as gains and in words."""
-    found = documents.curves(own.outcomes, own.pool(), baseline=DVTS, resamples=RESAMPLES)
+    found = documents.curves(own.outcomes, own.pool, baseline=DVTS, resamples=RESAMPLES)
     gains = [{end: found["gain"][end][found["budgets"].index(n)] for end in ("mean", "low", "high")} for n in ALONE]
     return gains, (
         f"\n\nHow much of it is choosing: against {DVTS} for all questions alike the policy gains "
@@ -168,8 +168,8 @@ def _over(own: Chosen, weak: Chosen) -> str:
         verdict,
         table(["verifier", *bin_names()], rows)
         + "\n\nWhether it shows depends on the verifier, for the search is the same: inside a problem a right sample "
-        f"scores above a wrong one with a chance of {quality.within_problems(own.pool()):.2f} by {own.verifier} and of "
-        f"{quality.within_problems(weak.pool()):.2f} by {weak.verifier}.",
+        f"scores above a wrong one with a chance of {quality.within_problems(own.pool):.2f} by {own.verifier} and of "
+        f"{quality.within_problems(weak.pool):.2f} by {weak.verifier}.",
     )
 
 
@@ -178,7 +178,7 @@ def _exchange(own: Chosen) -> str:
     if large is None:
         raise SystemExit("the study has no larger model")
     times = parameters(large) / parameters(own.outcomes)
-    found = documents.exchanges(own.outcomes, large, own.pool(), RATIOS, times)
+    found = documents.exchanges(own.outcomes, large, own.pool, RATIOS, times)
     rows = [
         [bin_names()[b], *(interval(star["gain"], 100) for star in of["stars"])] for b, of in enumerate(found["bins"])
     ]
@@ -199,11 +199,11 @@ def _exchange(own: Chosen) -> str:
 
 
 def _predicted(own: Chosen) -> str:
-    same = documents.bins(own.pool(), "predicted")["agreement"]
+    same = documents.bins(own.pool, "predicted")["agreement"]
     gap = curves(own, "predicted")
     at = gap["budgets"].index(64)
     lost = {end: gap["gap"][end][at] for end in ("mean", "low", "high")}
-    curve = difficulty.needed(own.pool(), NEEDED)
+    curve = difficulty.needed(own.pool, NEEDED)
     rows = [
         ["rank correlation", *(f"{point['spearman']:.2f}" for point in curve)],
         ["in the same bin", *(f"{point['same']:.0%}" for point in curve)],
@@ -220,7 +220,7 @@ def _predicted(own: Chosen) -> str:
 
 
 def _aggregated(own: Chosen) -> str:
-    pool, ns = own.pool(), (4, 16, 64)
+    pool, ns = own.pool, (4, 16, 64)
     last, *others = (
         estimators.estimate(pool.rescored(how), "weighted", ns).values.T for how in ("last", "min", "prod", "mean")
     )

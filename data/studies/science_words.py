@@ -19,19 +19,19 @@ def curves(chosen: Chosen, by: str) -> dict[str, Any]:
     """The frontier's document, made once."""
     key = (chosen.study, chosen.model, by)
     if key not in _MADE:
-        _MADE[key] = documents.curves(chosen.outcomes, chosen.pool(), by=by, resamples=RESAMPLES)
+        _MADE[key] = documents.curves(chosen.outcomes, chosen.pool, by=by, resamples=RESAMPLES)
     return _MADE[key]
 
 
 def reached(own: Chosen) -> float:
     """Share of the hardest bin's problems that any sample of the pool solves."""
-    pool = own.pool()
+    pool = own.pool
     hardest = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, BINS).of == BINS - 1
     return float(pool.correct[hardest].any(axis=1).mean())
 
 
 def by_bin(chosen: Chosen, one: tuple[str, int], other: tuple[str, int]) -> list[comparison.Difference]:
-    pool = chosen.pool()
+    pool = chosen.pool
     of = difficulty.quantile_bins(difficulty.easiness(pool, "oracle"), pool.problems, BINS).of
     a, b = (right(chosen, *which).reindex(pool.problems).to_numpy(float) for which in (one, other))
     return [comparison.compare(a[of == k], b[of == k]) for k in range(BINS)]

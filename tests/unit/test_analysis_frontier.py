@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit import analysis_worlds as worlds
 from ttc_core.analysis.difficulty import quantile_bins
-from ttc_core.analysis.frontier import followed, frontier, gap
+from ttc_core.analysis.frontier import followed, frontier
 from ttc_core.analysis.measured import cost, measured
 from ttc_core.analysis.pipeline import Binning, Pipeline, crossing
 from ttc_core.errors import BadValue
@@ -170,9 +170,10 @@ def test_the_gap_between_oracle_and_a_useless_prediction():
     correct, easiness, budgets = worlds.crossover()
     found = measured(worlds.outcomes(correct, budgets))
     useless = np.random.default_rng(9).random(len(easiness))
-    lost = gap(found, Binning(easiness), Binning(useless), resamples=200)
+    lost = frontier(found, Binning(useless), resamples=200, other=Binning(easiness)).gap
     assert (lost.mean[3:] > 0.02).all() and (lost.low[4:] > 0).all()
-    assert (gap(found, Binning(easiness), Binning(easiness), resamples=20).mean == 0).all()
+    assert (frontier(found, Binning(easiness), resamples=20, other=Binning(easiness)).gap.mean == 0).all()
+    assert frontier(found, Binning(easiness), resamples=0).gap is None
 
 
 def test_charging_for_difficulty_costs_efficiency():

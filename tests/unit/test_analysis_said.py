@@ -24,8 +24,8 @@ from ttc_core.settings import settings
 def test_the_strategy_that_follows_a_policy_is_not_taken_for_the_one_that_is_chosen():
     row = dict.fromkeys((*studies_frames.COLUMNS, "problem_id", "prompt_tokens_computed", "prompt_tokens_cached"), 1)
     row |= dict.fromkeys(("generated_tokens", "failed_samples", "failed_scores"), 0) | {"run": None}
-    rows = [{**row, "label": label} for label in ("compute_optimal", "best_of_n")]
-    made = studies_frames.frame(rows)
+    found = {name: [value] * 2 for name, value in row.items()} | {"label": ["compute_optimal", "best_of_n"]}
+    made = studies_frames.frame(found)
     assert list(made["method"]) == ["compute_optimal followed", "best_of_n"]
     frame, pool = tables().frame, tables().pool
     names = frame["method"].replace({"beam_search width=4": made["method"][0]})

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from ttc_core import studies_file, studies_frames, studies_plan
 from ttc_core.settings import REPOSITORY
-from ttc_core.store.studies_tables import outcome_rows
+from ttc_core.store.studies_tables import outcome_columns
 from ttc_core.store.transfer import snapshot
 from ttc_core.store.units import methods, units
 
@@ -46,7 +46,7 @@ def test_revisions_that_share_replies_come_to_what_they_come_to_alone():
     found = []
     for name in ("sample", "revising"):
         with snapshot(STUDIES / f"{name}.db.xz") as db:
-            frame = studies_frames.frame(outcome_rows(db, name))
+            frame = studies_frames.frame(outcome_columns(db, name))
         frame = frame[frame["model"] == "mini-reviser"].set_index(["problem", "method", "budget", "seed"])
         found.append(frame[["answer", "correct", "score", "generations", "policy_tokens"]].sort_index())
     both = found[0].index.intersection(found[1].index)

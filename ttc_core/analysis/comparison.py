@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from ttc_core.analysis.pool import Floats, Ints
 from ttc_core.errors import BadValue
+
+BLOCK = 1024  # sizes of a test whose edges are worked out together
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def by_budget(outcomes: pd.DataFrame, column: str, resamples: int = 1000) -> pd.
     return found.sort_values("budget", kind="stable")
 
 
-@lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=2)
 def _drawn(problems: int, resamples: int, seed: int) -> Floats:
     """(resamples, P) how often each problem is drawn; not to be changed. Kept, as all of a study's methods need it."""
     return np.random.default_rng(seed).multinomial(problems, np.full(problems, 1 / problems), resamples).astype(float)
@@ -124,15 +126,37 @@ def power(won: float, lost: float, problems: int, level: float = 0.05) -> float:
     if differing == 0:
         return 0.0
     numbers = np.arange(problems + 1)
-    likely = stats.binom.pmf(numbers, problems, differing)
+    likely = _binomial(numbers, problems, differing)
     numbers, likely = numbers[likely > 1e-12], likely[likely > 1e-12]
     edges, share = _critical(numbers, level), won / differing
-    found = stats.binom.cdf(edges, numbers, share) + stats.binom.sf(numbers - edges - 1, numbers, share)
-    return float((likely * np.where(edges >= 0, found, 0.0)).sum())
+    some = edges >= 0
+    edges, numbers = edges[some], numbers[some]
+    found = special.bdtr(edges, numbers, share) + special.bdtrc(numbers - edges - 1, numbers, share)
+    return float((likely[some] * found).sum())
+
+
+def _binomial(counts: Ints, of: int, share: float) -> Floats:
+    """Probability of each count. `special` goes without the checks of `stats.binom`, which take longer than the sum."""
+    ways = -special.betaln(1 + of - counts, 1 + counts) - np.log1p(of)
+    return np.asarray(np.exp(ways + special.xlogy(counts, share) + special.xlog1py(of - counts, -share)), np.float64)
 
 
 def _critical(numbers: Ints, level: float) -> Ints:
-    """The largest count whose two-sided p among so many differing problems is at most `level`; -1 if there is none."""
+    """The largest count whose two-sided p among so many differing problems is at most `level`; -1 if there is none.
+
+    numbers: consecutive.
+    """
+    if not len(numbers):
+        return numbers
+    first, last = int(numbers[0]) // BLOCK, int(numbers[-1]) // BLOCK
+    known = np.concatenate([_edges(block, level) for block in range(first, last + 1)])
+    return np.asarray(known[numbers - first * BLOCK], np.int64)
+
+
+@functools.lru_cache(256)
+def _edges(block: int, level: float) -> Ints:
+    """`_critical` of `BLOCK` numbers."""
+    numbers = np.arange(block * BLOCK, (block + 1) * BLOCK)
     edges = np.asarray(stats.binom.ppf(level / 2, numbers, 0.5), np.int64)
     return edges - (2 * stats.binom.cdf(edges, numbers, 0.5) > level)
 

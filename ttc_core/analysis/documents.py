@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ttc_core.analysis import difficulty, estimators, exchange, fronts
-from ttc_core.analysis.frontier import RESAMPLES, Frontier, Interval, followed, frontier, gap
+from ttc_core.analysis.frontier import RESAMPLES, Frontier, Interval, followed, frontier
 from ttc_core.analysis.measured import Measured, cost, measured
 from ttc_core.analysis.pipeline import Binning
 from ttc_core.analysis.pool import Floats, Pool
@@ -114,7 +114,9 @@ def curves(
     """
     whole = measured(outcomes, axis, verifier, baseline)
     found, pool, binning = binned(whole, pool, by, count, absolute)
-    made = frontier(found, binning, resamples, seed=seed, charge=charge)
+    compared = by == "predicted" and not absolute
+    other = Binning(difficulty.easiness(pool, "oracle"), count) if compared else None
+    made = frontier(found, binning, resamples, seed=seed, charge=charge, other=other)
     document = _frontier(made, found)
     document |= {
         "axis": axis,
@@ -126,9 +128,8 @@ def curves(
         "pareto": [vars(point) for point in fronts.pareto(found)],
         "sensitivity": fronts.sensitivity(found),
     }
-    if by == "predicted" and not absolute:
-        oracle = Binning(difficulty.easiness(pool, "oracle"), count)
-        document["gap"] = _lists(gap(found, oracle, binning, resamples, seed=seed))
+    if made.gap is not None:
+        document["gap"] = _lists(made.gap)
     return document
 
 

@@ -48,6 +48,7 @@ class Frontier:
             the best of many single answers is right more often than any method.
         regret_by_bin: (K, B) the same in each bin.
         sizes: (K) problems of each bin.
+        gap: (B) accuracy of the optimal policy by another difficulty less that by this one, paired; None without one.
     """
 
     budgets: list[float]
@@ -62,6 +63,7 @@ class Frontier:
     regret: Floats
     regret_by_bin: Floats
     sizes: Ints
+    gap: Interval | None
 
 
 def frontier(
@@ -72,6 +74,7 @@ def frontier(
     seed: int = 0,
     charge: float = 0.0,
     crossed: bool = True,
+    other: Binning | None = None,
 ) -> Frontier:
     """The frontier of a study.
 
@@ -80,6 +83,7 @@ def frontier(
         resamples: of the bootstrap; 0 gives no intervals (NaN).
         folds: random pairs of folds that are averaged.
         charge: cost of estimating a problem's difficulty, added to what the policy spends.
+        other: another difficulty to compare with, as the oracle's.
         crossed: False chooses and measures on the same problems, which flatters; it is there to show by how much.
 
     Raises:
@@ -91,16 +95,22 @@ def frontier(
     if p < binning.count:
         raise BadValue(f"{p} problems do not fill {binning.count} bins")
     pipeline = Pipeline(measured, binning, folds, seed, charge, crossed)
+    rival = Pipeline(measured, other, folds, seed, 0.0, crossed) if other else None
+
+    def run(counts: Floats) -> dict[str, Floats]:
+        made = pipeline.run(counts)
+        return made if rival is None else made | {"gap": rival.run(counts)["optimal"] - made["optimal"]}
+
     ones = np.ones((1, p))
-    point = pipeline.run(ones)
+    point = run(ones)
     rng = np.random.default_rng([seed, 1])
-    parts = [pipeline.run(c) for c in resampled(rng, p, resamples)]
+    parts = [run(c) for c in resampled(rng, p, resamples)]
     drawn = {name: np.concatenate([part[name] for part in parts]) if parts else None for name in point}
     of = pipeline.placed(ones)
     sums, counts = pipeline.totals(ones, of, np.zeros(p, np.int64))
-    by_bin = ratio(sums.sum(1)[0], counts.sum(1)[0])  # (K, MB)
-    by_bin = by_bin.reshape(binning.count, *measured.accuracy.shape[1:])
-    number = np.broadcast_to(counts.sum(1)[0], sums.sum(1)[0].shape).reshape(by_bin.shape)
+    total, number = sums.sum(axis=0)[:, 0], counts.sum(axis=0)[:, 0]
+    by_bin = ratio(total, number).reshape(binning.count, *measured.accuracy.shape[1:])  # (K, M, B)
+    number = np.broadcast_to(number, total.shape).reshape(by_bin.shape)
     taken = chosen(np.where(np.isnan(by_bin), -np.inf, by_bin), number, pipeline.source)  # (K, B)
     regrets = _regret(measured, pipeline.followed())
     made = {name: _interval(value[0], drawn[name]) for name, value in point.items()}
@@ -117,24 +127,8 @@ def frontier(
         regret=mean_of_known(regrets),
         regret_by_bin=np.stack([mean_of_known(regrets[of[0] == k]) for k in range(binning.count)]),
         sizes=np.bincount(of[0], minlength=binning.count),
+        gap=made.get("gap"),
     )
-
-
-def gap(
-    measured: Measured,
-    one: Binning,
-    other: Binning,
-    resamples: int = RESAMPLES,
-    folds: int = FOLDS,
-    seed: int = 0,
-) -> Interval:
-    """(B) accuracy of the optimal policy by one difficulty (oracle) less that by another (predicted), paired."""
-    p = len(measured.problems)
-    a, b = (Pipeline(measured, binning, folds, seed, 0.0, True) for binning in (one, other))
-    rng = np.random.default_rng([seed, 1])
-    ones = np.ones((1, p))
-    drawn = [a.run(c)["optimal"] - b.run(c)["optimal"] for c in resampled(rng, p, resamples)]
-    return _interval((a.run(ones)["optimal"] - b.run(ones)["optimal"])[0], np.concatenate(drawn) if drawn else None)
 
 
 def followed(measured: Measured, binning: Binning, folds: int = FOLDS, seed: int = 0) -> Floats:

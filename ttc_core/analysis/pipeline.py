@@ -75,7 +75,7 @@ class Pipeline:
         """(P, B) accuracy of the policy on each problem as it is, a mean over the pairs of folds that tell it."""
         ones = np.ones((1, len(self.order)))
         of, flat = self.placed(ones), self.measured.accuracy.reshape(len(self.order), -1)
-        taken = [self.best(*self.totals(ones, of, fold))[0][fold, of[0]] for fold in self.folds]  # (P, B) each
+        taken = [self.best(*self.totals(ones, of, fold))[fold, of[0], 0] for fold in self.folds]  # (P, B) each
         return mean_of_known(np.array([np.take_along_axis(flat, best, axis=1) for best in taken]))
 
     def placed(self, counts: Floats) -> Ints:
@@ -91,33 +91,33 @@ class Pipeline:
         return np.maximum(of, 0)  # problems that are not drawn count in no bin
 
     def totals(self, counts: Floats, of: Ints, fold: Ints) -> tuple[Floats, Floats]:
-        """Sums of accuracy and numbers of problems, (R, F, K, MB) or broadcast to it, by fold (P) and bin (R, P)."""
+        """Sums of accuracy and numbers of problems, (F, K, R, MB) or broadcast to it, by fold (P) and bin (R, P)."""
         inside = [np.flatnonzero(fold == f) for f in range(int(fold.max()) + 1)]
-        sums, numbers = [], []
-        for rows in inside:
+        shape = (len(inside), self.binning.count, len(counts))
+        products, numbers = np.empty((*shape, self.table.shape[1])), np.empty((*shape, 1))
+        for f, rows in enumerate(inside):
             part, bins, table = counts[:, rows], of[:, rows], self.table[rows]
-            weights = [np.where(bins == k, part, 0.0) for k in range(self.binning.count)]
-            both = [self._halved(w @ table, w.sum(axis=1)[:, None]) for w in weights]
-            sums.append(np.stack([s for s, _ in both], axis=1))
-            numbers.append(np.stack([n for _, n in both], axis=1))
-        return np.stack(sums, axis=1), np.stack(numbers, axis=1)
+            for k in range(self.binning.count):
+                weights = np.where(bins == k, part, 0.0)
+                np.matmul(weights, table, out=products[f, k])
+                numbers[f, k] = weights.sum(axis=1)[:, None]
+        return self._halved(products, numbers)
 
     def _halved(self, product: Floats, number: Floats) -> tuple[Floats, Floats]:
         width = self.m * self.b
-        return product[:, :width], number if self.complete else product[:, width:]
+        return product[..., :width], number if self.complete else product[..., width:]
 
     def _chosen(self, sums: Floats, numbers: Floats) -> Floats:
         """(R, B) accuracy of what is chosen in each bin on one fold and measured on the other, both ways."""
         best = self.best(sums, numbers)
-        numbers = np.broadcast_to(numbers, sums.shape)
-        right = np.take_along_axis(sums, best, axis=3).sum(axis=(1, 2))
-        return ratio(right, np.take_along_axis(numbers, best, axis=3).sum(axis=(1, 2)))
+        there = np.broadcast_to(numbers, sums.shape)
+        return ratio(*(np.take_along_axis(of, best, axis=3).sum(axis=(0, 1)) for of in (sums, there)))
 
     def best(self, sums: Floats, numbers: Floats) -> Ints:
-        """(R, F, K, B) the method and budget (index into MB) with the best mean on the other fold, see `chosen`."""
+        """(F, K, R, B) the method and budget (index into MB) with the best mean on the other fold, see `chosen`."""
         shape = (*sums.shape[:3], self.m, self.b)
         means, numbers = _known(sums, numbers).reshape(shape), np.broadcast_to(numbers, sums.shape).reshape(shape)
-        return chosen(means, numbers, self.source)[:, ::-1]
+        return chosen(means, numbers, self.source)[::-1]
 
     def _efficiency(self, optimal: Floats, base: Floats) -> Floats:
         """(R, B) budget over the crossing, held within what the budgets can tell."""
@@ -158,30 +158,30 @@ def chosen(means: Floats, numbers: Floats, source: Ints) -> Ints:
         numbers: (..., M, B) problems behind them.
         source: (M, B) as `within` gives it.
     """
-    m, b = means.shape[-2:]
-    there = np.take_along_axis(means, np.broadcast_to(source, means.shape), axis=-1)
-    flat = (*means.shape[:-2], m * b)
-    means, numbers = means.reshape(flat), np.broadcast_to(numbers, means.shape).reshape(flat)
-    spread = np.where(np.isfinite(means), means * (1 - means), 0.0) / np.maximum(numbers, 1)
+    (*lead, m, b), numbers = means.shape, np.broadcast_to(numbers, means.shape).reshape(-1)
+    means = means.reshape(-1)
+    rows = np.arange(len(means) // (m * b)) * (m * b)  # where each begins
     taken: list[Ints] = []
     for j in range(b):
-        first = there[..., j].argmax(axis=-1)
+        within = np.arange(m) * b + source[:, j]
+        there = means[rows[:, None] + within]
+        first = there.argmax(axis=1)
         if not taken:
-            taken.append(first * b + source[first, j])
+            taken.append(within[first])
             continue
         before = taken[-1]
-        same = _at(there[..., j], before // b) >= there[..., j].max(axis=-1)
-        first = np.where(same, before // b, first)
-        best = first * b + source[first, j]
+        same = there[np.arange(len(rows)), before // b] >= there.max(axis=1)
+        best = within[np.where(same, before // b, first)]
+        (now, spread), (then, more) = (_told(means[rows + of], numbers[rows + of]) for of in (before, best))
         with np.errstate(invalid="ignore"):  # of minus infinities
-            margin = MARGIN * np.sqrt(np.maximum(_at(spread, before) + _at(spread, best), 0.0))
-            taken.append(np.where(_at(means, before) - _at(means, best) > margin, before, best))
-    return np.stack(taken, axis=-1)
+            margin = MARGIN * np.sqrt(np.maximum(spread + more, 0.0))
+            taken.append(np.where(now - then > margin, before, best))
+    return np.stack(taken, axis=-1).reshape(*lead, b)
 
 
-def _at(values: Floats, index: Ints) -> Floats:
-    """(...) the value at each index (...) of the last axis."""
-    return np.asarray(np.take_along_axis(values, index[..., None], axis=-1)[..., 0])
+def _told(means: Floats, numbers: Floats) -> tuple[Floats, Floats]:
+    """Means of accuracy, and the squares of their standard errors."""
+    return means, np.where(np.isfinite(means), means * (1 - means), 0.0) / np.maximum(numbers, 1)
 
 
 def _known(sums: Floats, numbers: Floats) -> Floats:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ttc_core.analysis import estimators, votes
 from ttc_core.analysis.pool import Bools, Floats, Pool
@@ -57,11 +57,11 @@ def brier(scores: Floats, right: Bools) -> float:
 
 def auc(scores: Floats, right: Bools) -> float:
     """Probability that a right one scores above a wrong one, ties counted half; NaN without both."""
-    good = int(right.sum())
-    if not 0 < good < len(right):
+    good, bad = scores[right], np.sort(scores[~right])
+    if not (len(good) and len(bad)):
         return math.nan
-    ranks = stats.rankdata(scores)
-    return float((ranks[right].sum() - good * (good + 1) / 2) / (good * (len(right) - good)))
+    below = sum(int(np.searchsorted(bad, good, side).sum()) for side in ("left", "right"))  # twice: ties are in one
+    return below / 2 / (len(good) * len(bad))
 
 
 def _check(scores: Floats, right: Bools) -> None:
@@ -95,21 +95,16 @@ def by_position(pool: Pool, fewest: int = 20) -> list[dict[str, float]]:
         BadValue: no step has a score.
     """
     pool = pool.judged()
-    rows = [
-        (steps, pool.correct[p, i])
-        for p, row in enumerate(pool.steps)
-        for i, steps in enumerate(row)
-        if pool.valid[p, i]
-    ]
-    longest = max((len(steps) for steps, _ in rows), default=0)
-    if not longest:
+    steps = [*itertools.compress(itertools.chain(*pool.steps), pool.valid.ravel().tolist())]
+    lengths, scores = np.array([*map(len, steps)], int), np.array([*itertools.chain(*steps)], float)
+    if not len(scores):
         raise BadValue("no sample of this pool has scores of its steps")
-    found = []
-    for j in range(longest):
-        reached = [(steps[j], right) for steps, right in rows if len(steps) > j and math.isfinite(steps[j])]
-        if len(reached) >= fewest:
-            scores, right = (np.array(column) for column in zip(*reached, strict=True))
-            found.append({"step": j + 1.0, "samples": float(len(reached)), "auc": auc(scores, right.astype(bool))})
+    place = np.arange(len(scores)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    right, found = np.repeat(pool.correct[pool.valid], lengths), []
+    for j in range(int(lengths.max())):
+        reached = (place == j) & np.isfinite(scores)
+        if (number := int(reached.sum())) >= fewest:
+            found.append({"step": j + 1.0, "samples": float(number), "auc": auc(scores[reached], right[reached])})
     return found
 
 

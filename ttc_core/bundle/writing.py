@@ -104,7 +104,7 @@ def _fill(study: str, folder: Path, copy: Database, drawn: Drawn) -> dict[str, A
     studies_export.write(study, folder / "data", db=url)
     (folder / "data" / "study.json").unlink()  # says when somebody looked; bundle.json says what it is
     made, left_out = _draw(study, folder / "figures", drawn, url)
-    rows = studies_tables.outcome_rows(copy, study)
+    graded_by = studies_tables.outcome_columns(copy, study)["graded_by"]
     outcomes = studies.outcomes(study, db=url)
     asked = provenance.asked(outcomes)
     about = studies.describe(study, db=url)
@@ -115,7 +115,7 @@ def _fill(study: str, folder: Path, copy: Database, drawn: Drawn) -> dict[str, A
         "kind": about["kind"],
         "created": about["created"],
         "asked": asked,
-        "graders": provenance.graders(_graders(copy, study), (row["graded_by"] for row in rows)),
+        "graders": provenance.graders(_graders(copy, study), graded_by),
         "software": provenance.software(),
         "drawn": asdict(drawn),
         "figures": [asdict(one) for one in made],

@@ -77,7 +77,7 @@ def frontier(args: argparse.Namespace) -> int:
     if not 0 <= args.charge < math.inf:
         raise BadValue(f"--charge must be a cost of 0 or more, not {args.charge:g}")
     found = _chosen(args)
-    frame, pool = found.outcomes, found.pool()
+    frame, pool = found.outcomes, found.pool
     document = documents.curves(
         frame,
         pool,
@@ -145,7 +145,7 @@ def exchange(args: argparse.Namespace) -> int:
     ratios = _numbers(args.ratio, float, "--ratio")
     answers = _answers(args, frame, large, larger)
     document = documents.exchanges(
-        frame, large, found.pool(), ratios, larger, args.by, args.bins, args.absolute, args.resamples, answers
+        frame, large, found.pool, ratios, larger, args.by, args.bins, args.absolute, args.resamples, answers
     )
     document |= {"dataset": found.dataset, "verifier": found.verifier, "small_model": found.model, "large_model": name}
     if answers is not None:

@@ -276,16 +276,20 @@ def of_study(
     Raises:
         UnknownName: no such study, model or verifier; UserError: it has no outcomes yet.
     """
-    found = choose(study, dataset, model, verifier, db=db)
+    return of_chosen(choose(study, dataset, model, verifier, db=db), resamples)
+
+
+def of_chosen(found: Chosen, resamples: int = RESAMPLES) -> StudyTables:
+    """The tables of what was chosen of a study."""
     try:
-        pool = found.pool()
+        pool = found.pool
     except UserError:  # figures that need one say so
         pool = None
     return StudyTables(
         found.outcomes,
         found.others,
         pool,
-        lambda revised: chains.kept(revised, db),
+        lambda revised: chains.kept(revised, found.db),
         resamples=resamples,
         rated=found.rated,
     )

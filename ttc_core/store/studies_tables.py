@@ -13,8 +13,10 @@ from ttc_core.store.studies import find
 from ttc_core.store.units import SHARING, methods, outcomes, pools, problems, studies, units
 
 
-def outcome_rows(db: Database, study: str, dataset: str | None = None) -> list[dict[str, Any]]:
+def outcome_columns(db: Database, study: str, dataset: str | None = None) -> dict[str, Sequence[Any]]:
     """Outcomes of its methods (not of pools as such), with the problem and the method, in the study's order.
+
+    By column: there are many, and few that look at them one by one.
 
     Raises:
         UnknownName: no such study.
@@ -29,7 +31,9 @@ def outcome_rows(db: Database, study: str, dataset: str | None = None) -> list[d
         if dataset is not None:
             wanted = wanted.where(problems.c.dataset == dataset)
         order = (methods.c.position, outcomes.c.budget, outcomes.c.seed, outcomes.c.problem)
-        return [dict(row) for row in connection.execute(wanted.order_by(*order)).mappings()]
+        found = connection.execute(wanted.order_by(*order))
+        names, rows = list(found.keys()), found.all()
+        return dict(zip(names, zip(*rows, strict=True) if rows else ((),) * len(names), strict=True))
 
 
 def pool_rows(db: Database, study: str, dataset: str | None = None) -> list[dict[str, Any]]:
