@@ -49,11 +49,16 @@ class Bench:
     def __init__(self, browser: Any, address: str) -> None:
         self.browser, self.address, self.found = browser, address, Bars()
 
-    def open(self, path: str, ready: str) -> Any:
-        """A page in a window of its own, once the JavaScript expression `ready` holds."""
+    def page(self) -> Any:
+        """An empty page in a window of its own."""
         page = self.browser.new_context(viewport=WINDOW).new_page()
         page.set_default_timeout(120_000)
         page.add_init_script(PROBE)
+        return page
+
+    def open(self, path: str, ready: str) -> Any:
+        """A page in a window of its own, once the JavaScript expression `ready` holds."""
+        page = self.page()
         page.goto(self.address + path, wait_until="commit")
         page.wait_for_function(ready)
         page.wait_for_timeout(1500)
@@ -99,12 +104,26 @@ def sliders(bench: Bench) -> None:
         bench.note(f"slider to chart, {name}", "from moving the slider to the chart painted", moved, 100)
 
 
+def pages() -> dict[str, str]:
+    """The pages and what each is opened for."""
+    return {name: content for name, content in CONTENT.items() if (REPOSITORY / "pages" / f"{name}.py").exists()}
+
+
+def first(bench: Bench) -> None:
+    """Every page once, in this order, by the first visitor after a start."""
+    page = bench.page()
+    for name, content in pages().items():
+        page.goto(f"{bench.address}/{'' if name == 'home' else name}", wait_until="commit")
+        shown = page.wait_for_function(f"__probe.find({content!r}) && performance.now()")
+        what = "to the first of what the page is for; the first visitor after a start sees all pages in this order"
+        bench.note(f"{name}, first visit", what, [float(shown.json_value())], None)
+
+
 def opening(bench: Bench) -> None:
     """Every page, opened by its address in a window that has seen it, and gone to from another page."""
     page = bench.open("/models", "__probe.find('[data-testid=stDataFrame] canvas')")
     opened, gone = {}, {}
-    pages = {name: content for name, content in CONTENT.items() if (REPOSITORY / "pages" / f"{name}.py").exists()}
-    for name, content in pages.items():
+    for name, content in pages().items():
         path, shown = "/" if name == "home" else f"/{name}", f"__probe.find({content!r}) && performance.now()"
         times = []
         for _ in range(4):
@@ -288,7 +307,7 @@ def main() -> int:
     """Measure all, or those named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="sliders, opening, many, large, growing; all without one"
+        "names", nargs="*", metavar="NAME", help="first, sliders, opening, many, large, growing; all without one"
     )
     wanted = parser.parse_args().names
     from playwright.sync_api import sync_playwright
@@ -302,7 +321,7 @@ def main() -> int:
         with served(url, examples=True) as address:
             bench = Bench(browser, address)
             steps: dict[str, Callable[[], None]] = {
-                "yardstick": lambda: yardstick(bench),
+                "yardstick": lambda: yardstick(bench), "first": lambda: first(bench),
                 "many": lambda: many(bench), "large": lambda: large(bench, run_id), "sliders": lambda: sliders(bench),
                 "growing": lambda: growing(bench, url, nodes), "opening": lambda: opening(bench),
             }  # fmt: skip

@@ -45,16 +45,16 @@ def solve() -> None:
 @st.cache_resource(show_spinner=False, max_entries=8)
 def chart(name: str, revision: str, dark: bool) -> Figure:
     """The headline's chart of a study; not to be changed."""
-    document = study.frontier(name, revision, "generations", "oracle", True)
+    document, _ = study.summed_up(name, revision)
     return plotly(headline.chart(document, headline.at(document)), frontier.INK[dark], 330)
 
 
 def summary(views: dict[str, StudyView]) -> None:
-    """What the sample study found (or the newest one, without it), as a chart and four sentences."""
-    name = study.SAMPLE if study.SAMPLE in views else next(iter(views))
-    document = study.frontier(name, study.revision(views[name]), "generations", "oracle", True)
+    """What a study found, as a chart and four sentences."""
+    shown = study.headlined(views)
+    name, revision = shown.id, study.revision(shown)
+    document, exchange = study.summed_up(name, revision)
     i = headline.at(document)
-    exchange = study.exchange(name, study.revision(views[name]))
     told = [("Compute saved", headline.saving(document, i)), ("Accuracy gained", headline.choices(document, i))]
     told += [("Beam ahead from", beam)] if (beam := headline.overtakes(document)) else []
     told += [("Larger model", headline.exchanged(exchange, exchange["large_model"]))] if exchange else []
@@ -70,7 +70,7 @@ def summary(views: dict[str, StudyView]) -> None:
             number.metric(title, value)
             text.text(sentence)
         st.plotly_chart(
-            chart(name, study.revision(views[name]), dark), key="chart", theme="streamlit",
+            chart(name, revision, dark), key="chart", theme="streamlit",
             config={"displayModeBar": False},
             alt="Accuracy by generations: compute-optimal, the baseline and the majority. " + told[0][1][1],
         )  # fmt: skip

@@ -37,6 +37,11 @@ def measured() -> dict[str, StudyView]:
     return {view.id: view for view in order}
 
 
+def headlined(views: dict[str, StudyView]) -> StudyView:
+    """The study that Home sums up, of those of `measured`: the sample study, or the newest one without it."""
+    return views.get(SAMPLE) or next(iter(views.values()))
+
+
 def revision(view: StudyView) -> str:
     """Changes when the study has more outcomes, or is another one of the same name."""
     return f"{view.created} {view.outcomes}"
@@ -99,13 +104,13 @@ def outcomes(study: str, revision: str) -> pd.DataFrame:
 @st.cache_resource(show_spinner="Reading the study", max_entries=8)
 def chosen(study: str, revision: str, verifier: str | None = None) -> Chosen:
     """Its outcomes of one model with one verifier on one data set."""
-    return choose(study, verifier=verifier)
+    return choose(study, verifier=verifier, outcomes=outcomes(study, revision))
 
 
 @st.cache_resource(show_spinner="Reading the study", max_entries=8)
 def tables_of(study: str, revision: str, verifier: str | None) -> tables.StudyTables:
     """The tables that figures are made of."""
-    return tables.of_study(study, verifier=verifier)
+    return tables.of_chosen(chosen(study, revision, verifier))
 
 
 def figure(study: str, revision: str, name: str, verifier: str | None = None) -> Info:
@@ -142,16 +147,29 @@ def _figure(study: str, revision: str, name: str, verifier: str | None) -> tuple
 def frontier(study: str, revision: str, axis: str, by: str, verifier: bool) -> dict[str, Any]:
     """The frontier's document. verifier: whether its tokens and FLOPs count."""
     found = chosen(study, revision)
-    made = documents.curves(found.outcomes, found.pool(), axis, by, verifier=verifier)
+    made = documents.curves(found.outcomes, found.pool, axis, by, verifier=verifier)
     about = {"dataset": found.dataset, "model": found.model, "verifier": found.verifier}
     return made | {"of": _of(found), "about": about}
+
+
+def summed_up(study: str, revision: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What Home says of a study: the documents of its frontier and of its exchange."""
+    return frontier(study, revision, "generations", "oracle", True), exchange(study, revision)
+
+
+@st.cache_resource(show_spinner=False)  # inside of it nothing else says on a page that it is being worked out
+def begun() -> None:
+    """Work out what Home shows, on whatever thread, so that the first visitor does not wait for it."""
+    if views := measured():
+        shown = headlined(views)
+        summed_up(shown.id, revision(shown))
 
 
 @st.cache_data(show_spinner="Comparing the methods", max_entries=32)
 def rows(study: str, revision: str, axis: str, by: str, verifier: bool) -> dict[str, Any]:
     """Every method at every budget beside the baseline, see `analysis.compared.table`."""
     found = chosen(study, revision)
-    return compared.table(found.outcomes, found.pool(), axis, by, verifier=verifier)
+    return compared.table(found.outcomes, found.pool, axis, by, verifier=verifier)
 
 
 @st.cache_data(show_spinner="Reading the problems", max_entries=16)
@@ -160,7 +178,7 @@ def problems(
 ) -> list[dict[str, Any]]:
     """The problems behind a point with "bin", "ease" and "expected"; method, base: label and budget in generations."""
     found = chosen(study, revision)
-    pool = found.pool()
+    pool = found.pool
     measured, bins = compared.placed(found.outcomes, pool, axis, by, verifier=verifier)
     bin_of = dict(zip(measured.problems, bins.tolist(), strict=True))
     told = pool.judged() if by == "oracle" else pool
@@ -182,7 +200,7 @@ def exchange(study: str, revision: str) -> dict[str, Any] | None:
     if large is None:
         return None
     times = parameters(large) / parameters(found.outcomes)
-    made = documents.exchanges(found.outcomes, large, found.pool(), tables.RATIOS, times)
+    made = documents.exchanges(found.outcomes, large, found.pool, tables.RATIOS, times)
     return made | {"large_model": name}
 
 
@@ -192,7 +210,7 @@ def standings(study: str, revision: str, by: str, larger: str | None) -> dict[st
     found = chosen(study, revision)
     large, name = found.larger(larger)
     times = None if large is None else parameters(large) / parameters(found.outcomes)
-    both = documents.rivals(found.outcomes, large, found.pool(), by)
+    both = documents.rivals(found.outcomes, large, found.pool, by)
     of = _of(found)
     at = [] if times is None or math.isnan(times) else [multiplier(times, ratio) for ratio in tables.RATIOS]
     return documents.standings(both, at) | {
