@@ -104,7 +104,7 @@ def measured(
     kept = outcomes[outcomes["correct"].notna()]
     if kept.empty:
         raise BadValue("the study has no graded outcome yet")
-    labels = list(dict.fromkeys(kept["method"]))
+    labels = list(kept["method"].unique())
     kept = kept.assign(
         cost=cost(kept, axis, verifier),
         right=kept["correct"].astype(float),

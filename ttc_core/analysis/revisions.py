@@ -97,15 +97,13 @@ def _share(values: Bools) -> float:
 
 def parameter(outcomes: pd.DataFrame, name: str, default: object = None) -> pd.Series:
     """(rows) a parameter of each outcome's method; a series, for a list of no rows would choose no columns."""
-    return outcomes["params"].map(lambda params: json.loads(params).get(name, default))
+    known = {params: json.loads(params).get(name, default) for params in outcomes["params"].unique()}  # few
+    return outcomes["params"].map(known)
 
 
 def chains(outcomes: pd.DataFrame) -> Ints:
     """(rows) chains side by side of each outcome of revisions."""
-    asked = [
-        1 if strategy == STRATEGIES[1] else int(json.loads(params).get("chains", 4))
-        for strategy, params in zip(outcomes["strategy"], outcomes["params"], strict=True)
-    ]
+    asked = np.where(outcomes["strategy"] == STRATEGIES[1], 1, parameter(outcomes, "chains", 4))
     return np.asarray(np.minimum(asked, outcomes["budget"].to_numpy(np.int64)), np.int64)
 
 

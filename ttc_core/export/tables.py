@@ -52,7 +52,7 @@ class StudyTables:
     @property
     def methods(self) -> list[str]:
         """See Tables."""
-        return list(dict.fromkeys([*self.frame["method"], *self.others["method"]]))
+        return list(dict.fromkeys([*self.frame["method"].unique(), *self.others["method"].unique()]))
 
     @property
     def about(self) -> str:
