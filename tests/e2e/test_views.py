@@ -103,9 +103,13 @@ def test_a_menu_leaves_no_drag_behind(served, open_page, stored):
 
 def test_nothing_stays_dim_once_an_answer_has_been_opened(served, open_page, stored):
     page = opened(open_page, f"{served}/trees?run={stored}")
-    page.locator(".side details.answer").first.evaluate("block => { block.open = true; }")
-    page.locator(".side details.answer .row").first.hover()
+    assert page.locator(".side details.answer:not([open]) .row").count() == 0  # made when it is opened
+    page.locator(".side details.answer").last.evaluate("block => { block.open = true; }")
+    rows = page.locator(".side details.answer").last.locator(".row")
+    rows.first.hover()
+    votes = page.locator(".side details.answer .votes").last.inner_text()
+    assert rows.count() == int(votes.split()[0])
     page.wait_for_function("window.__ttc.of.dim !== null")
-    page.locator(".side details.answer .row").first.click()
+    rows.first.click()
     page.locator(".side .tabs .on", has_text="Step").wait_for()
     assert page.evaluate("window.__ttc.of.dim") is None

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from tests.unit import analysis_worlds as worlds
 from ttc_core.analysis import comparison, exchange, fronts, planning
@@ -57,6 +58,25 @@ def test_power_is_how_often_a_simulated_test_finds_the_difference():
     simulated = np.mean([comparison.mcnemar(int(w), int(lost)) <= 0.05 for w, lost, _ in draws])
     assert comparison.power(0.25, 0.1, 80) == pytest.approx(simulated, abs=4 * math.sqrt(0.25 / 4000))
     assert comparison.power(0.1, 0.1, 200) <= 0.05 and comparison.power(0, 0, 10) == 0
+
+
+@pytest.mark.parametrize(
+    ("won", "lost", "problems"), [(0.25, 0.1, 40), (0.5, 0.5, 12), (0.03, 0, 60), (1, 0, 9), (0.2, 0.1, 5)]
+)
+def test_power_is_the_sum_over_all_that_may_come(won, lost, problems):
+    found = 0.0
+    for differing in range(problems + 1):
+        telling = [k for k in range(differing + 1) if comparison.mcnemar(k, differing - k) <= 0.05]
+        chance = stats.binom.pmf(telling, differing, won / (won + lost)).sum()
+        found += stats.binom.pmf(differing, problems, won + lost) * chance
+    assert comparison.power(won, lost, problems) == pytest.approx(found, abs=1e-9)
+
+
+@pytest.mark.parametrize("number", [6, 1000, 1023, 1024, 2047, 20_000])
+def test_the_edge_of_a_test_is_where_its_p_passes_the_level(number):
+    for n, edge in zip((number, number + 1), comparison._critical(np.arange(number, number + 2), 0.05), strict=True):
+        assert comparison.mcnemar(edge, n - edge) <= 0.05 < comparison.mcnemar(edge + 1, n - edge - 1)
+    assert comparison._critical(np.arange(6), 0.05).tolist() == [-1] * 6  # five of five may be chance
 
 
 def test_how_many_problems_are_needed():

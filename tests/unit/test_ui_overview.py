@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.unit.test_ui_pages import component, page, said, url  # noqa: F401 (a
 from ttc_core import registry, runs, studies
 from ttc_core.analysis import documents, exchange
 from ttc_core.datasets import added
-from ttc_core.ui import examples, headline
+from ttc_core.ui import examples, headline, study
 from ttc_core.ui import exchange as drawn
 
 
@@ -31,6 +32,17 @@ def test_an_imported_study_is_shown(imported, name):  # noqa: F811
         shown = component(at, "ttc_exchange")
         assert (shown["M"], shown["R"], len(shown["bins"])) == (14.0, 0.79, 5)
         assert "The study has no larger model" in said(at)
+
+
+def test_what_home_shows_is_worked_out_before_anybody_comes(imported, monkeypatch, caplog):  # noqa: F811
+    worker = threading.Thread(target=study.begun)  # as the app does when it starts
+    worker.start()
+    worker.join()
+    assert "ScriptRunContext" not in caplog.text  # what Streamlit says of a thread that speaks to a page
+    monkeypatch.setattr(documents, "curves", None)
+    shown = study.headlined(study.measured())
+    frontier, larger = study.summed_up(shown.id, study.revision(shown))
+    assert frontier["curves"] and larger is None
 
 
 def test_the_headline_says_what_the_document_holds(document):  # noqa: F811
