@@ -26,6 +26,7 @@ from benchmarks import browser_states
 from benchmarks.screenshots import CONTENT, FLAGS, free_port, served, serving
 from ttc_core import runs
 from ttc_core.settings import REPOSITORY
+from ttc_core.ui import view
 
 PROBE = (Path(__file__).parent / "browser_probe.js").read_text(encoding="utf-8")
 JSON, TABLE = REPOSITORY / "benchmarks" / "results" / "browser.json", REPOSITORY / "docs" / "browser.md"
@@ -208,7 +209,8 @@ def growing(bench: Bench, url: str, nodes: list[Any]) -> None:
     seen = [min(epoch for r, (_, epoch) in first.items() if r >= revision) - 1000 * at
             for revision, at in committed.items() if min(first) <= revision <= max(first)]  # fmt: skip
     bench.note("tick, 5,000 steps", "from the page's asking to the tree painted", ticks, 150)
-    bench.note("commit to paint", "from a worker's commit to its steps painted; looks every 0.5 s", seen, 1000)
+    every = f"from a worker's commit to its steps painted; looks every {view.TICK_LARGE} s"
+    bench.note("commit to paint", every, seen, 1000)
     bench.note("busy while it grows", "share of the browser's main thread, of 3 s each", busy, 10, "%", plain=BUSY)
 
 

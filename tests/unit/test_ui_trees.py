@@ -15,7 +15,7 @@ from ttc_core.store import repository
 from ttc_core.store.database import database
 from ttc_core.types import RunSpec
 from ttc_core.ui import component as component_
-from ttc_core.ui import difficult
+from ttc_core.ui import difficult, session, view
 
 
 def listed(at):
@@ -67,6 +67,17 @@ def test_the_way_back_leads_to_the_page_of_the_list_that_was_left(many):
     at.button(key="back").click().run()
     assert not at.exception and listed(at) == left and "run" not in at.query_params
     assert at.query_params["page"] == "2" and at.selectbox(key="strategy").value == "best_of_n"
+
+
+def test_a_large_tree_is_looked_at_less_often_and_one_that_has_ended_not_at_all(url, monkeypatch):  # noqa: F811
+    repository.add(database(url), "grows", RunSpec("?", "beam_search", 4))
+    every, polled = [], session.polled
+    monkeypatch.setattr(session, "polled", lambda look, pause, said: every.append(pause) or polled(look, pause, said))
+    at = page("trees", run="grows")
+    monkeypatch.setattr(view, "LARGE", 0)
+    assert not at.run().exception and every == [view.TICK, view.TICK_LARGE] and view.TICK < view.TICK_LARGE
+    runs.stop("grows", db=url)
+    assert not page("trees", run="grows").exception and every[2:] == [None]
 
 
 def luminance(colour):

@@ -13,12 +13,12 @@ from streamlit.delta_generator import DeltaGenerator
 from ttc_core import runs
 from ttc_core.errors import TTCError
 from ttc_core.runs_views import RunView
-from ttc_core.types import Usage
 from ttc_core.ui import delete, drawn, gate, meters, noted, onward, question, session, steps, tree, words
 from ttc_core.ui.component import search_tree
 
 Body = Callable[[RunView], None]
-TICK = 0.5  # seconds between two looks at the database while a search runs
+LARGE = 2_000  # steps from which a look costs the browser more than Streamlit's own part of it
+TICK, TICK_LARGE = 0.5, 0.7  # seconds between two looks at the database while a search runs
 COMPONENT = "ttc_tree"
 KIN = 4  # searches that go on from a search, named at its head
 MORE = {  # whether the search has ended: what a larger budget does
@@ -61,12 +61,17 @@ def show_run(run_id: str, shown: Shown) -> None:
         view = runs.get(run_id)
         place = _header(view, shown)
         said = _said(view)
-        session.polled(_look, None if view.ended else TICK, said)(run_id, shown, place, said)
+        session.polled(_look, _tick(view), said)(run_id, shown, place, said)
+
+
+def _tick(view: RunView) -> float | None:
+    """Seconds between two looks at a search, None for one that has ended."""
+    return None if view.ended else TICK if view.nodes < LARGE else TICK_LARGE
 
 
 def _said(view: RunView) -> tuple[Any, ...]:
-    """What the head depends on."""
-    return view.status, view.spec.budget, view.answer, view.correct, view.note
+    """What is drawn with the page: what the head depends on, and how often to look."""
+    return view.status, view.spec.budget, view.answer, view.correct, view.note, _tick(view)
 
 
 def _look(run_id: str, shown: Shown, place: DeltaGenerator, said: tuple[Any, ...]) -> None:
@@ -78,7 +83,7 @@ def _look(run_id: str, shown: Shown, place: DeltaGenerator, said: tuple[Any, ...
             raise
         if st.session_state.pop("ttc_changed", False) or _said(view) != said:
             st.rerun()
-        meters.show(used(view), place)
+        meters.show(meters.of_run(view), place)
         _trouble(view, shown)
         (shown.body or (lambda view: _tree(view, shown)))(view)
 
@@ -167,31 +172,6 @@ def _verdict(view: RunView, shown: Shown) -> None:
             st.text(f"known answer {words.shown(view.spec.answer)}")
         elif view.ended:
             st.text("no known answer to compare with")
-
-
-def used(view: RunView) -> list[meters.Meter]:
-    """Label, value and explanation of each usage meter."""
-    of: Usage = view.usage
-    failed = of.failed_samples + of.failed_scores
-    cached = f"prompt tokens computed {words.count(of.prompt_tokens_computed)}, found in the cache "
-    cached += f"{words.count(of.prompt_tokens_cached)}; generated {words.count(of.generated_tokens)}"
-    split = f"policy {words.short(of.policy_flops)}, verifier {words.short(of.verifier_flops)}"
-    found = [
-        (
-            "Generations",
-            f"{of.generations} / {view.spec.budget}",
-            "used and allowed: complete solutions' worth of work"
-            + (f"; the search ended with {view.unspent} to spare" if view.unspent else ""),
-        ),
-        ("Policy tokens", words.count(of.policy_tokens), cached),
-        ("Verifier tokens", words.count(of.verifier_tokens), "tokens the verifier forwarded"),
-        ("FLOPs", words.short(of.policy_flops + of.verifier_flops), f"{split}; 2 × parameters × tokens"),
-        ("Seconds", words.seconds(of.seconds or None), "time spent searching"),
-    ]
-    if failed:
-        why = f"{of.failed_samples} samples and {of.failed_scores} scores failed; they are left out of the choice"
-        found.append(("Failed", words.count(failed), why))
-    return found
 
 
 def _actions(view: RunView, shown: Shown) -> None:

@@ -73,7 +73,7 @@ function drawPanel(S) {
   side.dataset.of = `${tab} ${S.selected}`;
   const able = () => [...side.querySelectorAll("button")], focused = side.getRootNode().activeElement, at = able().indexOf(focused);
   side.replaceChildren(tabs, content);
-  content.scrollTop = scroll;
+  if (scroll) content.scrollTop = scroll;
   if (at < 0) return;
   const same = able().find((one) => one.dataset.id && one.dataset.id === focused.dataset.id);
   (same ?? able()[Math.min(at, able().length - 1)]).focus({ preventScroll: true });
