@@ -57,9 +57,10 @@ def show(name: str, look: Look, made: Info, study: str, revision: str, saved: bo
             preview(name, looks.asked(name, look, made), made, study, revision)
         except TTCError as error:
             session.notice("The figure cannot be drawn so", str(error), error.hint, key=f"wrong-{name}")
-        with st.expander("Edit", key=f"edit-{name}"):
-            looks.fields(name, look, made, sizes=saved)
-            keep(name, look, made, saved)
+        with form.fold("Edit", f"edit-{name}") as opened:
+            if opened:
+                looks.fields(name, look, made, sizes=saved)
+                keep(name, look, made, saved)
 
 
 def preview(name: str, look: Look, made: Info, study: str, revision: str) -> None:

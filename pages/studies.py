@@ -10,7 +10,7 @@ from ttc_core import runs, studies
 from ttc_core.export.text import csv_of
 from ttc_core.importing import uploads
 from ttc_core.studies_views import StudyView
-from ttc_core.ui import gate, meters, session, study_form, sure, words
+from ttc_core.ui import form, gate, meters, session, study_form, sure, words
 
 ORDER = 4
 TITLE = "Studies"
@@ -94,7 +94,9 @@ def named(names: Sequence[str]) -> str:
 
 def new(taken: list[str]) -> None:
     """A study from a form or as text, what it would take, and its start; open where it would be the first."""
-    with st.expander("New study", expanded=not taken):
+    with form.fold("New study", "study-new", expanded=not taken) as opened:
+        if not opened:
+            return
         asked, file = st.columns(2, gap="large")
         with asked, session.told("The form asks for what is not possible"):
             study_form.write(runs.catalogue(), taken)
@@ -107,7 +109,9 @@ def more(view: StudyView) -> None:
     """What a study that a file asked for has beyond that, as its text is changed, and its start."""
     if view.kind != "sweep":
         return
-    with st.expander("Extend"):
+    with form.fold("Extend", "study-extend") as opened:
+        if not opened:
+            return
         st.caption(
             "Ask for more problems, strategies, budgets or seeds than the study has. All that it has stays, and only "
             "what it lacks is searched; trees are kept of new searches alone."
@@ -136,7 +140,14 @@ def begin(text: str, study: str | None = None) -> None:
 
 def bring_in() -> None:
     """A study from a file that another program wrote."""
-    with st.expander("Import"), st.form("study_import", border=False):
+    with form.fold("Import", "study-bring") as opened:
+        if opened:
+            offer_import()
+
+
+def offer_import() -> None:
+    """The fields of a file of results, and its import."""
+    with st.form("study_import", border=False):
         hint = "20 MB at most, gzipped or not; larger ones by `python -m ttc_core import`"
         file = st.file_uploader("File of results", type=["jsonl", "json", "gz", "parquet"], help=hint)
         format = st.selectbox("Written by", FORMATS, format_func=FORMATS.__getitem__)

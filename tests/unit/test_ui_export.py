@@ -24,6 +24,12 @@ def page(**query):
     return at.run()
 
 
+def edited(at, name):
+    """The page with the fields of a figure on show, which are drawn once they are opened."""
+    at.session_state[f"edit-{name}"] = True
+    return at.run()
+
+
 def test_the_gallery_shows_what_the_study_has(database_url, samples):  # noqa: F811
     assert command_line.main(["import", "samples", str(samples[0]), "--dataset", "d", "--study", "s"]) == 0
     st.cache_resource.clear()
@@ -84,6 +90,7 @@ def test_a_figure_is_edited_saved_changed_and_deleted(database_url, samples):  #
     st.cache_data.clear()
     at = page(study="s", preset="acl")
     pills(at, "figure").set_value(["difficulty"]).run()
+    edited(at, "difficulty")
     field(at, "text_input", "Title").set_value("Mine")
     field(at, "text_input", "Axis “easiness”").set_value("ease").run()
     field(at, "multiselect", "Series, in the order of the legend").set_value(["share of right samples"])
@@ -95,7 +102,8 @@ def test_a_figure_is_edited_saved_changed_and_deleted(database_url, samples):  #
     assert look == Look("difficulty", "s", "acl", "serif", title="Mine", words={"easiness": "ease"}, legend="right",
                         series=("share of right samples",))  # fmt: skip
     at = page(study="s", saved="main")
-    assert not at.exception and [h.value for h in at.subheader] == ["main"]
+    assert not at.exception and [h.value for h in at.subheader] == ["main"] and not at.text_input
+    edited(at, "main")
     assert field(at, "text_input", "Title").value == "Mine" and field(at, "selectbox", "Size").value == "acl"
     field(at, "text_input", "Title").set_value("Other")
     pressed(at, "save-main")
@@ -134,6 +142,6 @@ def test_whoever_may_not_change_anything_may_look(database_url, samples, monkeyp
     assert command_line.main(["import", "samples", str(samples[0]), "--dataset", "d", "--study", "s"]) == 0
     monkeypatch.setenv("TTC_READ_ONLY", "1")
     settings.cache_clear()
-    at = page(study="s", preset="acl")
+    at = edited(page(study="s", preset="acl"), "frontier")
     [save] = [button for button in at.button if button.label == "Save as new"]
     assert save.disabled and not at.exception

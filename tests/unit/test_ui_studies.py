@@ -63,13 +63,21 @@ def test_the_form_writes_the_file_and_starts_the_study(url):  # noqa: F811
     assert not at.exception and (view.id, view.problems) == ("my-study", 3)
     methods = {method.label for method in studies_file.parse(studies.describe("my-study", db=url)["source"]).methods}
     assert {"beam_search width=2", "beam_search width=4", "mcts leaf=rollout"} <= methods
-    assert 'name = "my-study-2"' in text(page("studies")).value
+    at = page("studies")
+    at.session_state["study-new"] = True
+    assert 'name = "my-study-2"' in text(at.run()).value
+    at.text_input(key="study_name").set_value("typed").run()
+    at.session_state["study-new"] = False
+    assert 'name = "typed"' in text(at.run()).value  # closed again it keeps what was typed
 
 
 def test_a_study_is_extended_by_changing_its_text(url):  # noqa: F811
     studies.start(written(Asked(**{**vars(ASKED), "budgets": (2, 2)})), db=url)
     studies.work("mine", db=url)
     at = page("studies", study="mine")
+    assert not at.text_area  # is drawn once it is opened
+    at.session_state["study-extend"] = True
+    at.run()
     assert text(at).value == studies.describe("mine", db=url)["source"]
     text(at).set_value(text(at).value.replace("from = 2, to = 2", "from = 2, to = 4")).run()
     at.button(key="study_plan_extend").click().run()

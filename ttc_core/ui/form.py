@@ -7,7 +7,8 @@ lost when the page is drawn again before it is sent; the browser then goes on wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -66,6 +67,18 @@ def _begun(of: str) -> tuple[int, dict[str, Any]]:
     """How often the form began, and with which values."""
     begun: tuple[int, dict[str, Any]] = st.session_state.get(f"form-{of}", (0, {}))
     return begun
+
+
+@contextmanager
+def fold(label: str, key: str, *, expanded: bool = False) -> Iterator[bool]:
+    """What is drawn only once somebody has opened it: a page with fields that are hidden takes longer to appear.
+
+    Closed again it is still drawn, so that what was typed stays. Yields whether to draw it.
+    """
+    with st.expander(label, expanded=expanded, key=key, on_change="rerun") as inside:
+        opened = inside.open or st.session_state.get(f"{key} opened", False)
+        st.session_state[f"{key} opened"] = opened
+        yield opened
 
 
 def values(spec: RunSpec) -> dict[str, Any]:
