@@ -109,8 +109,8 @@ def gathered(rows: Sequence[Mapping[str, Any]]) -> Pool:
     by_problem: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         by_problem.setdefault((row["dataset"], row["problem_id"]), []).append(row)
-    lengths = [sum(len(unpack_tokens(row["valid"])) for row in of) for of in by_problem.values()]
-    shape = (len(by_problem), max(lengths, default=0))
+    longest = max((sum(len(unpack_tokens(row["valid"])) for row in of) for of in by_problem.values()), default=0)
+    shape = (len(by_problem), longest)
     correct, valid, graded = np.zeros(shape, bool), np.zeros(shape, bool), np.ones(shape, bool)
     answers, tokens = np.full(shape, -1, np.int64), np.zeros(shape, np.int64)
     scores = np.full(shape, np.nan)

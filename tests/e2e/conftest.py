@@ -63,6 +63,7 @@ def served(log_file, database) -> Iterator[str]:
                 pytest.fail("serve did not come up: " + log_file.read_text(errors="replace")[-2000:])
             time.sleep(0.2)
         yield address
+        assert "Exception in thread" not in log_file.read_text(errors="replace")
     finally:
         process.send_signal(signal.SIGINT)
         try:

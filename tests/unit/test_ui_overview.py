@@ -45,6 +45,11 @@ def test_what_home_shows_is_worked_out_before_anybody_comes(imported, monkeypatc
     assert frontier["curves"] and larger is None
 
 
+def test_a_pool_is_held_once_whether_its_verifier_is_named_or_not(imported):  # noqa: F811
+    usual = study.chosen("one", "1")
+    assert usual.verifier and study.chosen("one", "1", usual.verifier) is usual
+
+
 def test_the_headline_says_what_the_document_holds(document):  # noqa: F811
     i = headline.at(document)
     found = document["efficiency"][str(document["budgets"][i])]
@@ -120,5 +125,6 @@ def test_a_data_set_shows_its_problems_before_one_is_chosen_and_what_was_added_i
 
 def test_what_imports_read_the_page_takes(url):  # noqa: F811
     at = page("studies")
-    [uploader] = at.get("file_uploader")
+    at.session_state["study-bring"] = True
+    [uploader] = at.run().get("file_uploader")
     assert not at.exception and set(uploader.proto.type) == {".jsonl", ".json", ".gz", ".parquet"}

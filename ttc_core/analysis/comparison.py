@@ -144,10 +144,8 @@ def _binomial(counts: Ints, of: int, share: float) -> Floats:
 def _critical(numbers: Ints, level: float) -> Ints:
     """The largest count whose two-sided p among so many differing problems is at most `level`; -1 if there is none.
 
-    numbers: consecutive.
+    numbers: consecutive, one at least.
     """
-    if not len(numbers):
-        return numbers
     first, last = int(numbers[0]) // BLOCK, int(numbers[-1]) // BLOCK
     known = np.concatenate([_edges(block, level) for block in range(first, last + 1)])
     return np.asarray(known[numbers - first * BLOCK], np.int64)

@@ -56,7 +56,7 @@ def brier(scores: Floats, right: Bools) -> float:
 
 
 def auc(scores: Floats, right: Bools) -> float:
-    """Probability that a right one scores above a wrong one, ties counted half; NaN without both."""
+    """Probability that a right one scores above a wrong one, ties counted half; NaN without both. scores: all known."""
     good, bad = scores[right], np.sort(scores[~right])
     if not (len(good) and len(bad)):
         return math.nan

@@ -103,8 +103,8 @@ def copy_study(source: Connection, name: str, target: Connection) -> None:
         raise UnknownName(f"no study is called {name!r} there")
     new = _keyed(source, target, studies, studies.c.key == old, {})[old]
     _plain(source, target, problems, problems.c.study == old, {"study": {old: new}})
-    method: dict[Any, Any] = {None: None}  # a method without a pool; one with a pool comes after it
-    _keyed(source, target, methods, methods.c.study == old, {"study": {old: new}, "pool": method}, method, 1)
+    method: dict[Any, Any] = {None: None}  # a method without a pool; one with a pool comes after it, so one at a time
+    _keyed(source, target, methods, methods.c.study == old, {"study": {old: new}, "pool": method}, method, size=1)
     del method[None]
     own = list(method)
     _keyed(source, target, units, units.c.study == old, {"study": {old: new}, "method": method})
